@@ -1,0 +1,20 @@
+"""coatlab: how should convolution and attention be stacked? (CoAtNet, Dai et al. 2021)
+
+`create_model` is the entry for Python users. It is loaded on first use, so that tools that only read
+records (`analysis/`, the sweeper's plan) never pay for importing torch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coatlab.network import create_model
+
+__all__ = ["create_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "create_model":
+        from coatlab.network import create_model
+
+        return create_model
+    raise AttributeError(f"module 'coatlab' has no attribute {name!r}")

@@ -1,0 +1,159 @@
+"""What happens around the training loop: exact resume, the epoch's row of measures, stopping on NaN.
+
+The resume is exact to the bit on a CPU. A checkpoint is taken at the start of a batch, where no gradient is
+pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
+nothing else has to be saved. One checkpoint is taken at the last batch of every epoch, so that a stop during
+the evaluation costs one step.
+"""
+
+import math
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from coatlab.checkpoints import LAST
+from coatlab.data.in_memory import Batch
+from coatlab.data.sampler import SEED_STRIDE
+from coatlab.metrics import MetricsFile
+from coatlab.signals import STOPPING, Signals
+from coatlab.task import MEASURED, Task
+
+
+class Diverged(Exception):
+    """The training loss is no longer a number."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(f"the training loss is not finite at step {step}")
+
+
+class Guard(L.Callback):
+    """Save at batch starts, periodically and when a signal asks to stop; make every step's draws repeatable.
+
+    Args:
+        folder: the run folder.
+        metrics: its rows; a checkpoint holds how long they were.
+        signals: armed again here, since Lightning takes TERM for itself.
+        seed: the run's seed.
+        every: seconds between checkpoints.
+    """
+
+    def __init__(self, folder: Path, metrics: MetricsFile, signals: Signals, seed: int, every: float) -> None:
+        self.path, self.metrics, self.signals, self.seed, self.every = folder / LAST, metrics, signals, seed, every
+        self.seconds = 0.0  # of training and evaluation, over all attempts
+        self._started = self._saved = time.monotonic()
+        self._resumed = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        import signal
+
+        self.signals.arm(*STOPPING, signal.SIGINT)
+        self._started = self._saved = time.monotonic()
+        self._resumed = True
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int) -> None:
+        """Save if it is time, stop if asked, and seed the step."""
+        loop = trainer.fit_loop.epoch_loop
+        if self._resumed:
+            # one too high after a mid-epoch resume, which would shift what the loggers call a step
+            loop._batches_that_stepped = trainer.global_step
+            self._resumed = False
+        window = trainer.accumulate_grad_batches
+        if batch_idx % window == 0:  # gradients are not part of a checkpoint
+            last = batch_idx + window >= trainer.num_training_batches
+            due = time.monotonic() - self._saved >= self.every
+            if last or due or self.signals.received is not None:
+                trainer.save_checkpoint(self.path)
+                self._saved = time.monotonic()
+            self.signals.stop_if_received()
+        torch.manual_seed(self.seed * SEED_STRIDE + loop.batch_progress.total.processed)
+
+    def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Stop if asked: the checkpoint is one step old."""
+        self.signals.stop_if_received()
+
+    def on_test_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        """Stop if asked: the checkpoint is one step and one evaluation old."""
+        self.signals.stop_if_received()
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add how far the rows and the clock are."""
+        checkpoint["coatlab"] = {"metrics_bytes": self.metrics.synced_length(), "seconds": self.elapsed()}
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Go on with the clock of the attempts before."""
+        self.seconds = checkpoint["coatlab"]["seconds"]
+
+    def elapsed(self) -> float:
+        """Return the seconds of training and evaluation so far, those of earlier attempts included."""
+        return self.seconds + time.monotonic() - self._started
+
+
+class Measure(L.Callback):
+    """Write the logged steps' losses and, after every epoch, its row of measures; stop when the loss is NaN.
+
+    Raises:
+        Diverged: at a logged step or at an epoch's end.
+    """
+
+    def __init__(self, log_every: int) -> None:
+        self.log_every = log_every
+        self.row: dict[str, float] = {}  # of the last epoch
+        self._images, self._began, self._ended = 0, 0.0, 0.0
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._images, self._began = 0, time.perf_counter()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Count images, and log the loss every `log_every` optimizer steps."""
+        self._images += len(batch[1]) * trainer.world_size
+        self._ended = time.perf_counter()
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if stepped and trainer.global_step % self.log_every == 0:
+            loss: Tensor = outputs["loss"] * trainer.accumulate_grad_batches  # Lightning hands out the scaled one
+            self._log(trainer, {"train/step_loss": float(loss), "lr": _rate(trainer)})
+            if not math.isfinite(float(loss)):
+                raise Diverged(trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the epoch's row: everything that a figure or a table may ask for later."""
+        assert isinstance(pl_module, Task)
+        if trainer.device_ids and trainer.strategy.root_device.type == "cuda":
+            torch.cuda.synchronize()
+        self.row = {"epoch": trainer.current_epoch + 1, **pl_module.measures("train", *MEASURED)}
+        self.row["gap"] = self.row["train_eval/accuracy"] - self.row["eval/accuracy"]
+        self.row["lr"] = _rate(trainer)
+        self.row["images_per_second"] = self._images / max(self._ended - self._began, 1e-9)
+        self.row["peak_memory_mb"] = _peak_memory(trainer)
+        self._log(trainer, self.row)
+        if not math.isfinite(self.row["train/loss"]):
+            raise Diverged(trainer.global_step)
+
+    def _log(self, trainer: L.Trainer, row: dict[str, float]) -> None:
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step=trainer.global_step)
+
+
+def _rate(trainer: L.Trainer) -> float:
+    """Return the learning rate that the next step will use."""
+    return float(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def _peak_memory(trainer: L.Trainer) -> float:
+    """Return the peak memory in MB: the device's of this epoch, on a CPU the process's since it began."""
+    if trainer.strategy.root_device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,99 @@
+"""Bad settings are refused here, before a run folder is made and before torch is imported."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coatlab.errors import InputError, not_one_of
+from coatlab.identity import flatten
+from coatlab.layout import blueprint
+
+Check = Callable[[str, Any], None]
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Check a resolved config key by key, and its layout, plan and image size against each other.
+
+    Raises:
+        InputError: one sentence naming the key, its value and what is valid.
+    """
+    for key, value in flatten(config).items():
+        if (rule := RULES.get(key)) is not None:
+            rule(key, value)
+    data, recipe = config["data"], config["recipe"]
+    if data["train_size"] is not None and data["train_size"] < data["batch_size"]:
+        raise InputError(
+            f"data.batch_size={data['batch_size']} is larger than data.train_size={data['train_size']}; no batch would be full"
+        )
+    if recipe["min_lr"] > recipe["lr"]:
+        raise InputError(f"recipe.min_lr={recipe['min_lr']} is above recipe.lr={recipe['lr']}, the peak")
+    blueprint(config["layout"], config["plan"], data["image_size"])
+
+
+def _whole(least: int) -> Check:
+    def rule(key: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{key}={value} is not valid; it must be a whole number of at least {least}")
+
+    return rule
+
+
+def _number(low: float, high: float = float("inf")) -> Check:
+    def rule(key: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            upper = "" if high == float("inf") else f" and at most {high:g}"
+            raise InputError(f"{key}={value} is not valid; it must be a number of at least {low:g}{upper}")
+
+    return rule
+
+
+def _one_of(*valid: Any) -> Check:
+    def rule(key: str, value: Any) -> None:
+        if value not in valid:
+            raise not_one_of(key, value, valid)
+
+    return rule
+
+
+def _or_null(check_value: Check) -> Check:
+    def rule(key: str, value: Any) -> None:
+        if value is not None:
+            check_value(key, value)
+
+    return rule
+
+
+RULES: dict[str, Check] = {
+    "seed": _whole(0),
+    "data.train_size": _or_null(_whole(1)),
+    "data.eval_size": _whole(1),
+    "data.train_eval_size": _whole(1),
+    "data.split_seed": _whole(0),
+    "data.batch_size": _whole(1),
+    "data.image_size": _whole(1),
+    "recipe.loss": _one_of("softmax", "sigmoid"),
+    "recipe.label_smoothing": _number(0, 1),
+    "recipe.stochastic_depth": _number(0, 1),
+    "recipe.optimizer": _one_of("AdamW"),
+    "recipe.lr": _number(0),
+    "recipe.min_lr": _number(0),
+    "recipe.schedule": _one_of("cosine", "linear", "constant"),
+    "recipe.warmup_steps": _whole(0),
+    "recipe.weight_decay": _number(0),
+    "recipe.gradient_clip": _or_null(_number(0)),
+    "recipe.ema_decay": _or_null(_number(0, 1)),
+    "network.norm": _one_of("batch", "layer"),
+    "network.downsample": _one_of("expand_conv", "depthwise_conv"),
+    "network.pool": _one_of("max", "average"),
+    "network.expansion": _whole(1),
+    "network.squeeze": _number(0, 4),
+    "network.dense_head": _one_of(True, False),
+    "trainer.accelerator": _one_of("auto", "cpu", "gpu"),
+    "trainer.devices": _whole(1),
+    "trainer.precision": _one_of("32-true", "bf16-mixed", "16-mixed", "64-true"),
+    "trainer.max_epochs": _whole(1),
+    "trainer.accumulate": _whole(1),
+    "trainer.threads": _or_null(_whole(1)),
+    "trainer.checkpoint_every": _number(0),
+    "trainer.log_every": _whole(1),
+    "tracker.mode": _one_of("auto", "online", "offline"),
+}

@@ -1,0 +1,58 @@
+"""From conf/ to a plain dictionary: finding the files, composing them, resolving them."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from coatlab.errors import InputError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def conf_dir() -> Path:
+    """Return the folder of the configs: conf/ of the checkout, or the copy inside an installed wheel."""
+    checkout = _PACKAGE.parents[1] / "conf"
+    return checkout if (checkout / "train.yaml").is_file() else _PACKAGE / "conf"
+
+
+def choices(group: str) -> list[str]:
+    """List the files of a group, by name."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def compose(overrides: list[str]) -> DictConfig:
+    """Compose train.yaml with Hydra overrides, as the command line does, without running anything.
+
+    Raises:
+        InputError: a group choice that does not exist; the sentence lists those that do.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import MissingConfigException
+
+    from coatlab.errors import missing_choice
+
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        try:
+            return hydra_compose("train", overrides)
+        except MissingConfigException as error:
+            raise missing_choice(error) from error
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """Resolve every interpolation into a plain dictionary.
+
+    Raises:
+        InputError: the size has no plan for the layout.
+    """
+    name, plans = config.layout.name, config.size.plans
+    open_entries = [key for key in ("blocks", "widths", "strides") if OmegaConf.is_interpolation(config.plan, key)]
+    if name not in plans and open_entries:
+        raise InputError(
+            f"size={config.size.name} has no plan for layout={name}, only for {', '.join(plans)}; "
+            f"give {', '.join(f'plan.{key}' for key in open_entries)} or choose another size"
+        )
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}

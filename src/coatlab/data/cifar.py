@@ -1,0 +1,35 @@
+"""CIFAR-10 and CIFAR-100, through torchvision, which knows where they are and verifies them."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision import datasets
+
+from coatlab.data.in_memory import Images, InMemoryData
+from coatlab.errors import InputError
+
+
+class CIFAR(InMemoryData):
+    """CIFAR in memory; `num_classes` says which."""
+
+    def load(self) -> Images:
+        """Read torchvision's copy in `data.root`, or fetch it into the cache.
+
+        Raises:
+            InputError: it is not there and cannot be had, or is damaged.
+        """
+        source = {10: datasets.CIFAR10, 100: datasets.CIFAR100}[self.num_classes]
+        folder = Path(self.root or self.cache)
+        try:
+            train, test = (source(str(folder), train=part, download=self.root is None) for part in (True, False))
+        except (OSError, RuntimeError) as error:
+            how = "it is not complete there" if self.root else f"nor can it be downloaded ({error})"
+            raise InputError(f"data={self.name} was not found in {folder}, {how}; set data.root to a folder that has it") from error
+        return Images(
+            _channels_first(train.data), torch.tensor(train.targets), _channels_first(test.data), torch.tensor(test.targets)
+        )
+
+
+def _channels_first(images: object) -> Tensor:
+    return torch.as_tensor(images).permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,136 @@
+"""Fashion-MNIST: real images that every machine can have (Xiao et al. 2017, MIT licence).
+
+The files are looked for in this order, and their contents verified by SHA-256:
+1. the folder `data.root`;
+2. the folder of Debian's package `dataset-fashion-mnist`;
+3. the cache, from an earlier fetch;
+4. Debian's package, fetched and unpacked into the cache, which needs no root;
+5. torchvision's download, into the cache.
+"""
+
+import gzip
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coatlab.data.in_memory import Images, InMemoryData
+from coatlab.errors import InputError
+
+PACKAGE = "dataset-fashion-mnist"
+PACKAGE_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+HEADER_BYTES = {"images-idx3-ubyte": 16, "labels-idx1-ubyte": 8}
+FETCH_SECONDS = 120
+
+
+class FashionMNIST(InMemoryData):
+    """Fashion-MNIST in memory. `sha256` maps each file's name to the hash of its unpacked content."""
+
+    def __init__(self, *, sha256: dict[str, str], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.sha256 = dict(sha256)
+
+    def load(self) -> Images:
+        """Find, verify and read the four files.
+
+        Raises:
+            InputError: no place has them (the sentence lists those tried), or a file is damaged.
+        """
+        folder = self._find()
+        images, labels = {}, {}
+        for part in ("train", "t10k"):
+            images[part] = self._read(folder, f"{part}-images-idx3-ubyte").view(-1, 1, 28, 28)
+            labels[part] = self._read(folder, f"{part}-labels-idx1-ubyte").long()
+        return Images(images["train"], labels["train"], images["t10k"], labels["t10k"])
+
+    def _find(self) -> Path:
+        if self.root is not None:
+            if self._in(Path(self.root)):
+                return Path(self.root)
+            raise InputError(f"data.root={self.root} does not hold the files of {self.name}: {', '.join(self.sha256)} (.gz or unpacked)")
+        cache = Path(self.cache) / "fashion_mnist"
+        for place in (PACKAGE_FOLDER, cache):
+            if self._in(place):
+                return place
+        tried = [f"the folder {PACKAGE_FOLDER}", f"the cache {cache}"]
+        fetchers: list[tuple[str, Callable[[Path], Path]]] = [
+            (f"Debian's package {PACKAGE}", _fetch_package),
+            ("torchvision's download", _fetch_torchvision),
+        ]
+        for title, fetch in fetchers:
+            try:
+                _fetch_into(cache, fetch)
+            except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+                tried.append(f"{title} ({_last_line(error)})")
+            if self._in(cache):
+                return cache
+        raise InputError(f"data={self.name} was not found; tried {', '.join(tried)}; set data.root to a folder that has its four idx files")
+
+    def _in(self, folder: Path) -> bool:
+        return all(_file(folder, name) is not None for name in self.sha256)
+
+    def _read(self, folder: Path, name: str) -> Tensor:
+        """Read one idx file as a flat uint8 tensor, after its header."""
+        path = _file(folder, name)
+        assert path is not None
+        try:
+            content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        except (OSError, EOFError) as error:
+            raise InputError(f"{path} is damaged ({error}); delete it to fetch it again, or point data.root elsewhere") from error
+        if hashlib.sha256(content).hexdigest() != self.sha256[name]:
+            raise InputError(f"{path} has not the content it should (SHA-256 differs); delete it to fetch it again, or point data.root elsewhere")
+        header = next(size for ending, size in HEADER_BYTES.items() if name.endswith(ending))
+        return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).copy())
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
+
+
+def _fetch_into(cache: Path, fetch: Callable[[Path], Path]) -> None:
+    """Fetch into a temporary folder beside the cache and move it there whole."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".fashion_mnist-") as temporary:
+        found = fetch(Path(temporary))
+        cache.mkdir(exist_ok=True)
+        for path in found.glob("*ubyte*"):
+            path.replace(cache / path.name)
+
+
+def _fetch_package(folder: Path) -> Path:
+    """Fetch Debian's package and unpack it, as any user; with lists of its own where the machine has none."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise FileNotFoundError("no apt-get here")
+    lists = folder / "lists"
+    (lists / "partial").mkdir(parents=True)
+    own = ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={folder}", "-o", "Debug::NoLocking=1"]
+    download = ["apt-get", "-q", "download", PACKAGE]
+    if _run(download, folder).returncode:
+        _run(["apt-get", "-q", *own, "update"], folder)
+        _run([download[0], *own, *download[1:]], folder, check=True)
+    package = next(folder.glob(f"{PACKAGE}_*.deb"))
+    _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder, check=True)
+    return folder / "unpacked" / PACKAGE_FOLDER.relative_to("/")
+
+
+def _run(command: list[str], folder: Path, check: bool = False) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, check=check, capture_output=True, text=True, timeout=FETCH_SECONDS)
+
+
+def _fetch_torchvision(folder: Path) -> Path:
+    from torchvision import datasets
+
+    datasets.FashionMNIST(str(folder), download=True)
+    return folder / "FashionMNIST" / "raw"
+
+
+def _last_line(error: BaseException) -> str:
+    text = getattr(error, "stderr", None) or str(error) or type(error).__name__
+    return str(text).strip().splitlines()[-1][:120]

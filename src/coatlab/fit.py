@@ -1,0 +1,158 @@
+"""Train one run: data, network, trainer, from the last checkpoint if there is one, to the final measures."""
+
+import logging
+import os
+import statistics
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.plugins.environments import SLURMEnvironment
+
+from coatlab.allocator import keep_freed_memory
+from coatlab.budget import cost_of
+from coatlab.callbacks import Diverged, Guard, Measure
+from coatlab.checkpoints import AtomicCheckpoint, drop_training_state, newest, position, save_weights
+from coatlab.data.in_memory import InMemoryData
+from coatlab.metrics import MetricsFile
+from coatlab.network import Network, network_of
+from coatlab.progress import LiveProgress
+from coatlab.records import read_metrics
+from coatlab.run import Run
+from coatlab.signals import Signals
+from coatlab.task import Task
+from coatlab.tracker import WandbMirror, open_mirror
+
+
+def fit(run: Run) -> None:
+    """Train a run to its end and write its outcome into the record.
+
+    Raises:
+        InputError: the data cannot be had.
+        Stopped: a signal came; the state is saved.
+        Diverged: the loss is not finite; the record says so already.
+    """
+    config, settings = run.config, run.config["trainer"]
+    _quiet()
+    kept = settings["keep_freed_memory"] and keep_freed_memory()
+    torch.set_num_threads(settings["threads"] or run.record["hardware"]["cores"])
+    with Signals() as signals:
+        data: InMemoryData = instantiate(config["data"], seed=config["seed"], _convert_="all")
+        data.setup()
+        L.seed_everything(config["seed"], verbose=False)
+        network = _network(config, data)
+        cost = cost_of(network)
+        checkpoint = newest(run.folder)
+        state = checkpoint[1]["coatlab"] if checkpoint else {"metrics_bytes": 0}
+        if checkpoint:
+            data.batches.start_at(*position(checkpoint[1], len(data.batches)))
+        metrics = MetricsFile(run.folder, keep=state["metrics_bytes"])
+        mirror = _mirror(run)
+        guard = Guard(run.folder, metrics, signals, config["seed"], settings["checkpoint_every"])
+        measure = Measure(settings["log_every"])
+        trainer = _trainer(run, [metrics, *([mirror] if mirror else [])], guard, measure)
+        task = Task(network, config["recipe"], channels_last=settings["channels_last"])
+        if settings["compile"]:
+            task.network.compile()
+        run.update(
+            cost={"parameters": cost.parameters, "macs": cost.macs},
+            hardware=run.record["hardware"] | _device(trainer) | {"keeps_freed_memory": kept},
+            tracker=mirror.entry() if mirror else {"name": "none"},
+        )
+        final: dict[str, float | None] = {}
+        code = 1
+        try:
+            trainer.fit(task, datamodule=data, ckpt_path=checkpoint and str(checkpoint[0]), weights_only=True)
+            trainer.test(task, datamodule=data, verbose=False)
+            final = {**measure.row, **task.measures("test"), "step": trainer.global_step}
+            final["images_per_second"] = _median_speed(run.folder)
+            save_weights(run.folder, task.network, run.record["fingerprint"])
+            run.complete(final, timings={"seconds": round(guard.elapsed(), 1), "attempts": len(run.record["attempts"])})
+            drop_training_state(run.folder)
+            code = 0
+        except Diverged as diverged:
+            final = dict(measure.row)
+            run.diverge(str(diverged), final)
+            raise
+        finally:
+            metrics.close()
+            if mirror:
+                mirror.finish({key: value for key, value in final.items() if value is not None}, code)
+
+
+def _network(config: Mapping[str, Any], data: InMemoryData) -> Network:
+    return network_of(
+        config,
+        image_size=data.image_size,
+        num_classes=data.num_classes,
+        channels=data.channels,
+        stochastic_depth=config["recipe"]["stochastic_depth"],
+    )
+
+
+def _trainer(run: Run, loggers: list[Any], guard: Guard, measure: Measure) -> L.Trainer:
+    settings, recipe = run.config["trainer"], run.config["recipe"]
+    callbacks: list[L.Callback] = [guard, measure]
+    if recipe["ema_decay"] is not None:
+        callbacks.append(EMAWeightAveraging(decay=recipe["ema_decay"]))
+    if settings["progress"]:
+        callbacks.append(LiveProgress(run.folder.name, measure))
+    plugins: list[Any] = [AtomicCheckpoint()]
+    if "SLURM_JOB_ID" in os.environ:
+        plugins.append(SLURMEnvironment(auto_requeue=False))  # Lightning must not requeue: there is one requeuer only
+    return L.Trainer(
+        accelerator=settings["accelerator"],
+        devices=settings["devices"],
+        precision=settings["precision"],
+        max_epochs=settings["max_epochs"],
+        accumulate_grad_batches=settings["accumulate"],
+        gradient_clip_val=recipe["gradient_clip"],
+        deterministic=settings["deterministic"],
+        logger=loggers,
+        callbacks=callbacks,
+        plugins=plugins,
+        default_root_dir=run.folder,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+
+
+def _mirror(run: Run) -> WandbMirror | None:
+    settings = run.config["tracker"]
+    if settings["name"] != "wandb":
+        return None
+    return open_mirror(
+        settings,
+        folder=run.folder,
+        fingerprint=run.record["fingerprint"],
+        config=run.record["config"],
+        rows=read_metrics(run.folder),
+    )
+
+
+def _device(trainer: L.Trainer) -> dict[str, Any]:
+    """Return what the record says of the device that trains."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {"device": device.type, "gpu": name, "devices": trainer.num_devices, "threads": torch.get_num_threads()}
+
+
+def _median_speed(folder: Path) -> float:
+    """Return the median over epochs of training images per second."""
+    return statistics.median(row["images_per_second"] for row in read_metrics(folder) if "images_per_second" in row)
+
+
+def _quiet() -> None:
+    """Silence what Lightning says to people who wrote their own loop; its warnings about real trouble stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*`isinstance\\(treespec, LeafSpec\\)`.*", ".*your validation dataloaders? has `shuffle.*"):
+        warnings.filterwarnings("ignore", message)

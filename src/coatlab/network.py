@@ -1,0 +1,206 @@
+"""From a layout, a plan and an attention variant to a network (sec. 2.2, App. A.1).
+
+`create_model` is for Python users and reads the same conf/ files as the command line;
+`build_network` is what both end in. Head: global average pooling, LayerNorm, a dense layer of the last
+width with tanh, and the classifier. The dense layer is not in the paper; only with it do the printed
+parameter counts of every member come out, and the authors' MaxViT release has it.
+
+Compared with timm's `coatnet_N_224`, same parameters, the paper's side is ours in all four:
+- stride of MBConv: eq. 5 strides the expand convolution; timm the depthwise one (Table 9's row);
+- pooling: the paper max-pools; timm averages;
+- the relative shift: eq. 3 reads w_{i-j}; timm reads w_{j-i} (a mirrored table, the same function class);
+- stochastic depth grows by block over the whole network here; by stage in timm (the paper is silent).
+`network.downsample=depthwise_conv network.pool=average` makes the two equal to rounding.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from coatlab.blocks.mbconv import MBConv
+from coatlab.blocks.stem import ConvStem, PatchStem
+from coatlab.blocks.transformer import EPSILON, AttentionFactory, Transformer
+from coatlab.configs import compose, resolve
+from coatlab.errors import not_one_of
+from coatlab.layout import Blueprint, blueprint
+
+
+class Network(nn.Module):
+    """A stem, stages and a head; built by `create_model` or `build_network`."""
+
+    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module, plan: Blueprint) -> None:
+        super().__init__()
+        self.stem = stem
+        self.stages = nn.ModuleList(stages)
+        self.head = head
+        self.plan = plan
+
+    def features(self, x_BCHW: Tensor) -> list[Tensor]:
+        """Return the maps after S1, S2, ... of images of `plan.image_size` pixels."""
+        maps = []
+        x_BCHW = self.stem(x_BCHW)
+        for stage in self.stages:
+            x_BCHW = stage(x_BCHW)
+            maps.append(x_BCHW)
+        return maps
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return class logits, (B, classes), of images (B, channels, rows, columns)."""
+        return self.head(self.features(x_BCHW)[-1].mean((2, 3)))
+
+
+def build_network(
+    plan: Blueprint,
+    attention: AttentionFactory,
+    *,
+    num_classes: int,
+    channels: int,
+    stochastic_depth: float,
+    dense_head: bool,
+    norm: str,
+    downsample: str,
+    pool: str,
+    expansion: int,
+    squeeze: float,
+) -> Network:
+    """Build and initialize the network of a checked plan.
+
+    Args:
+        plan: from `layout.blueprint`.
+        attention: builds the inner attention of one transformer block.
+        stochastic_depth: drop probability of the last block; earlier blocks scale linearly from 0.
+        dense_head: whether the head has the dense layer with tanh.
+        norm, downsample, pool, expansion, squeeze: see `blocks.mbconv` and conf/network.
+    """
+    total = sum(segment.blocks for stage in plan.stages for segment in stage.segments)
+    if plan.stem == "conv":
+        stem: nn.Module = ConvStem(channels, plan.stem_width, plan.stem_stride, plan.stem_blocks)
+    else:
+        stem = PatchStem(channels, plan.stem_width, plan.stem_stride)
+    stages, width_in, depth, transformers = [], plan.stem_width, 0, 0
+    for stage in plan.stages:
+        blocks: list[nn.Module] = []
+        for segment in stage.segments:
+            for _ in range(segment.blocks):
+                shared: dict[str, Any] = {
+                    "stride": stage.stride if not blocks else 1,
+                    "pool": pool,
+                    "expansion": expansion,
+                    "drop": stochastic_depth * depth / max(1, total - 1),
+                }
+                if segment.kind == "C":
+                    block: nn.Module = MBConv(
+                        width_in, segment.width, norm=norm, downsample=downsample, squeeze=squeeze, **shared
+                    )
+                else:
+                    block = Transformer(
+                        width_in,
+                        segment.width,
+                        grid=stage.grid,
+                        block=transformers,
+                        head_size=plan.head_size,
+                        attention=attention,
+                        **shared,
+                    )
+                    transformers += 1
+                blocks.append(block)
+                width_in, depth = segment.width, depth + 1
+        stages.append(nn.Sequential(*blocks))
+    width = plan.width
+    dense = [nn.Linear(width, width), nn.Tanh()] if dense_head else []
+    head = nn.Sequential(nn.LayerNorm(width, eps=EPSILON), *dense, nn.Linear(width, num_classes))
+    network = Network(stem, stages, head, plan)
+    network.apply(_initialize)
+    return network
+
+
+def create_model(
+    layout: str = "CCTT",
+    attention: str = "relative",
+    size: str = "coatnet_0",
+    *,
+    image_size: int | tuple[int, int] = 224,
+    num_classes: int = 1000,
+    channels: int = 3,
+    stochastic_depth: float = 0.0,
+    plan: Mapping[str, Any] | None = None,
+    attention_settings: Mapping[str, Any] | None = None,
+    **network_settings: Any,
+) -> Network:
+    """Create a network by the names that the command line uses.
+
+    Args:
+        layout, attention, size: names of files in conf/layout, conf/attention, conf/size.
+        image_size: pixels, one number or (rows, columns); divisible by the product of the strides.
+        plan: entries that replace those of the size's plan: blocks, widths, strides, head_size.
+        attention_settings: replace entries of conf/attention/<attention>.yaml.
+        network_settings: replace entries of conf/network/coatnet.yaml, e.g. `downsample="depthwise_conv"`.
+
+    Raises:
+        InputError: (a ValueError) an unknown name lists what exists; a plan that does not fit says why.
+
+    Example:
+        >>> model = create_model("CCTT", attention="relative", size="coatnet_0")
+        >>> sum(p.numel() for p in model.parameters())
+        25044592
+    """
+    composed = compose([f"layout={layout}", f"attention={attention}", f"size={size}"])
+    changes = {"plan": plan or {}, "attention": attention_settings or {}, "network": network_settings}
+    for group, entries in changes.items():
+        for key, value in entries.items():
+            if key not in composed[group]:
+                raise not_one_of(f"{group} setting", key, composed[group])
+            composed[group][key] = value
+    return network_of(
+        resolve(composed),
+        image_size=image_size,
+        num_classes=num_classes,
+        channels=channels,
+        stochastic_depth=stochastic_depth,
+    )
+
+
+def network_of(
+    config: Mapping[str, Any],
+    *,
+    image_size: int | Sequence[int],
+    num_classes: int,
+    channels: int,
+    stochastic_depth: float,
+) -> Network:
+    """Build the network that a composed config describes in `layout`, `plan`, `attention` and `network`."""
+    return build_network(
+        blueprint(config["layout"], config["plan"], image_size),
+        _attention_factory(config["attention"]),
+        num_classes=num_classes,
+        channels=channels,
+        stochastic_depth=stochastic_depth,
+        **config["network"],
+    )
+
+
+def _attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
+    """Find the variant's class by its `_target_` and bind its settings."""
+    factory: AttentionFactory = instantiate({k: v for k, v in settings.items() if k != "name"}, _partial_=True)
+    return factory
+
+
+@torch.no_grad()
+def _initialize(module: nn.Module) -> None:
+    """Initialize one layer: He (fan out) for convolutions, Glorot for linear layers; biases zero.
+
+    The paper is silent; these are the usual choices for MBConv and for vision transformers.
+    """
+    if isinstance(module, nn.Conv2d):
+        fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out))
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+    else:
+        return
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)

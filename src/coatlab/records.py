@@ -1,0 +1,109 @@
+"""What a run leaves on disk: schema and atomic input and output of a run folder. No torch here.
+
+    runs/<layout>-<attention>-<size>-<data>-s<seed>-<fingerprint8>/
+        record.json      the run in one file: status, config, fingerprint, environment, cost, final metrics
+        metrics.jsonl    one row a logged step, append-only; a checkpoint holds its length in bytes
+        checkpoints/     last.ckpt and previous.ckpt while running; weights.pt when complete
+        .hydra/          config.yaml and overrides.yaml, as Hydra users expect
+        wandb/           W&B's files
+
+Every file is written to a temporary name beside it, synced and renamed, so that a reader sees the old or
+the new one whole, whatever happens to the writer.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from coatlab.errors import RunError
+
+SCHEMA = 1
+# running: being written, or its process died; interrupted: stopped by a signal; both go on when asked again.
+# failed: ended by an error, tried again when asked. diverged and complete are final.
+STATUSES = ("running", "interrupted", "failed", "diverged", "complete")
+FINAL = ("diverged", "complete")
+
+
+def write_atomic(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
+    """Write a file whole or not at all; `keep` names where the file it replaces stays.
+
+    Raises:
+        OSError: a full or read-only disk; what was there before is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            os.replace(path, keep)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write record.json; NaN and infinity become null, as JSON has neither."""
+    text = json.dumps(_finite(record), indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomic(folder / "record.json", lambda file: file.write(text.encode() + b"\n"))
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Read record.json; None where there is none.
+
+    Raises:
+        RunError: it is no record, or of a newer schema than this version reads.
+    """
+    path = folder / "record.json"
+    try:
+        record = json.loads(path.read_bytes())
+        schema = int(record["schema"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is not a record ({type(error).__name__}: {error}); move the folder away to start anew") from error
+    if schema > SCHEMA:
+        raise RunError(f"{path} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; update coatlab")
+    return dict(record)
+
+
+def read_records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Read every run folder below `runs`, in the order of their names."""
+    for path in sorted(runs.glob("*/record.json")):
+        record = read_record(path.parent)
+        if record is not None:
+            yield path.parent, record
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Read metrics.jsonl, less a last row that a dying process left unfinished."""
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_bytes().splitlines():
+        try:
+            rows.append(dict(json.loads(line)))
+        except ValueError:
+            break
+    return rows
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value

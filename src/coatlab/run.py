@@ -1,0 +1,170 @@
+"""The life of one run: its folder, its lock, whether it is done, and how it ended. No torch here.
+
+    with open_run(config, overrides) as run:
+        if not run.finished:
+            ...train, then run.complete(final measures)
+
+The folder is named by the run's content, so the same command finds it again. The lock is the kernel's: it
+goes with the process, also on kill -9.
+"""
+
+import fcntl
+import os
+import socket
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from omegaconf import OmegaConf
+
+from coatlab.environment import code_version, processor, software
+from coatlab.errors import RunError, Stopped
+from coatlab.identity import fingerprint, folder_name
+from coatlab.records import FINAL, SCHEMA, read_record, write_atomic, write_record
+
+
+class Run:
+    """One run that this process holds; made by `open_run`."""
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], record: dict[str, Any], lock: IO[str]) -> None:
+        self.folder, self.config, self.record, self._lock = folder, config, record, lock
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether nothing is left to do: complete, or diverged."""
+        return self.record["status"] in FINAL
+
+    @property
+    def score(self) -> float | None:
+        """Return the final evaluation accuracy, if there is one: what a sweep compares."""
+        value = self.record["final"].get("eval/accuracy")
+        return None if value is None else float(value)
+
+    def update(self, **entries: Any) -> None:
+        """Put entries into the record and write it."""
+        self.record.update(entries)
+        write_record(self.folder, self.record)
+
+    def complete(self, final: Mapping[str, float | None], **entries: Any) -> None:
+        """Write that the run is complete, with its final measures."""
+        self._end("complete", final=dict(final), **entries)
+
+    def diverge(self, reason: str, final: Mapping[str, float | None]) -> None:
+        """Write that the run diverged: final, since the same command would diverge again."""
+        self._end("diverged", error=reason, final=dict(final))
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if self.finished or error is None:
+                return
+            if isinstance(error, Stopped | KeyboardInterrupt | SystemExit):
+                self._end("interrupted", error=str(error) or "stopped by Ctrl-C")
+            else:
+                lines = traceback.format_exception(error)
+                self._end("failed", error=f"{type(error).__name__}: {error}", traceback="".join(lines))
+        except OSError as full:  # the disk may be why the run failed; what the record said before still stands
+            error.add_note(f"and {self.folder / 'record.json'} could not be updated: {full}")  # type: ignore[union-attr]
+        finally:
+            self._lock.close()
+
+    def begin_attempt(self) -> None:
+        """Write that this process runs it now."""
+        self.record["attempts"].append({"started": _now(), "host": socket.gethostname(), "pid": os.getpid(), "status": "running"})
+        self.update(status="running", error=None, traceback=None, code=code_version(), environment=software(), hardware=processor())
+
+    def _end(self, status: str, **entries: Any) -> None:
+        self.record["attempts"][-1].update(status=status, ended=_now(), error=entries.get("error"))
+        self.update(status=status, **entries)
+
+
+def open_run(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run:
+    """Open the folder of a resolved config: new, to be resumed, or already finished.
+
+    Args:
+        config: the resolved config; `paths.runs` is where the folder goes.
+        overrides: the words that made it, kept in .hydra/.
+
+    Raises:
+        RunError: the folder cannot be written, is held by another process, or has a record of a newer schema.
+    """
+    folder = Path(config["paths"]["runs"]) / folder_name(config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _take_lock(folder)
+    except OSError as error:
+        raise RunError(f"paths.runs={config['paths']['runs']} cannot be used: {error.strerror} ({error.filename})") from error
+    try:
+        record = read_record(folder)
+        if record is None:
+            record = _new_record(config)
+        elif record["fingerprint"] != fingerprint(config):
+            raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint'][:16]}); move it away")
+        run = Run(folder, config, record, lock)
+        _add_study(run)
+        if not run.finished:
+            _write_hydra(folder, config, overrides)
+            run.begin_attempt()
+        return run
+    except OSError as error:
+        lock.close()
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _take_lock(folder: Path) -> IO[str]:
+    """Lock the folder for this process's life, and say in the lock file who holds it."""
+    lock = open(folder / ".lock", "a+")  # noqa: SIM115 (held as long as the run)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "another process"
+        lock.close()
+        raise RunError(f"{folder} is being run by {holder}; wait for it, or stop it and give the same command again") from None
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}")
+    lock.flush()
+    return lock
+
+
+def _new_record(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "status": "running",
+        "fingerprint": fingerprint(config),
+        "studies": [],
+        "config": {key: value for key, value in config.items() if key != "hydra"},
+        "cost": {},
+        "final": {},
+        "timings": {},
+        "tracker": {},
+        "attempts": [],
+    }
+
+
+def _add_study(run: Run) -> None:
+    """Note that a study asked for this run; one run can serve several."""
+    study = run.config.get("study")
+    if study and study not in run.record["studies"]:
+        run.record["studies"].append(study)
+        if run.finished:
+            write_record(run.folder, run.record)
+
+
+def _write_hydra(folder: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    files = {"config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(config))), "overrides.yaml": OmegaConf.to_yaml(list(overrides))}
+    for name, text in files.items():
+        write_atomic(folder / ".hydra" / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

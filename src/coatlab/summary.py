@@ -1,0 +1,46 @@
+"""The short table at the end of a run. No torch here: a run that was finished before shows the same."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from coatlab.identity import attention_name
+
+
+def show(record: dict[str, Any], folder: Path, title: str) -> None:
+    """Print layout, attention, cost, measures, time, the folder and what to do next."""
+    config, final = record["config"], record["final"]
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    rows = {
+        "layout": config["layout"]["name"],
+        "attention": attention_name(config),
+        "parameters": f"{record['cost']['parameters'] / 1e6:.3f} M",
+        "MACs": f"{record['cost']['macs'] / 1e6:.2f} M an image at {config['data']['image_size']} pixels",
+        "epochs": f"{final['epoch']:.0f}, {final['images_per_second']:.0f} images/s",
+        "train loss": f"{final['train_eval/loss']:.4f} (accuracy {final['train_eval/accuracy']:.2%}, evaluation mode)",
+        "evaluation accuracy": f"{final['eval/accuracy']:.2%} (held out), {final['test/accuracy']:.2%} (test files)",
+        "gap": f"{final['gap']:+.2%}",
+        "time": _duration(record["timings"]["seconds"]),
+        "folder": str(folder),
+        "compare": f"python -m analysis --runs {folder.parent}",
+    }
+    if upload := _upload(record["tracker"]):
+        rows["upload"] = upload
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def _upload(tracker: dict[str, Any]) -> str | None:
+    if tracker.get("mode") == "offline":
+        return f"wandb sync {tracker['folder']}"
+    return tracker.get("url")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

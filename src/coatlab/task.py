@@ -1,0 +1,92 @@
+"""The LightningModule: loss, measures, optimizer. What is measured every epoch is defined here.
+
+`train/*` are means over the epoch as the steps saw it: moving weights, training mode. They do not enter
+comparisons. `train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is
+their difference in accuracy: the paper's generalization gap.
+
+B batch, C channels, H rows, W columns, K classes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from coatlab.data.in_memory import Batch
+from coatlab.optim import make_optimizer, make_schedule
+
+MEASURED = ("eval", "train_eval")  # the order of the data module's validation loaders
+
+
+class Task(L.LightningModule):
+    """Image classification by a network, trained by a recipe."""
+
+    def __init__(self, network: nn.Module, recipe: Mapping[str, Any], *, channels_last: bool) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last) if channels_last else network  # type: ignore[call-overload]
+        self.recipe = recipe
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        names = ("train", *MEASURED, "test")
+        self.means = nn.ModuleDict({f"{name}_{what}": MeanMetric(nan_strategy="disable") for name in names for what in ("loss", "accuracy")})
+        for what in ("loss", "accuracy"):
+            self.means[f"train_{what}"].persistent(True)  # an epoch that is resumed in its middle keeps its first part
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Return logits (B, K)."""
+        logits: Tensor = self.network(images_BCHW.contiguous(memory_format=self.memory_format))
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss that is minimized; `train/loss` is the same number."""
+        images_BCHW, labels_B = batch
+        logits_BK = self(images_BCHW)
+        loss = self.loss(logits_BK, labels_B, smoothing=self.recipe["label_smoothing"])
+        self._measure("train", logits_BK.detach(), labels_B, loss.detach())
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Measure one batch of `eval` or `train_eval`."""
+        self._evaluate(MEASURED[dataloader_idx], batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure one batch of the test files."""
+        self._evaluate("test", batch)
+
+    def loss(self, logits_BK: Tensor, labels_B: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the mean over images of the recipe's loss: softmax, or sigmoid summed over classes (JFT, IN-21K)."""
+        if self.recipe["loss"] == "softmax":
+            return F.cross_entropy(logits_BK.float(), labels_B, label_smoothing=smoothing)
+        classes = logits_BK.shape[1]
+        targets_BK = F.one_hot(labels_B, classes) * (1 - smoothing) + smoothing / classes
+        return F.binary_cross_entropy_with_logits(logits_BK.float(), targets_BK, reduction="sum") / len(labels_B)
+
+    def measures(self, *names: str) -> dict[str, float]:
+        """Return and reset loss and accuracy of the named sets."""
+        values = {}
+        for name in names:
+            for what in ("loss", "accuracy"):
+                mean = self.means[f"{name}_{what}"]
+                values[f"{name}/{what}"] = float(mean.compute())  # type: ignore[operator]
+                mean.reset()  # type: ignore[operator]
+        return values
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build optimizer and schedule over all steps of the run."""
+        optimizer = make_optimizer(self.network, self.recipe)
+        schedule = make_schedule(optimizer, int(self.trainer.estimated_stepping_batches), self.recipe)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _evaluate(self, name: str, batch: Batch) -> None:
+        images_BCHW, labels_B = batch
+        logits_BK = self(images_BCHW)
+        self._measure(name, logits_BK, labels_B, self.loss(logits_BK, labels_B))
+
+    def _measure(self, name: str, logits_BK: Tensor, labels_B: Tensor, loss: Tensor) -> None:
+        correct = (logits_BK.argmax(1) == labels_B).float().mean()
+        self.means[f"{name}_loss"].update(loss, weight=len(labels_B))  # type: ignore[operator]
+        self.means[f"{name}_accuracy"].update(correct, weight=len(labels_B))  # type: ignore[operator]
