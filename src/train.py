@@ -4,8 +4,11 @@
     python src/train.py --help
 """
 
+from contextlib import nullcontext
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab.checks import check
@@ -18,19 +21,27 @@ from coatlab.summary import show
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def train(composed: DictConfig) -> float | None:
     """Run the composed config and return its evaluation accuracy, as Hydra's sweepers expect."""
+    # in a sweep an error is Hydra's to collect, so that one failing cell does not stop the others
+    alone = HydraConfig.get().mode == RunMode.RUN
+    with one_sentence_errors() if alone else nullcontext():
+        return run(composed)
+
+
+def run(composed: DictConfig) -> float | None:
+    """Skip, resume or train one run."""
     config = resolve(composed)
     check(config)
-    with open_run(config, overrides=HydraConfig.get().overrides.task) as run:
-        if run.record["status"] == "diverged":
-            raise RunError(f"{run.folder} diverged before: {run.record['error']}; delete the folder to train it again")
-        if run.finished:
-            show(run.record, run.folder, title="already complete")
-            return run.score
+    with open_run(config, overrides=HydraConfig.get().overrides.task) as opened:
+        if opened.record["status"] == "diverged":
+            raise RunError(f"{opened.folder} diverged before: {opened.record['error']}; delete the folder to train it again")
+        if opened.finished:
+            show(opened.record, opened.folder, title="already complete")
+            return opened.score
         from coatlab.fit import fit  # torch is imported only where there is something to train
 
-        fit(run)
-        show(run.record, run.folder, title="complete")
-        return run.score
+        fit(opened)
+        show(opened.record, opened.folder, title="complete")
+        return opened.score
 
 
 def main() -> None:

@@ -21,6 +21,11 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
+def groups() -> list[str]:
+    """List the groups: the folders of conf/."""
+    return sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
+
+
 def compose(overrides: list[str]) -> DictConfig:
     """Compose train.yaml with Hydra overrides, as the command line does, without running anything.
 

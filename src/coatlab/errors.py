@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from hydra.errors import MissingConfigException
 
 
+# read once: below, Hydra is told to let every exception through to us
+WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
+
+
 class InputError(ValueError):
     """A setting or a file that cannot be used: the message names the key, the value and what is valid."""
 
@@ -39,17 +43,13 @@ class Stopped(BaseException):
 
 def not_one_of(key: str, value: object, valid: Iterable[object]) -> InputError:
     """Build the sentence for a value outside a closed list, with the nearest valid one as a hint."""
-    choices = [str(choice) for choice in valid]
-    near = difflib.get_close_matches(str(value), choices, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return InputError(f"{key}={value} does not exist{hint}; valid: {', '.join(choices)}")
+    return InputError(f"{key}={value} does not exist{_hint(value, valid)}")
 
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
     """Turn errors meant for the user into one line on stderr and exit code 1; leave defects their traceback."""
-    full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets exceptions through to us instead of exiting
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield
     except Stopped as stopped:
@@ -59,7 +59,7 @@ def one_sentence_errors() -> Iterator[None]:
         raise SystemExit(130) from None
     except Exception as error:
         sentence = _sentence(error)
-        if full or sentence is None:
+        if WANTS_TRACEBACK or sentence is None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -77,6 +77,8 @@ def _sentence(error: BaseException) -> str | None:
         return str(missing_choice(error))
     if isinstance(error, HydraException | OmegaConfBaseException):
         text = " ".join(f"{error.args[0] if error.args else error}".split())
+        if key := re.match(r"Could not override '([\w.]+)'", text):
+            return _unknown_key(key[1]) or text
         if error.__cause__ is not None and not isinstance(error, OmegaConfBaseException):
             text += f" ({' '.join(str(error.__cause__).split())})"
         return text
@@ -94,6 +96,32 @@ def missing_choice(error: "MissingConfigException") -> InputError:
         except InputError as broken:
             return broken
     return not_one_of(group or "config", choice, sorted(error.options or []))
+
+
+def _unknown_key(key: str) -> str | None:
+    """Word an override of a key that is not in the config, with the keys that are, for the groups chosen."""
+    from omegaconf import DictConfig, OmegaConf
+
+    from coatlab.configs import compose, groups
+
+    chosen = [word for word in sys.argv[1:] if word.partition("=")[0] in groups() and "," not in word]
+    config = compose(chosen)
+    parent = key.rpartition(".")[0]
+    node = OmegaConf.select(config, parent) if parent else config
+    if not isinstance(node, DictConfig):
+        return None
+    return str(not_one_of_keys(key, [f"{parent}.{name}" if parent else str(name) for name in node]))
+
+
+def not_one_of_keys(key: str, valid: Iterable[str]) -> InputError:
+    """Build the sentence for a key that does not exist, with the nearest one as a hint."""
+    return InputError(f"the key {key} does not exist{_hint(key, valid)}")
+
+
+def _hint(value: object, valid: Iterable[object]) -> str:
+    choices = [str(choice) for choice in valid]
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    return (f" (did you mean {near[0]}?)" if near else "") + f"; valid: {', '.join(choices)}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

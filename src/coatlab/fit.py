@@ -121,6 +121,7 @@ def _trainer(run: Run, loggers: list[Any], guard: Guard, measure: Measure) -> L.
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        log_every_n_steps=1,  # nothing goes through Lightning's log; a larger number only warns about short epochs
         use_distributed_sampler=False,
     )
 

@@ -57,9 +57,9 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(config: Mapping[str, Any]) -> str:
-    """Hash what counts of a resolved config: 64 hexadecimal digits, the same on every machine."""
+    """Hash what counts of a resolved config: 16 hexadecimal digits (64 bits), the same on every machine."""
     text = json.dumps(experiment(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def diff(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

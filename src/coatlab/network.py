@@ -5,11 +5,9 @@
 width with tanh, and the classifier. The dense layer is not in the paper; only with it do the printed
 parameter counts of every member come out, and the authors' MaxViT release has it.
 
-Compared with timm's `coatnet_N_224`, same parameters, the paper's side is ours in all four:
+Compared with timm's `coatnet_N_224`, which has the same parameters, two things differ and ours follow the paper:
 - stride of MBConv: eq. 5 strides the expand convolution; timm the depthwise one (Table 9's row);
-- pooling: the paper max-pools; timm averages;
-- the relative shift: eq. 3 reads w_{i-j}; timm reads w_{j-i} (a mirrored table, the same function class);
-- stochastic depth grows by block over the whole network here; by stage in timm (the paper is silent).
+- pooling: the paper max-pools; timm averages.
 `network.downsample=depthwise_conv network.pool=average` makes the two equal to rounding.
 """
 

@@ -54,7 +54,7 @@ class LiveProgress(L.Callback):
         """Show the epoch's measures."""
         line = epoch_line(self.measure.row, int(trainer.max_epochs or 0))
         self.bar.update(self.task, state="")
-        self.bar.console.print(line, highlight=False)
+        self.bar.console.print(line, highlight=False, soft_wrap=True)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Close the bar."""

@@ -104,7 +104,7 @@ def open_run(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run:
         if record is None:
             record = _new_record(config)
         elif record["fingerprint"] != fingerprint(config):
-            raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint'][:16]}); move it away")
+            raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint']}); move it away")
         run = Run(folder, config, record, lock)
         _add_study(run)
         if not run.finished:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from coatlab.identity import attention_name
 
@@ -12,9 +12,7 @@ from coatlab.identity import attention_name
 def show(record: dict[str, Any], folder: Path, title: str) -> None:
     """Print layout, attention, cost, measures, time, the folder and what to do next."""
     config, final = record["config"], record["final"]
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
+    study = record["studies"][-1] if record["studies"] else "all"
     rows = {
         "layout": config["layout"]["name"],
         "attention": attention_name(config),
@@ -26,13 +24,14 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
         "gap": f"{final['gap']:+.2%}",
         "time": _duration(record["timings"]["seconds"]),
         "folder": str(folder),
-        "compare": f"python -m analysis --runs {folder.parent}",
+        "compare": f"python -m analysis {study} --runs {folder.parent}",
     }
     if upload := _upload(record["tracker"]):
         rows["upload"] = upload
+    console = Console(highlight=False)
+    console.print(f"[bold]{title}[/]")
     for name, value in rows.items():
-        table.add_row(name, value)
-    Console(highlight=False, soft_wrap=True).print(table)
+        console.print(f"[dim]{name:<20}[/] {escape(value)}", soft_wrap=True)
 
 
 def _upload(tracker: dict[str, Any]) -> str | None:

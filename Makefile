@@ -1,0 +1,41 @@
+# coatlab: `make study` and `make test` do everything from a fresh clone; `make help` lists the rest.
+# PYTHON picks the interpreter of the environment; PINNED=no takes the newest releases instead of the pinned ones.
+PYTHON ?= python3
+PINNED ?= yes
+ARGS ?=
+BIN := .venv/bin
+CONSTRAIN := $(if $(filter yes,$(PINNED)),-c .constraints.txt,)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train study test lint clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/ready  ## make .venv with everything in it; does nothing when nothing changed
+
+# the last two imports fail where torch and torchvision do not belong together
+.venv/ready: pyproject.toml .constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "coatlab needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAIN) -e '.[dev]'
+	$(BIN)/python -c 'import torch, torchvision, lightning'
+	@touch $@
+
+train: setup  ## train one run: make train ARGS="layout=CCTT attention=relative"
+	$(BIN)/python src/train.py $(ARGS)
+
+study: setup  ## the five layouts on real images, then their table (about five minutes on two cores)
+	$(BIN)/python src/train.py sweep=layouts $(ARGS)
+	$(BIN)/python -m analysis layouts
+
+test: setup  ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:  ## delete the environment and caches; run folders and reports stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""One file, one table: `table(runs) -> DataFrame of strings`."""

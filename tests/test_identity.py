@@ -1,0 +1,104 @@
+"""Same experiment, same fingerprint, whatever the spelling; another knob, another fingerprint, unless opted out."""
+
+import copy
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coatlab.configs import compose, resolve
+from coatlab.identity import OPTED_OUT, diff, experiment, fingerprint, flatten, folder_name
+
+
+def config(*overrides: str) -> dict[str, Any]:
+    return resolve(compose(list(overrides)))
+
+
+BASE = config()
+COUNTED = sorted(experiment(BASE))
+
+
+def with_value(key: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(BASE)
+    node = changed
+    *path, last = key.split(".")
+    for name in path:
+        node = node[name]
+    node[last] = value
+    return changed
+
+
+@pytest.mark.parametrize("key", COUNTED)
+def test_every_counted_key_changes_the_fingerprint(key: str) -> None:
+    if "sha256" in key:
+        return
+    changed = with_value(key, "CTTT" if key == "layout.stages" else [9, 9, 9, 9, 9] if "plan." in key else "other")
+    assert fingerprint(changed) != fingerprint(BASE)
+    assert key in diff(BASE, changed)
+
+
+@pytest.mark.parametrize("key", [k for k in flatten(BASE) if any(k == o or k.startswith(o + ".") for o in OPTED_OUT)])
+def test_no_opted_out_key_does(key: str) -> None:
+    assert fingerprint(with_value(key, "other")) == fingerprint(BASE)
+    assert diff(BASE, with_value(key, "other")) == {}
+
+
+def test_every_opt_out_exists_or_is_a_name_that_will() -> None:
+    known = set(flatten(BASE))
+    later = {"hydra", "sweep", "size.budget", "data.workers", "cluster", "study"}
+    assert not [o for o in OPTED_OUT if o not in later and not any(k == o or k.startswith(o + ".") for k in known)]
+
+
+@given(st.randoms())
+def test_order_of_keys_does_not_count(random: Any) -> None:
+    def shuffled(node: Any) -> Any:
+        if not isinstance(node, dict):
+            return node
+        keys = list(node)
+        random.shuffle(keys)
+        return {key: shuffled(node[key]) for key in keys}
+
+    assert fingerprint(shuffled(BASE)) == fingerprint(BASE)
+
+
+@given(st.integers(0, 2**53))
+def test_a_whole_float_is_its_integer(value: int) -> None:
+    assert fingerprint(with_value("seed", float(value))) == fingerprint(with_value("seed", value))
+
+
+def test_a_layout_without_attention_is_one_experiment_whatever_the_attention() -> None:
+    one, other = config("layout=CCCC"), config("layout=CCCC", "attention.name=window", "plan.head_size=8")
+    assert fingerprint(one) == fingerprint(other)
+    assert folder_name(one).startswith("CCCC-none-nano-fashion_mnist-s0-")
+    assert fingerprint(config("attention.name=window")) != fingerprint(BASE)
+
+
+def test_a_layout_without_convolution_ignores_mbconvs_settings() -> None:
+    assert fingerprint(config("layout=ViT_REL")) == fingerprint(config("layout=ViT_REL", "network.norm=layer"))
+    assert fingerprint(BASE) != fingerprint(config("network.norm=layer"))
+
+
+def test_the_plan_counts_and_other_layouts_plans_do_not() -> None:
+    other = copy.deepcopy(BASE)
+    other["size"]["plans"]["CCCC"]["blocks"] = [9, 9, 9, 9, 9]
+    assert fingerprint(other) == fingerprint(BASE)
+    assert set(diff(BASE, config("plan.blocks=[2,1,2,4,1]"))) == {"plan.blocks"}
+
+
+def test_where_it_runs_does_not_count() -> None:
+    elsewhere = config("trainer=cpu", "tracker=none", "trainer.threads=1", "data.root=/x", "paths.runs=/y", "study=z")
+    assert folder_name(elsewhere) == folder_name(BASE)
+
+
+def test_the_fingerprint_is_stable() -> None:
+    fixed = {"layout": {"stages": "CCTT"}, "plan": {"blocks": [1]}, "seed": 0}
+    assert fingerprint(fixed) == "fd1ac38e52f3794a"
+
+
+def test_identity_and_records_never_import_torch() -> None:
+    code = "import sys, coatlab.identity, coatlab.records, coatlab.run, coatlab.checks, analysis.__main__; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

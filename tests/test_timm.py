@@ -1,0 +1,119 @@
+"""timm as the oracle: with its weights, our blocks and our whole network compute the same.
+
+timm can be asked for the paper's choices (stride on the 1x1 convolution, max-pooling), and we for timm's
+(stride on the depthwise convolution, average pooling): equal both ways.
+"""
+
+import pytest
+import timm
+import torch
+from timm.models.maxxvit import MaxxVit
+from torch import Tensor, nn
+
+from coatlab import create_model
+
+PAPER = ({}, {"conv_stride_mode": "1x1", "conv_pool_type": "max2", "transformer_pool_type": "max2"})
+TIMM = ({"downsample": "depthwise_conv", "pool": "average"}, {})
+HEAD_SIZE = 32
+NAMES = {
+    "stem.conv1": "stem.0",
+    "stem.norm1": "stem.1",
+    "stem.conv2": "stem.3",
+    "head.norm": "head.0",
+    "head.pre_logits.fc": "head.1",
+    "head.fc": "head.3",
+    "shortcut.expand": "shortcut.1",
+    "pre_norm": "norm",
+    "conv1_1x1": "expand",
+    "norm1.norm": "attention_norm",
+    "conv2_kxk": "depthwise",
+    "norm2": {"mbconv": "depthwise_norm", "transformer": "ffn_norm"},
+    "norm1": {"mbconv": "expand_norm", "transformer": "attention_norm"},
+    "se.fc1": "squeeze_excitation.squeeze",
+    "se.fc2": "squeeze_excitation.excite",
+    "conv3_1x1": "project",
+    "attn.qkv": "attention.qkv",
+    "attn.proj": "attention.project",
+    "attn.rel_pos.relative_position_bias_table": "attention.attend.bias.table",
+    "mlp.fc1": "ffn.0",
+    "mlp.fc2": "ffn.2",
+}
+
+
+def rename(key: str, kind: str) -> str:
+    for old, new in NAMES.items():
+        if key == old or key.startswith(old + "."):
+            return (new if isinstance(new, str) else new[kind]) + key[len(old) :]
+    raise KeyError(key)
+
+
+def convert(key: str, value: Tensor, like: Tensor) -> Tensor:
+    if key.startswith("attn.qkv"):  # timm: head, then q k v; we: q k v, then head
+        rest = value.shape[1:]
+        value = value.view(-1, 3, HEAD_SIZE, *rest).transpose(0, 1).reshape(-1, *rest)
+    if key.endswith("relative_position_bias_table"):
+        value = value.T  # timm: shifts in one row, then heads
+    return value.reshape(like.shape)
+
+
+def load_block(block: nn.Module, oracle: nn.Module) -> None:
+    kind = "transformer" if hasattr(oracle, "attn") else "mbconv"
+    state = block.state_dict()
+    block.load_state_dict({rename(k, kind): convert(k, v, state[rename(k, kind)]) for k, v in oracle.state_dict().items()})
+
+
+def pair(choice: tuple[dict, dict]) -> tuple[nn.Module, MaxxVit]:
+    """Build both networks with the same random weights, running statistics included."""
+    settings, overlay = choice
+    torch.manual_seed(0)
+    oracle = timm.create_model("coatnet_0_224", **overlay).eval()
+    for module in oracle.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    ours = create_model("CCTT", size="coatnet_0", image_size=224, **settings).eval()
+    for stage, oracle_stage in zip(ours.stages, oracle.stages, strict=True):
+        for block, oracle_block in zip(stage, oracle_stage.blocks, strict=True):
+            load_block(block, oracle_block)
+    state, theirs = ours.state_dict(), oracle.state_dict()
+    for key in theirs:
+        if key.startswith(("stem", "head")):
+            name = rename(key, "")
+            state[name] = theirs[key].reshape(state[name].shape)
+    ours.load_state_dict(state)
+    return ours, oracle
+
+
+@pytest.fixture(scope="module", params=[PAPER, TIMM], ids=["paper's choices", "timm's choices"])
+def networks(request: pytest.FixtureRequest) -> tuple[nn.Module, MaxxVit]:
+    return pair(request.param)
+
+
+@pytest.mark.parametrize(("stage", "width_in", "side"), [(0, 64, 112), (1, 96, 56), (2, 192, 28), (3, 384, 14)])
+@torch.no_grad()
+def test_blocks_equal(networks: tuple[nn.Module, MaxxVit], stage: int, width_in: int, side: int) -> None:
+    ours, oracle = networks
+    x = torch.randn(2, width_in, side, side, generator=torch.Generator().manual_seed(stage))
+    down, down_oracle = ours.stages[stage][0], oracle.stages[stage].blocks[0]
+    torch.testing.assert_close(down(x), down_oracle(x), rtol=1e-5, atol=1e-5)
+    y = torch.randn(2, *down_oracle(x).shape[1:], generator=torch.Generator().manual_seed(9))
+    torch.testing.assert_close(ours.stages[stage][1](y), oracle.stages[stage].blocks[1](y), rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_logits_equal(networks: tuple[nn.Module, MaxxVit]) -> None:
+    ours, oracle = networks
+    x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    expected = oracle(x)
+    assert expected.std() > 1e-2  # not all the same
+    torch.testing.assert_close(ours(x), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        ours(x.contiguous(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_parameters_equal_timms(number: int) -> None:
+    with torch.device("meta"):
+        ours, theirs = create_model("CCTT", size=f"coatnet_{number}"), timm.create_model(f"coatnet_{number}_224")
+    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
