@@ -19,9 +19,13 @@ EVERY_RUN = "all"
 def main(words: list[str] | None = None) -> None:
     """Read the arguments, load the study's runs, print and write its table."""
     studies = [*sorted(path.stem for path in SWEEPS.glob("*.yaml")), EVERY_RUN]
-    parser = argparse.ArgumentParser(prog="python -m analysis", description="Make the tables of a study from its run folders.")
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis", description="Make the tables of a study from its run folders."
+    )
     parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({EVERY_RUN}: every run there is)")
-    parser.add_argument("--runs", type=Path, default=Path(os.environ.get("COATLAB_RUNS", "runs")), help="folder of run folders")
+    parser.add_argument(
+        "--runs", type=Path, default=Path(os.environ.get("COATLAB_RUNS", "runs")), help="folder of run folders"
+    )
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder the tables are written to")
     chosen = parser.parse_args(words)
     if chosen.study is None:
@@ -31,7 +35,9 @@ def main(words: list[str] | None = None) -> None:
         raise not_one_of("study", chosen.study, studies)
     runs = load_runs(chosen.runs, None if chosen.study == EVERY_RUN else chosen.study)
     if runs.empty:
-        raise InputError(f"--runs={chosen.runs} holds no run of study {chosen.study}; make them: {_command(chosen.study)}")
+        raise InputError(
+            f"--runs={chosen.runs} holds no run of study {chosen.study}; make them: {_command(chosen.study)}"
+        )
     text = _text(chosen.study, runs)
     path = chosen.reports / chosen.study / "table.md"
     write_atomic(path, lambda file: file.write(text.encode()))
@@ -41,7 +47,10 @@ def main(words: list[str] | None = None) -> None:
 
 def _text(study: str, runs: pd.DataFrame) -> str:
     complete = runs[runs["status"] == "complete"]
-    parts = [f"# {study}", f"{len(complete)} of {len(runs)} runs complete. Means over seeds; one seed gives no interval."]
+    parts = [
+        f"# {study}",
+        f"{len(complete)} of {len(runs)} runs complete. Means over seeds; one seed gives no interval.",
+    ]
     if len(complete):
         parts.append(to_markdown(layouts.table(complete)))
     for run in runs[runs["status"] != "complete"].itertuples():

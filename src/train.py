@@ -1,7 +1,7 @@
 """Train one stacking of convolution and attention, or skip it if it is done, or go on where it stopped.
 
-    python src/train.py layout=CCTT attention=relative
-    python src/train.py --help
+python src/train.py layout=CCTT attention=relative
+python src/train.py --help
 """
 
 from contextlib import nullcontext
@@ -33,7 +33,7 @@ def run(composed: DictConfig) -> float | None:
     check(config)
     with open_run(config, overrides=HydraConfig.get().overrides.task) as opened:
         if opened.record["status"] == "diverged":
-            raise RunError(f"{opened.folder} diverged before: {opened.record['error']}; delete the folder to train it again")
+            raise RunError(f"{opened.folder} diverged: {opened.record['error']}; delete the folder to train it again")
         if opened.finished:
             show(opened.record, opened.folder, title="already complete")
             return opened.score

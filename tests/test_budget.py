@@ -38,7 +38,9 @@ def test_multiply_adds_are_the_papers(row: dict[str, str]) -> None:
     assert counted.macs / 1e9 < float(row["gmacs"])  # the paper also counts the look-up of the bias
 
 
-@pytest.mark.parametrize("row", rows("analysis/paper/table9.csv"), ids=lambda row: f"{row['model']}-{row['downsample']}")
+@pytest.mark.parametrize(
+    "row", rows("analysis/paper/table9.csv"), ids=lambda row: f"{row['model']}-{row['downsample']}"
+)
 def test_table_9_costs(row: dict[str, str]) -> None:
     with torch.device("meta"):
         model = create_model(size=row["model"].lower().replace("-", "_"), downsample=row["downsample"])

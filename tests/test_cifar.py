@@ -41,7 +41,9 @@ def test_pictures_and_labels_come_through(
     classes: int, source: type[datasets.CIFAR10], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = write(source, tmp_path, classes, monkeypatch)
-    settings = resolve(compose([f"data=cifar{classes}", f"data.root={tmp_path}", "data.eval_size=8", "data.batch_size=8"]))["data"]
+    settings = resolve(
+        compose([f"data=cifar{classes}", f"data.root={tmp_path}", "data.eval_size=8", "data.batch_size=8"])
+    )["data"]
     data = instantiate(settings, seed=0, _convert_="all")
     data.setup()
     images = data.load()

@@ -107,7 +107,9 @@ def test_every_place_that_was_tried_is_said(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(fashion_mnist, "PACKAGE_FOLDER", tmp_path / "none")
     monkeypatch.setattr(fashion_mnist, "_fetch_package", no_network)
     monkeypatch.setattr(fashion_mnist, "_fetch_torchvision", no_network)
-    with pytest.raises(InputError, match=r"tried the folder .*the cache .*Debian's package .*no network.*torchvision's download"):
+    with pytest.raises(
+        InputError, match=r"tried the folder .*the cache .*Debian's package .*no network.*torchvision's download"
+    ):
         source(cache=str(tmp_path)).load()
     assert not list(tmp_path.iterdir())
 
@@ -121,7 +123,9 @@ def test_the_package_is_fetched_and_unpacked_without_root(
     def run(words: list[str], folder: Path, check: bool = False) -> subprocess.CompletedProcess[str]:
         calls.append(words)
         if words[0] == "dpkg-deb":
-            shutil.copytree(real_folder, Path(words[-1]) / "usr/share/datasets/fashion-mnist", copy_function=shutil.copy)
+            shutil.copytree(
+                real_folder, Path(words[-1]) / "usr/share/datasets/fashion-mnist", copy_function=shutil.copy
+            )
         elif "download" in words and len(calls) > 1:
             (folder / "dataset-fashion-mnist_0_all.deb").touch()
         return subprocess.CompletedProcess(words, 100 if len(calls) == 1 else 0, "", "")

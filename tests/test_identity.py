@@ -99,6 +99,7 @@ def test_the_fingerprint_is_stable() -> None:
 
 
 def test_identity_and_records_never_import_torch() -> None:
-    code = "import sys, coatlab.identity, coatlab.records, coatlab.run, coatlab.checks, analysis.__main__; print('torch' in sys.modules)"
+    modules = "coatlab.identity, coatlab.records, coatlab.run, coatlab.checks, analysis.__main__"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -55,7 +55,11 @@ def test_a_mixed_stage_holds_convolution_then_attention() -> None:
         ({}, 100, "image_size=100 is not divisible by 32"),
         ({}, (224, 100), "is not divisible by 32"),
         ({"blocks": [2, 2, [1, 2], 5, 2], "widths": [64, 96, [96, 192], 384, 768]}, 224, "a mixed stage is a T stage"),
-        ({"blocks": [2, 2, 3, 5, [1, 2]], "widths": [64, 96, 192, 384, [384, 768]]}, 224, "only be the first one with T"),
+        (
+            {"blocks": [2, 2, 3, 5, [1, 2]], "widths": [64, 96, 192, 384, [384, 768]]},
+            224,
+            "only be the first one with T",
+        ),
         ({"blocks": [2, 2, 3, [5, 1], 2]}, 224, "a pair of each"),
     ],
 )

@@ -20,7 +20,8 @@ def direct(q: Tensor, k: Tensor, v: Tensor, table: Tensor, grid: tuple[int, int]
             for i, (y, x) in enumerate(positions):
                 scores = torch.stack(
                     [
-                        q[b, h, i] @ k[b, h, j] / math.sqrt(q.shape[3]) + table[h, y - y2 + rows - 1, x - x2 + columns - 1]
+                        q[b, h, i] @ k[b, h, j] / math.sqrt(q.shape[3])
+                        + table[h, y - y2 + rows - 1, x - x2 + columns - 1]
                         for j, (y2, x2) in enumerate(positions)
                     ]
                 )
@@ -31,7 +32,11 @@ def direct(q: Tensor, k: Tensor, v: Tensor, table: Tensor, grid: tuple[int, int]
 
 @settings(max_examples=15)
 @given(
-    st.tuples(st.integers(1, 4), st.integers(1, 4)), st.integers(1, 2), st.integers(1, 3), st.integers(1, 5), st.integers(0, 99)
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.integers(1, 2),
+    st.integers(1, 3),
+    st.integers(1, 5),
+    st.integers(0, 99),
 )
 def test_equals_the_equation(grid: tuple[int, int], batch: int, heads: int, width: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -45,6 +50,8 @@ def test_equals_the_equation(grid: tuple[int, int], batch: int, heads: int, widt
     torch.testing.assert_close(ours, reference, rtol=1e-10, atol=1e-10)
     leaves = [*qkv, attend.bias.table]
     for one, other in zip(
-        torch.autograd.grad((ours * weight).sum(), leaves), torch.autograd.grad((reference * weight).sum(), leaves), strict=True
+        torch.autograd.grad((ours * weight).sum(), leaves),
+        torch.autograd.grad((reference * weight).sum(), leaves),
+        strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)

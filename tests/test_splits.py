@@ -12,7 +12,9 @@ LABELS = st.lists(st.integers(0, 4), min_size=10, max_size=200).map(torch.tensor
 
 
 @given(LABELS, st.integers(1, 5), st.integers(0, 3), st.data())
-def test_subsets_are_nested_and_apart_from_evaluation(labels: torch.Tensor, eval_size: int, seed: int, data: st.DataObject) -> None:
+def test_subsets_are_nested_and_apart_from_evaluation(
+    labels: torch.Tensor, eval_size: int, seed: int, data: st.DataObject
+) -> None:
     sizes = sorted(data.draw(st.lists(st.integers(1, len(labels) - eval_size), min_size=2, max_size=2)))
     small, large = (split(labels, train_size=size, eval_size=eval_size, seed=seed) for size in sizes)
     everything = split(labels, train_size=None, eval_size=eval_size, seed=seed)
@@ -41,7 +43,9 @@ def test_the_seed_chooses_the_images() -> None:
     assert not torch.equal(first.train, other.train)
 
 
-@pytest.mark.parametrize(("train_size", "eval_size", "key"), [(91, 10, "data.train_size=91"), (None, 100, "data.eval_size=100")])
+@pytest.mark.parametrize(
+    ("train_size", "eval_size", "key"), [(91, 10, "data.train_size=91"), (None, 100, "data.eval_size=100")]
+)
 def test_more_than_there_are_is_refused(train_size: int | None, eval_size: int, key: str) -> None:
     with pytest.raises(InputError, match=key):
         split(torch.zeros(100, dtype=torch.long), train_size=train_size, eval_size=eval_size, seed=0)

@@ -20,13 +20,13 @@ LABELS = torch.tensor([0, 1, 2, 3, 4, 0, 1])
 def test_softmax_loss_smooths_labels() -> None:
     targets = F.one_hot(LABELS, 5) * 0.9 + 0.1 / 5
     expected = -(targets * LOGITS.log_softmax(1)).sum(1).mean()
-    torch.testing.assert_close(task().loss(LOGITS, LABELS, smoothing=0.1), expected)
+    torch.testing.assert_close(task().losses(LOGITS, LABELS, smoothing=0.1).mean(), expected)
 
 
 def test_sigmoid_loss_is_summed_over_classes() -> None:
     targets = F.one_hot(LABELS, 5) * (1 - 1e-4) + 1e-4 / 5
     expected = -(targets * LOGITS.sigmoid().log() + (1 - targets) * (1 - LOGITS.sigmoid()).log()).sum(1).mean()
-    torch.testing.assert_close(task(loss="sigmoid").loss(LOGITS, LABELS, smoothing=1e-4), expected)
+    torch.testing.assert_close(task(loss="sigmoid").losses(LOGITS, LABELS, smoothing=1e-4).mean(), expected)
 
 
 def test_a_smaller_last_batch_weighs_less() -> None:
@@ -43,7 +43,8 @@ def test_measures_start_anew_and_survive_a_checkpoint() -> None:
     first.training_step((LOGITS[:, None, None], LABELS), 0)
     second = task()
     second.load_state_dict(first.state_dict())
-    assert second.measures("train") == first.measures("train")
+    assert second.means["train_loss"].mean_value == first.means["train_loss"].mean_value
+    first.measures("train")
     first.training_step((LOGITS[:2, None, None], LABELS[:2]), 0)
     expected = F.cross_entropy(LOGITS[:2], LABELS[:2]).item()
     assert first.measures("train")["train/loss"] == pytest.approx(expected, rel=1e-5)

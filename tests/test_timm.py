@@ -59,7 +59,9 @@ def convert(key: str, value: Tensor, like: Tensor) -> Tensor:
 def load_block(block: nn.Module, oracle: nn.Module) -> None:
     kind = "transformer" if hasattr(oracle, "attn") else "mbconv"
     state = block.state_dict()
-    block.load_state_dict({rename(k, kind): convert(k, v, state[rename(k, kind)]) for k, v in oracle.state_dict().items()})
+    block.load_state_dict(
+        {rename(k, kind): convert(k, v, state[rename(k, kind)]) for k, v in oracle.state_dict().items()}
+    )
 
 
 def pair(choice: tuple[dict, dict]) -> tuple[nn.Module, MaxxVit]:
@@ -107,9 +109,7 @@ def test_logits_equal(networks: tuple[nn.Module, MaxxVit]) -> None:
     expected = oracle(x)
     assert expected.std() > 1e-2  # not all the same
     torch.testing.assert_close(ours(x), expected, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(
-        ours(x.contiguous(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(ours(x.contiguous(memory_format=torch.channels_last)), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("number", range(5))

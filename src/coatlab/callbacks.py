@@ -20,17 +20,20 @@ from torch import Tensor
 from coatlab.checkpoints import LAST
 from coatlab.data.in_memory import Batch
 from coatlab.data.sampler import SEED_STRIDE
+from coatlab.errors import RunError
 from coatlab.metrics import MetricsFile
 from coatlab.signals import STOPPING, Signals
 from coatlab.task import MEASURED, Task
 
 
-class Diverged(Exception):
-    """The training loss is no longer a number."""
+class Diverged(RunError):
+    """The training loss is no longer a number; the same command would diverge again."""
 
     def __init__(self, step: int) -> None:
         self.step = step
-        super().__init__(f"the training loss is not finite at step {step}")
+        super().__init__(
+            f"the training loss is not finite at step {step}; a lower recipe.lr or a longer warm-up may help"
+        )
 
 
 class Guard(L.Callback):
@@ -58,7 +61,9 @@ class Guard(L.Callback):
         self._started = self._saved = time.monotonic()
         self._resumed = True
 
-    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
         """Save if it is time, stop if asked, and seed the step."""
         loop = trainer.fit_loop.epoch_loop
         if self._resumed:
@@ -73,7 +78,8 @@ class Guard(L.Callback):
                 trainer.save_checkpoint(self.path)
                 self._saved = time.monotonic()
             self.signals.stop_if_received()
-        torch.manual_seed(self.seed * SEED_STRIDE + loop.batch_progress.total.processed)
+        processed: int = loop.batch_progress.total.processed  # type: ignore[attr-defined]
+        torch.manual_seed(self.seed * SEED_STRIDE + processed)
 
     def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
         """Stop if asked: the checkpoint is one step old."""

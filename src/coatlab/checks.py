@@ -22,7 +22,8 @@ def check(config: Mapping[str, Any]) -> None:
     data, recipe = config["data"], config["recipe"]
     if data["train_size"] is not None and data["train_size"] < data["batch_size"]:
         raise InputError(
-            f"data.batch_size={data['batch_size']} is larger than data.train_size={data['train_size']}; no batch would be full"
+            f"data.batch_size={data['batch_size']} is larger than "
+            f"data.train_size={data['train_size']}; no batch would be full"
         )
     if recipe["min_lr"] > recipe["lr"]:
         raise InputError(f"recipe.min_lr={recipe['min_lr']} is above recipe.lr={recipe['lr']}, the peak")

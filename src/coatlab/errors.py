@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hydra.errors import MissingConfigException
@@ -49,6 +49,7 @@ def not_one_of(key: str, value: object, valid: Iterable[object]) -> InputError:
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
     """Turn errors meant for the user into one line on stderr and exit code 1; leave defects their traceback."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield
@@ -63,16 +64,23 @@ def one_sentence_errors() -> Iterator[None]:
             raise
         print(f"error: {sentence}", file=sys.stderr)
         raise SystemExit(1) from None
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def _sentence(error: BaseException) -> str | None:
     """Return the line to print for `error`, or None where only a traceback helps."""
-    from hydra.errors import HydraException, MissingConfigException
+    from hydra.errors import HydraException, InstantiationException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
     ours = next((e for e in _causes(error) if isinstance(e, InputError | RunError)), None)
     if ours is not None:
         return " ".join(str(ours).split())
+    if isinstance(error, InstantiationException):
+        return None  # a constructor of ours that failed is a defect
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return str(missing_choice(error))
     if isinstance(error, HydraException | OmegaConfBaseException):
@@ -100,17 +108,21 @@ def missing_choice(error: "MissingConfigException") -> InputError:
 
 def _unknown_key(key: str) -> str | None:
     """Word an override of a key that is not in the config, with the keys that are, for the groups chosen."""
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import DictConfig
 
     from coatlab.configs import compose, groups
 
     chosen = [word for word in sys.argv[1:] if word.partition("=")[0] in groups() and "," not in word]
-    config = compose(chosen)
-    parent = key.rpartition(".")[0]
-    node = OmegaConf.select(config, parent) if parent else config
+    node: Any = compose(chosen)
+    path = ""
+    for name in key.split("."):
+        if not isinstance(node, DictConfig) or name not in node:
+            break
+        node = node[name]
+        path += f"{name}."
     if not isinstance(node, DictConfig):
         return None
-    return str(not_one_of_keys(key, [f"{parent}.{name}" if parent else str(name) for name in node]))
+    return str(not_one_of_keys(path + key[len(path) :].partition(".")[0], [path + str(name) for name in node]))
 
 
 def not_one_of_keys(key: str, valid: Iterable[str]) -> InputError:

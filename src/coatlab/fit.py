@@ -11,8 +11,8 @@ from typing import Any
 import lightning as L
 import torch
 from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from lightning.pytorch.plugins.environments import SLURMEnvironment
 
 from coatlab.allocator import keep_freed_memory
 from coatlab.budget import cost_of
@@ -155,5 +155,9 @@ def _quiet() -> None:
     """Silence what Lightning says to people who wrote their own loop; its warnings about real trouble stay."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*`isinstance\\(treespec, LeafSpec\\)`.*", ".*your validation dataloaders? has `shuffle.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*`isinstance\\(treespec, LeafSpec\\)`.*",
+        ".*your validation dataloaders? has `shuffle.*",
+    ):
         warnings.filterwarnings("ignore", message)

@@ -42,7 +42,7 @@ ONLY_WITH_ATTENTION = ("attention", "plan.head_size", "size.head_size")
 def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what counts of a resolved config, as a flat dictionary from dotted key to value."""
     letters, flat = _letters(config), flatten(config)
-    dropped = OPTED_OUT
+    dropped: tuple[str, ...] = OPTED_OUT
     if "T" not in letters:
         dropped += ONLY_WITH_ATTENTION
     if "C" not in letters:

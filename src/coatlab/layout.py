@@ -70,11 +70,13 @@ def check_letters(letters: str) -> None:
     unknown = sorted(set(letters) - {"C", "T"})
     if unknown or not letters:
         raise InputError(
-            f"layout={letters} has the letter {', '.join(unknown) or '(none)'}; valid letters are C (MBConv) and T (transformer)"
+            f"layout={letters} has the letter {', '.join(unknown) or '(none)'}; valid letters are C "
+            f"(MBConv) and T (transformer)"
         )
     if "TC" in letters:
         raise InputError(
-            f"layout={letters} puts convolution after attention; every C must come before every T, as in CCCC, CCCT, CCTT, CTTT"
+            f"layout={letters} puts convolution after attention; every C must come before every T, as "
+            f"in CCCC, CCCT, CCTT, CTTT"
         )
 
 
@@ -97,7 +99,8 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
     for key, values in (("blocks", blocks), ("widths", widths), ("strides", strides)):
         if len(values) != len(letters) + 1:
             raise InputError(
-                f"plan.{key}={values} has {len(values)} entries; layout={name} needs {len(letters) + 1}: S0 and one a stage"
+                f"plan.{key}={values} has {len(values)} entries; layout={name} needs "
+                f"{len(letters) + 1}: S0 and one a stage"
             )
         for value in _flat(values):
             if not isinstance(value, int) or value < 1:
@@ -118,7 +121,8 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
         segments = _segments(letter, blocks[i], widths[i], f"S{i}")
         if seen_attention and segments[0].kind == "C":
             raise InputError(
-                f"plan.blocks={blocks} puts convolution after attention in S{i}; a mixed stage can only be the first one with T"
+                f"plan.blocks={blocks} puts convolution after attention in S{i}; a mixed stage can "
+                f"only be the first one with T"
             )
         for segment in segments:
             if segment.kind == "T":
@@ -143,7 +147,8 @@ def _segments(letter: str, blocks: Any, widths: Any, stage: str) -> tuple[Segmen
     pairs = isinstance(blocks, list | tuple) and isinstance(widths, list | tuple) and len(blocks) == len(widths) == 2
     if not pairs or letter != "T":
         raise InputError(
-            f"plan of {stage}: blocks {blocks} and widths {widths}; a mixed stage is a T stage with a pair of each, MBConv first"
+            f"plan of {stage}: blocks {blocks} and widths {widths}; a mixed stage is a T stage with a "
+            f"pair of each, MBConv first"
         )
     return Segment("C", blocks[0], widths[0]), Segment("T", blocks[1], widths[1])
 

@@ -71,9 +71,13 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is not a record ({type(error).__name__}: {error}); move the folder away to start anew") from error
+        raise RunError(
+            f"{path} is not a record ({type(error).__name__}: {error}); move the folder away to start anew"
+        ) from error
     if schema > SCHEMA:
-        raise RunError(f"{path} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; update coatlab")
+        raise RunError(
+            f"{path} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; update coatlab"
+        )
     return dict(record)
 
 

@@ -59,7 +59,9 @@ class Run:
     def __enter__(self) -> "Run":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if self.finished or error is None:
                 return
@@ -75,8 +77,17 @@ class Run:
 
     def begin_attempt(self) -> None:
         """Write that this process runs it now."""
-        self.record["attempts"].append({"started": _now(), "host": socket.gethostname(), "pid": os.getpid(), "status": "running"})
-        self.update(status="running", error=None, traceback=None, code=code_version(), environment=software(), hardware=processor())
+        self.record["attempts"].append(
+            {"started": _now(), "host": socket.gethostname(), "pid": os.getpid(), "status": "running"}
+        )
+        self.update(
+            status="running",
+            error=None,
+            traceback=None,
+            code=code_version(),
+            environment=software(),
+            hardware=processor(),
+        )
 
     def _end(self, status: str, **entries: Any) -> None:
         self.record["attempts"][-1].update(status=status, ended=_now(), error=entries.get("error"))
@@ -98,9 +109,13 @@ def open_run(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(folder)
     except OSError as error:
-        raise RunError(f"paths.runs={config['paths']['runs']} cannot be used: {error.strerror} ({error.filename})") from error
+        raise RunError(
+            f"paths.runs={config['paths']['runs']} cannot be used: {error.strerror} ({error.filename})"
+        ) from error
     try:
         record = read_record(folder)
+        for stray in folder.rglob(".*.tmp"):
+            stray.unlink()  # of a process that was killed while it wrote; nobody else writes here now
         if record is None:
             record = _new_record(config)
         elif record["fingerprint"] != fingerprint(config):
@@ -128,7 +143,9 @@ def _take_lock(folder: Path) -> IO[str]:
         lock.seek(0)
         holder = lock.read().strip() or "another process"
         lock.close()
-        raise RunError(f"{folder} is being run by {holder}; wait for it, or stop it and give the same command again") from None
+        raise RunError(
+            f"{folder} is being run by {holder}; wait for it, or stop it and give the same command again"
+        ) from None
     lock.seek(0)
     lock.truncate()
     lock.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}")
@@ -161,7 +178,10 @@ def _add_study(run: Run) -> None:
 
 
 def _write_hydra(folder: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
-    files = {"config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(config))), "overrides.yaml": OmegaConf.to_yaml(list(overrides))}
+    files = {
+        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(config))),
+        "overrides.yaml": OmegaConf.to_yaml(list(overrides)),
+    }
     for name, text in files.items():
         write_atomic(folder / ".hydra" / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
 

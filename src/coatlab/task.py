@@ -28,26 +28,27 @@ class Task(L.LightningModule):
 
     def __init__(self, network: nn.Module, recipe: Mapping[str, Any], *, channels_last: bool) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last) if channels_last else network  # type: ignore[call-overload]
+        self.network: nn.Module = network.to(memory_format=torch.channels_last) if channels_last else network
         self.recipe = recipe
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         names = ("train", *MEASURED, "test")
-        self.means = nn.ModuleDict({f"{name}_{what}": MeanMetric(nan_strategy="disable") for name in names for what in ("loss", "accuracy")})
+        self.means = nn.ModuleDict(
+            {f"{name}_{what}": MeanMetric(nan_strategy="disable") for name in names for what in ("loss", "accuracy")}
+        )
         for what in ("loss", "accuracy"):
             self.means[f"train_{what}"].persistent(True)  # an epoch that is resumed in its middle keeps its first part
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return logits (B, K)."""
-        logits: Tensor = self.network(images_BCHW.contiguous(memory_format=self.memory_format))
-        return logits
+        return self.network(images_BCHW.contiguous(memory_format=self.memory_format))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss that is minimized; `train/loss` is the same number."""
         images_BCHW, labels_B = batch
         logits_BK = self(images_BCHW)
-        loss = self.loss(logits_BK, labels_B, smoothing=self.recipe["label_smoothing"])
-        self._measure("train", logits_BK.detach(), labels_B, loss.detach())
-        return loss
+        losses_B = self.losses(logits_BK, labels_B, smoothing=self.recipe["label_smoothing"])
+        self._measure("train", logits_BK.detach(), labels_B, losses_B.detach())
+        return losses_B.mean()
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Measure one batch of `eval` or `train_eval`."""
@@ -57,13 +58,13 @@ class Task(L.LightningModule):
         """Measure one batch of the test files."""
         self._evaluate("test", batch)
 
-    def loss(self, logits_BK: Tensor, labels_B: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Return the mean over images of the recipe's loss: softmax, or sigmoid summed over classes (JFT, IN-21K)."""
+    def losses(self, logits_BK: Tensor, labels_B: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the recipe's loss of each image, (B,): softmax, or sigmoid summed over classes (JFT, IN-21K)."""
         if self.recipe["loss"] == "softmax":
-            return F.cross_entropy(logits_BK.float(), labels_B, label_smoothing=smoothing)
+            return F.cross_entropy(logits_BK.float(), labels_B, label_smoothing=smoothing, reduction="none")
         classes = logits_BK.shape[1]
         targets_BK = F.one_hot(labels_B, classes) * (1 - smoothing) + smoothing / classes
-        return F.binary_cross_entropy_with_logits(logits_BK.float(), targets_BK, reduction="sum") / len(labels_B)
+        return F.binary_cross_entropy_with_logits(logits_BK.float(), targets_BK, reduction="none").sum(1)
 
     def measures(self, *names: str) -> dict[str, float]:
         """Return and reset loss and accuracy of the named sets."""
@@ -77,16 +78,18 @@ class Task(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build optimizer and schedule over all steps of the run."""
-        optimizer = make_optimizer(self.network, self.recipe)
+        # Lightning refuses to clip the gradients of a fused optimizer under autocast
+        fused = not str(self.trainer.precision).endswith("mixed")
+        optimizer = make_optimizer(self.network, self.recipe, fused=fused)
         schedule = make_schedule(optimizer, int(self.trainer.estimated_stepping_batches), self.recipe)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _evaluate(self, name: str, batch: Batch) -> None:
         images_BCHW, labels_B = batch
         logits_BK = self(images_BCHW)
-        self._measure(name, logits_BK, labels_B, self.loss(logits_BK, labels_B))
+        self._measure(name, logits_BK, labels_B, self.losses(logits_BK, labels_B))
 
-    def _measure(self, name: str, logits_BK: Tensor, labels_B: Tensor, loss: Tensor) -> None:
-        correct = (logits_BK.argmax(1) == labels_B).float().mean()
-        self.means[f"{name}_loss"].update(loss, weight=len(labels_B))  # type: ignore[operator]
-        self.means[f"{name}_accuracy"].update(correct, weight=len(labels_B))  # type: ignore[operator]
+    def _measure(self, name: str, logits_BK: Tensor, labels_B: Tensor, losses_B: Tensor) -> None:
+        # every image by itself: torchmetrics 1.9 ignores weights where it does not look for NaN
+        self.means[f"{name}_loss"].update(losses_B)  # type: ignore[operator]
+        self.means[f"{name}_accuracy"].update((logits_BK.argmax(1) == labels_B).float())  # type: ignore[operator]

@@ -86,7 +86,7 @@ def open_mirror(
     mode = settings["mode"]
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
-    for attempt in ([mode, "offline"] if mode == "online" else [mode]):
+    for attempt in [mode, "offline"] if mode == "online" else [mode]:
         if attempt == "offline":
             _set_segments_aside(folder)
         try:
@@ -94,7 +94,11 @@ def open_mirror(
             first = run.starting_step if attempt == "online" else 0
             mirror = WandbMirror(run)
         except Exception as error:
-            _say(f"W&B {attempt} is not available ({_line(error)}); going on without")
+            _say(
+                f"W&B {attempt} is not available ({_line(error)}); going on "
+                f"{'offline' if attempt == 'online' else 'without'}"
+            )
+            wandb.teardown()  # else W&B's process still holds the id
             continue
         for row in rows:
             if row["step"] >= first:

@@ -50,7 +50,7 @@ class RelativeBias(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         if (stored := state_dict.get(prefix + "table")) is not None:
             state_dict[prefix + "table"] = resize_table(stored, self.grid)
-        super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[arg-type]
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:
         return f"heads={self.table.shape[0]}, grid={self.grid}"

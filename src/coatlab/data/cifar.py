@@ -25,9 +25,14 @@ class CIFAR(InMemoryData):
             train, test = (source(str(folder), train=part, download=self.root is None) for part in (True, False))
         except (OSError, RuntimeError) as error:
             how = "it is not complete there" if self.root else f"nor can it be downloaded ({error})"
-            raise InputError(f"data={self.name} was not found in {folder}, {how}; set data.root to a folder that has it") from error
+            raise InputError(
+                f"data={self.name} was not found in {folder}, {how}; set data.root to a folder that has it"
+            ) from error
         return Images(
-            _channels_first(train.data), torch.tensor(train.targets), _channels_first(test.data), torch.tensor(test.targets)
+            _channels_first(train.data),
+            torch.tensor(train.targets),
+            _channels_first(test.data),
+            torch.tensor(test.targets),
         )
 
 

@@ -54,7 +54,10 @@ class FashionMNIST(InMemoryData):
         if self.root is not None:
             if self._in(Path(self.root)):
                 return Path(self.root)
-            raise InputError(f"data.root={self.root} does not hold the files of {self.name}: {', '.join(self.sha256)} (.gz or unpacked)")
+            raise InputError(
+                f"data.root={self.root} does not hold the files of {self.name}: "
+                f"{', '.join(self.sha256)} (.gz or unpacked)"
+            )
         cache = Path(self.cache) / "fashion_mnist"
         for place in (PACKAGE_FOLDER, cache):
             if self._in(place):
@@ -71,7 +74,10 @@ class FashionMNIST(InMemoryData):
                 tried.append(f"{title} ({_last_line(error)})")
             if self._in(cache):
                 return cache
-        raise InputError(f"data={self.name} was not found; tried {', '.join(tried)}; set data.root to a folder that has its four idx files")
+        raise InputError(
+            f"data={self.name} was not found; tried {', '.join(tried)}; set data.root to a folder "
+            f"that has its four idx files"
+        )
 
     def _in(self, folder: Path) -> bool:
         return all(_file(folder, name) is not None for name in self.sha256)
@@ -83,9 +89,14 @@ class FashionMNIST(InMemoryData):
         try:
             content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         except (OSError, EOFError) as error:
-            raise InputError(f"{path} is damaged ({error}); delete it to fetch it again, or point data.root elsewhere") from error
+            raise InputError(
+                f"{path} is damaged ({error}); delete it to fetch it again, or point data.root elsewhere"
+            ) from error
         if hashlib.sha256(content).hexdigest() != self.sha256[name]:
-            raise InputError(f"{path} has not the content it should (SHA-256 differs); delete it to fetch it again, or point data.root elsewhere")
+            raise InputError(
+                f"{path} has not the content it should (SHA-256 differs); delete it to fetch it "
+                f"again, or point data.root elsewhere"
+            )
         header = next(size for ending, size in HEADER_BYTES.items() if name.endswith(ending))
         return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).copy())
 

@@ -101,9 +101,7 @@ class InMemoryData(L.LightningDataModule):
         if self.sets:
             return
         files = self.load()
-        parts = split(
-            files.train_labels, train_size=self.train_size, eval_size=self.eval_size, seed=self.split_seed
-        )
+        parts = split(files.train_labels, train_size=self.train_size, eval_size=self.eval_size, seed=self.split_seed)
         train_eval = parts.train[: self.train_eval_size]
         self.sets = {
             "train": Gather(files.train[parts.train], files.train_labels[parts.train]),

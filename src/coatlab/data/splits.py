@@ -32,9 +32,13 @@ def split(labels: Tensor, *, train_size: int | None, eval_size: int, seed: int) 
     """
     left = len(labels) - eval_size
     if left < 1:
-        raise InputError(f"data.eval_size={eval_size} leaves no training image; there are {len(labels)} in the training files")
+        raise InputError(
+            f"data.eval_size={eval_size} leaves no training image; there are {len(labels)} in the training files"
+        )
     if train_size is not None and train_size > left:
-        raise InputError(f"data.train_size={train_size} is more than there are; at most {left} with data.eval_size={eval_size}")
+        raise InputError(
+            f"data.train_size={train_size} is more than there are; at most {left} with data.eval_size={eval_size}"
+        )
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(len(labels), generator=generator)
     order = shuffled[_turn_within_class(labels[shuffled]).argsort(stable=True)]
@@ -43,7 +47,7 @@ def split(labels: Tensor, *, train_size: int | None, eval_size: int, seed: int) 
 
 def _turn_within_class(labels: Tensor) -> Tensor:
     """Number the images of each class 0, 1, 2, ... in the order given, plus the class's place within a turn."""
-    classes, inverse = labels.unique(return_inverse=True)
+    classes, inverse = torch.unique(labels, return_inverse=True)
     turn = torch.empty(len(labels), dtype=torch.long)
     for place in range(len(classes)):
         members = (inverse == place).nonzero()[:, 0]

@@ -1,0 +1,148 @@
+"""The life of a run folder: new, held, resumed, finished, unusable."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coatlab.configs import compose, resolve
+from coatlab.errors import RunError, Stopped
+from coatlab.records import SCHEMA, read_record
+from coatlab.run import open_run
+
+
+def config(folder: Path, *overrides: str) -> dict[str, Any]:
+    return resolve(compose([f"paths.runs={folder}", *overrides]))
+
+
+def test_a_new_run_has_a_record_that_says_what_it_is(tmp_path: Path) -> None:
+    with open_run(config(tmp_path, "study=layouts"), ["seed=0"]) as run:
+        record = read_record(run.folder)
+    assert record is not None
+    assert record["schema"] == SCHEMA
+    assert record["status"] == "running"
+    assert run.folder.name.endswith(record["fingerprint"][:8])
+    assert record["studies"] == ["layouts"]
+    assert record["config"]["layout"]["name"] == "CCTT"
+    assert record["environment"]["packages"]["torch"]
+    assert record["hardware"]["cores"] >= 1
+    assert "seed=0" in (run.folder / ".hydra" / "overrides.yaml").read_text()
+
+
+def test_a_finished_run_is_not_begun_again(tmp_path: Path) -> None:
+    with open_run(config(tmp_path)) as run:
+        run.complete({"eval/accuracy": 0.9})
+    with open_run(config(tmp_path, "study=later")) as again:
+        assert again.finished
+        assert again.score == 0.9
+    record = read_record(run.folder)
+    assert record is not None
+    assert len(record["attempts"]) == 1
+    assert record["studies"] == ["later"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (Stopped(15), "interrupted", "signal 15"),
+        (KeyboardInterrupt(), "interrupted", "Ctrl-C"),
+        (ZeroDivisionError("oh"), "failed", "ZeroDivisionError: oh"),
+    ],
+)
+def test_an_ending_is_written_and_the_run_goes_on_when_asked_again(
+    tmp_path: Path, error: BaseException, status: str, told: str
+) -> None:
+    with pytest.raises(type(error)), open_run(config(tmp_path)) as run:
+        raise error
+    record = read_record(run.folder)
+    assert record is not None
+    assert record["status"] == record["attempts"][0]["status"] == status
+    assert told in record["error"]
+    with open_run(config(tmp_path)) as again:
+        assert not again.finished
+        assert len(again.record["attempts"]) == 2
+        assert again.record["error"] is None
+
+
+def test_a_diverged_run_is_finished_without_a_score(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), open_run(config(tmp_path)) as run:
+        run.diverge("not finite at step 3", {"train/loss": float("nan")})
+        raise ZeroDivisionError
+    with open_run(config(tmp_path)) as again:
+        assert again.finished
+        assert again.score is None
+        assert again.record["error"] == "not finite at step 3"
+
+
+def test_a_run_held_by_a_live_process_is_refused_naming_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from coatlab.configs import *; from coatlab.run import open_run\n"
+        f"with open_run(resolve(compose(['paths.runs={tmp_path}']))): print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(RunError, match=f"is being run by process {holder.pid} on .* since"):
+        open_run(config(tmp_path))
+    holder.kill()
+    holder.communicate()
+    with open_run(config(tmp_path)) as run:  # the kernel has let go of it
+        assert len(run.record["attempts"]) == 2
+
+
+def test_a_record_of_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
+    with open_run(config(tmp_path)) as run:
+        pass
+    path = run.folder / "record.json"
+    path.write_text(json.dumps({"schema": SCHEMA + 1, "precious": True}))
+    before = path.read_bytes()
+    with pytest.raises(RunError, match="update coatlab"):
+        open_run(config(tmp_path))
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"paths.runs=.*file cannot be used: (Not a directory|File exists)"):
+        open_run(config(tmp_path / "file"))
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB; only root may mount one."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "coatlab-test", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_read_only_disk_is_said_and_nothing_changes(mounted: Path) -> None:
+    with open_run(config(mounted)) as run:
+        pass
+    before = (run.folder / "record.json").read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
+    with pytest.raises(RunError, match="Read-only file system"):
+        open_run(config(mounted))
+    assert (run.folder / "record.json").read_bytes() == before
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(mounted: Path) -> None:
+    with open_run(config(mounted)) as run:
+        pass
+    before = (run.folder / "record.json").read_bytes()
+    with pytest.raises(OSError, match="No space"), open(mounted / "filler", "wb") as filler:
+        while True:
+            filler.write(b"x" * 1024)
+            filler.flush()
+    with pytest.raises(RunError, match="No space left on device"):
+        open_run(config(mounted))
+    assert (run.folder / "record.json").read_bytes() == before
+    assert not list(run.folder.rglob("*.tmp"))

@@ -1,0 +1,44 @@
+"""A signal is a flag; a second Ctrl-C is not; forked workers do not react."""
+
+import os
+import signal
+
+import pytest
+
+from coatlab.errors import Stopped
+from coatlab.signals import STOPPING, Signals
+
+
+@pytest.mark.parametrize("number", [*STOPPING, signal.SIGINT])
+def test_a_signal_is_remembered_until_it_is_asked_for(number: int) -> None:
+    with Signals() as signals:
+        signals.arm(signal.SIGINT)
+        signals.stop_if_received()
+        os.kill(os.getpid(), number)
+        with pytest.raises(Stopped) as stopped:
+            signals.stop_if_received()
+    assert stopped.value.exit_code == 128 + number
+
+
+def test_a_second_ctrl_c_stops_at_once() -> None:
+    with Signals() as signals:
+        signals.arm(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_forked_worker_leaves_it_to_its_parent() -> None:
+    with Signals() as signals:
+        child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(0 if signals.received is None else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_handlers_before_come_back() -> None:
+    before = [signal.getsignal(number) for number in (*STOPPING, signal.SIGINT)]
+    with Signals() as signals:
+        signals.arm(signal.SIGINT, *STOPPING)
+    assert [signal.getsignal(number) for number in (*STOPPING, signal.SIGINT)] == before

@@ -1,0 +1,138 @@
+"""W&B is a mirror: offline without a key, silent when dead, whole after a resume, never in training's way."""
+
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb
+from wandb.proto import wandb_internal_pb2
+
+from coatlab.tracker import WandbMirror, open_mirror
+
+SETTINGS = {"mode": "auto", "project": "coatlab-test", "entity": None}
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+
+
+def open_offline(folder: Path, rows: list[dict[str, Any]]) -> WandbMirror:
+    mirror = open_mirror(SETTINGS, folder=folder, fingerprint="0123456789abcdef", config={"study": "s"}, rows=rows)
+    assert mirror is not None
+    return mirror
+
+
+def transaction_log(content: bytes) -> Iterator[bytes]:
+    """Read W&B's file format: LevelDB's log, records cut at blocks of 32 kB, behind a header of 7 bytes."""
+    block, header, place, whole = 32_768, 7, 7, b""
+    while place + header <= len(content):
+        if block - place % block < header:
+            place += block - place % block
+            continue
+        _, length, kind = struct.unpack("<IHB", content[place : place + header])
+        whole += content[place + header : place + header + length]
+        place += header + length
+        if kind in (1, 4):  # whole, or the last part
+            yield whole
+            whole = b""
+
+
+def history(folder: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Read W&B's own files back: run ids, and (step, values) of every row that `wandb sync` would send."""
+    ids, rows = [], []
+    for path in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
+        for data in transaction_log(path.read_bytes()):
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(data)
+            if record.HasField("run"):
+                ids.append(record.run.run_id)
+            if record.HasField("history"):
+                values = {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
+                rows.append((record.history.step.num, {k: v for k, v in values.items() if not k.startswith("_")}))
+    return ids, rows
+
+
+def test_without_a_key_it_is_offline_and_a_resume_replays_the_whole(tmp_path: Path) -> None:
+    first = open_offline(tmp_path, [])
+    for step in (1, 2, 3):
+        first.log_metrics({"loss": 1 / step}, step=step)
+    first.finish({}, exit_code=1)
+    rows = [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}]  # the checkpoint is of step 2
+    second = open_offline(tmp_path, rows)
+    second.log_metrics({"loss": 0.25}, step=3)
+    second.finish({"eval/accuracy": 0.5}, exit_code=0)
+    ids, written = history(tmp_path)
+    assert set(ids) == {"0123456789abcdef"}
+    assert [(step, float(values["loss"])) for step, values in written] == [(1, 1.0), (2, 0.5), (3, 0.25)]
+    assert len(list((tmp_path / "wandb" / "superseded").iterdir())) == 1
+    assert second.entry()["mode"] == "offline"
+
+
+def test_a_mirror_that_dies_is_said_once_and_never_raises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Dying:
+        project, dir = "p", str(tmp_path)
+
+        def log(self, *args: Any, **kwargs: Any) -> None:
+            raise BrokenPipeError("gone")
+
+        def finish(self, exit_code: int) -> None:
+            raise BrokenPipeError("gone")
+
+    mirror = WandbMirror(Dying())
+    for step in range(3):
+        mirror.log_metrics({"loss": 1.0}, step=step)
+    mirror.finish({}, exit_code=0)
+    assert capsys.readouterr().err.count("W&B is gone") == 1
+
+
+def test_an_id_that_was_deleted_gets_a_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = wandb.init
+
+    def init(id: str, **arguments: Any) -> Any:
+        asked.append(id)
+        if len(asked) == 1:
+            raise wandb.errors.CommError(f"run {id} was previously created and deleted; try a new run name")
+        return real(id=id, **arguments)
+
+    monkeypatch.setattr(wandb, "init", init)
+    mirror = open_offline(tmp_path, [])
+    mirror.finish({}, 0)
+    assert asked[0] == "0123456789abcdef"
+    assert asked[1].startswith("0123456789abcdef-")
+
+
+DEAD_SERVER = """
+import sys, time
+from pathlib import Path
+from coatlab.tracker import open_mirror
+mirror = open_mirror({"mode": "auto", "project": "p", "entity": None}, folder=Path(sys.argv[1]),
+                     fingerprint="0123456789abcdef", config={}, rows=[])
+mirror.log_metrics({"loss": 1.0}, step=0)
+mirror.finish({}, 0)
+print(mirror.entry()["mode"])
+"""
+
+
+def test_a_server_that_is_not_there_costs_seconds_and_ends_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    done = subprocess.run(
+        [sys.executable, "-c", DEAD_SERVER, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "offline"
+    assert "W&B online is not available" in done.stderr

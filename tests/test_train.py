@@ -1,0 +1,199 @@
+"""The command line, end to end on real images: it trains, records, skips, refuses and explains."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from coatlab import create_model
+from coatlab.records import read_metrics
+from tests.commandline import REPOSITORY, CommandLine, kill, wait_for
+
+LAYOUTS = ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
+EPOCH_ROW = {
+    "step", "epoch", "train/loss", "train/accuracy", "train_eval/loss", "train_eval/accuracy",
+    "eval/loss", "eval/accuracy", "gap", "lr", "images_per_second", "peak_memory_mb",
+}  # fmt: skip
+
+
+def test_a_run_trains_records_and_is_skipped_the_second_time(command: CommandLine) -> None:
+    done = command.run("layout=CCTT", "attention=relative")
+    assert done.returncode == 0, done.stderr
+    record, rows = command.record(), read_metrics(command.folder())
+    assert record["status"] == "complete"
+    assert command.folder().name == f"CCTT-relative-nano-fashion_mnist-s0-{record['fingerprint'][:8]}"
+    epochs = [row for row in rows if "epoch" in row]
+    assert [row["epoch"] for row in epochs] == [1, 2, 3]
+    assert all(set(row) == EPOCH_ROW for row in epochs)
+    assert [row["step"] for row in rows if "train/step_loss" in row] == [5, 10, 15, 20, 25, 30]
+    assert epochs[-1]["gap"] == pytest.approx(epochs[-1]["train_eval/accuracy"] - epochs[-1]["eval/accuracy"])
+    assert record["final"]["eval/accuracy"] == epochs[-1]["eval/accuracy"]
+    assert record["final"]["train_eval/loss"] < epochs[0]["train_eval/loss"]
+    assert record["tracker"]["mode"] == "offline"
+    assert record["tracker"]["id"] == record["fingerprint"]
+    assert record["hardware"]["threads"] == 1
+    for told in ("layout", "CCTT", "parameters", "MACs", "train loss", "evaluation accuracy", "gap", "time"):
+        assert told in done.stdout
+    assert str(command.folder()) in done.stdout
+    assert f"wandb sync {command.folder().resolve()}" in done.stdout
+    before = {
+        path: path.read_bytes() for path in command.folder().rglob("*") if path.is_file() and path.name != ".lock"
+    }
+    again = command.run("layout=CCTT", "attention=relative", "trainer=cpu", "tracker=none")
+    assert again.returncode == 0
+    assert again.stdout.startswith("already complete")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_recorded_weights_give_the_recorded_accuracy(command: CommandLine) -> None:
+    assert command.run("tracker=none").returncode == 0
+    from hydra.utils import instantiate
+
+    config = command.record()["config"]
+    data = instantiate(config["data"], seed=0, _convert_="all")
+    data.setup()
+    network = create_model("CCTT", size="nano", image_size=32, channels=1, num_classes=10, plan=config["plan"]).eval()
+    network.load_state_dict(torch.load(command.folder() / "checkpoints" / "weights.pt", weights_only=True)["network"])
+    correct = total = 0
+    with torch.no_grad():
+        for batch in data.test_dataloader():
+            images, labels = data.on_after_batch_transfer(batch, 0)
+            correct += int((network(images).argmax(1) == labels).sum())
+            total += len(labels)
+    assert command.record()["final"]["test/accuracy"] == pytest.approx(correct / total, abs=2e-4)
+
+
+def test_a_sweep_trains_every_cell_once_and_one_failure_does_not_stop_the_others(command: CommandLine) -> None:
+    words = ["--multirun", "layout=CCCC,CCTT,ViT_REL", "attention=relative", "tracker=none", "trainer.max_epochs=1"]
+    done = command.run(*words)
+    # ViT_REL has two entries in its plan and gets five from the tiny plan: that cell fails
+    assert done.returncode == 1
+    assert "error: plan.blocks=[1, 1, 1, 1, 1] has 5 entries; layout=ViT_REL needs 2" in done.stderr
+    assert sorted(path.name.split("-")[0] for path in command.runs.glob("*-s0-*")) == ["CCCC", "CCTT"]
+    assert command.run(*words[:1], "layout=CCCC,CCTT", *words[2:]).stdout.count("already complete") == 2
+
+
+def test_the_layout_study_and_its_table(command: CommandLine, tmp_path: Path) -> None:
+    small = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1", "tracker=none"]
+    done = command.run("sweep=layouts", *small, tiny=False)
+    assert done.returncode == 0, done.stderr
+    table = subprocess.run(
+        [sys.executable, "-m", "analysis", "layouts", "--reports", str(tmp_path)],
+        cwd=REPOSITORY, env=command.environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert [
+        line.split("|")[1].strip() for line in table.splitlines() if "relative" in line or "none" in line
+    ] == LAYOUTS
+    assert "5 of 5 runs complete" in table
+
+
+def test_a_run_that_diverges_stops_and_stays_diverged(command: CommandLine) -> None:
+    words = ["recipe.lr=1e30", "recipe.gradient_clip=null", "recipe.warmup_steps=0", "tracker=none"]
+    for _ in range(2):
+        done = command.run(*words)
+        assert done.returncode == 1
+        assert done.stderr.strip().splitlines()[-1].startswith("error: ")
+        assert "Traceback" not in done.stderr
+        assert command.record()["status"] == "diverged"
+        assert "not finite" in command.record()["error"]
+        assert len(command.record()["attempts"]) == 1
+
+
+def test_a_run_held_by_another_process_is_refused(command: CommandLine) -> None:
+    process = command.start("trainer.max_epochs=500", "tracker=none")
+    wait_for(lambda: list(command.runs.glob("*/metrics.jsonl")))
+    done = command.run("trainer.max_epochs=500", "tracker=none")
+    kill(process)
+    assert done.returncode == 1
+    assert f"is being run by process {process.pid} on" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["layout=CCTX"], "layout=CCTX does not exist (did you mean CCTT?); valid: CCCC, CCCT, CCTT, CTTT, ViT_REL"),
+        (["layout=TCCC"], "layout=TCCC puts convolution after attention; every C must come before every T"),
+        (["attention=windw"], "attention=windw does not exist"),
+        (["size=big"], "size=big does not exist"),
+        (["data.trian_size=5"], "the key data.trian_size does not exist (did you mean data.train_size?)"),
+        (["trainr.max_epochs=5"], "the key trainr does not exist (did you mean trainer?)"),
+        (["data.image_size=33"], "image_size=33 is not divisible by 16"),
+        (["layout=CCCC", "size=coatnet_0"], "size=coatnet_0 has no plan for layout=CCCC"),
+        (["data.root=/nowhere"], "data.root=/nowhere does not hold the files of fashion_mnist"),
+        (["paths.runs=/proc/nowhere"], "paths.runs=/proc/nowhere cannot be used"),
+        (["data.train_size=60000"], "data.train_size=60000 is more than there are; at most 55000"),
+        (["--multirun", "layout=CCTT,TCCC"], "layout=TCCC puts convolution after attention"),
+        (["seed"], "missing EQUAL"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_1(command: CommandLine, words: list[str], sentence: str) -> None:
+    done = command.run(*words, "tracker=none", tiny=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert sentence in line
+
+
+def test_a_truncated_data_file_is_named_and_nothing_is_overwritten(command: CommandLine, tmp_path: Path) -> None:
+    from tests.test_fashion_mnist import source
+
+    folder = tmp_path / "images"
+    shutil.copytree(source()._find(), folder, copy_function=shutil.copy)
+    damaged = next(folder.glob("train-images*"))
+    damaged.write_bytes(damaged.read_bytes()[:50_000])
+    done = command.run(f"data.root={folder}", "tracker=none")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {damaged} is damaged")
+    assert damaged.stat().st_size == 50_000
+
+
+def test_a_newer_record_is_refused_and_kept(command: CommandLine) -> None:
+    assert command.run("tracker=none", "trainer.max_epochs=1").returncode == 0
+    path = command.folder() / "record.json"
+    path.write_text(json.dumps(command.record() | {"schema": 99}))
+    before = path.read_bytes()
+    done = command.run("tracker=none", "trainer.max_epochs=1")
+    assert done.returncode == 1
+    assert "has schema 99, newer than 1" in done.stderr
+    assert path.read_bytes() == before
+
+
+def test_a_defect_keeps_its_traceback_and_the_record_says_failed(command: CommandLine) -> None:
+    done = command.run("tracker=none", "+data.surprise=1")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert command.record()["status"] == "failed"
+    assert "surprise" in command.record()["error"]
+
+
+def test_help_explains_the_keys_and_lists_every_choice(command: CommandLine) -> None:
+    text = command.run("--help", tiny=False).stdout
+    groups = ["layout", "attention", "size", "data", "recipe", "trainer", "tracker"]
+    for key in [*groups, "data.train_size", "data.batch_size", "data.root", "trainer.max_epochs", "seed"]:
+        assert f"  {key}=" in text
+    for choice in ("ViT_REL", "relative", "coatnet_7", "nano", "cifar100", "study", "wandb", "gpu"):
+        assert choice in text
+
+
+def test_the_same_command_gives_the_same_numbers(tmp_path: Path) -> None:
+    finals = []
+    for name in ("one", "other"):
+        command = CommandLine(tmp_path / name)
+        assert command.run("tracker=none", "recipe.stochastic_depth=0.2").returncode == 0
+        finals.append(
+            {k: v for k, v in command.record()["final"].items() if k not in ("images_per_second", "peak_memory_mb")}
+        )
+    assert finals[0] == finals[1]
+
+
+def test_other_precision_memory_format_and_loss_train(command: CommandLine) -> None:
+    done = command.run(
+        "trainer.precision=bf16-mixed", "trainer.channels_last=false", "recipe.loss=sigmoid", "tracker=none"
+    )
+    assert done.returncode == 0, done.stderr
+    assert command.record()["final"]["eval/accuracy"] > 0.1
