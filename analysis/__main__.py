@@ -9,7 +9,8 @@ import pandas as pd
 from analysis.load import load_runs
 from analysis.render import to_markdown
 from analysis.tables import layouts
-from coatlab.errors import InputError, not_one_of, one_sentence_errors
+from coatlab.cli import one_sentence_errors
+from coatlab.errors import InputError, not_one_of
 from coatlab.records import write_atomic
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"

@@ -12,8 +12,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab.checks import check
+from coatlab.cli import one_sentence_errors
 from coatlab.configs import resolve
-from coatlab.errors import RunError, one_sentence_errors
+from coatlab.errors import RunError
 from coatlab.run import open_run
 from coatlab.summary import show
 

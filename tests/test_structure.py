@@ -17,7 +17,7 @@ LEVELS = [
     ["errors"],
     ["layout", "records", "identity", "environment", "allocator", "signals"],
     ["configs", "attention", "data", "checks"],
-    ["blocks", "optim", "metrics", "checkpoints", "run"],
+    ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
     ["network", "task", "tracker", "summary"],
     ["budget", "callbacks"],
     ["progress"],
@@ -112,7 +112,7 @@ def test_names_pair_up() -> None:
 )
 def test_every_module_has_a_test(path: Path) -> None:
     covered_elsewhere = {  # through the command line or the networks they are part of
-        "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
+        "errors", "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
         "in_memory", "splits", "callbacks", "progress", "fit", "summary", "configs", "environment",
     }  # fmt: skip
     assert path.stem in covered_elsewhere or (REPOSITORY / "tests" / f"test_{path.stem}.py").is_file()

@@ -1,11 +1,14 @@
 """From conf/ to a plain dictionary: finding the files, composing them, resolving them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
-from coatlab.errors import InputError
+from coatlab.errors import InputError, not_one_of
+from coatlab.layout import check_letters
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -34,15 +37,23 @@ def compose(overrides: list[str]) -> DictConfig:
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
-    from hydra.errors import MissingConfigException
-
-    from coatlab.errors import missing_choice
 
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         try:
             return hydra_compose("train", overrides)
         except MissingConfigException as error:
             raise missing_choice(error) from error
+
+
+def missing_choice(error: MissingConfigException) -> InputError:
+    """Word a group choice that has no file: `layout/XYZ` -> layout=XYZ does not exist; valid: ..."""
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    if group == "layout" and re.fullmatch("[CT]+", choice):
+        try:
+            check_letters(choice)  # TCCC: the rule it breaks says more than the list of files
+        except InputError as broken:
+            return broken
+    return not_one_of(group or "config", choice, sorted(error.options or []))
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:

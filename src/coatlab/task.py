@@ -36,7 +36,8 @@ class Task(L.LightningModule):
             {f"{name}_{what}": MeanMetric(nan_strategy="disable") for name in names for what in ("loss", "accuracy")}
         )
         for what in ("loss", "accuracy"):
-            self.means[f"train_{what}"].persistent(True)  # an epoch that is resumed in its middle keeps its first part
+            # an epoch that is resumed in its middle keeps its first part
+            self.means[f"train_{what}"].persistent(True)  # type: ignore[operator]
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return logits (B, K)."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from coatlab.errors import InputError, RunError, Stopped, not_one_of, one_sentence_errors
+from coatlab.cli import one_sentence_errors
+from coatlab.errors import InputError, RunError, Stopped, not_one_of
 
 
 @pytest.mark.parametrize("error", [InputError("seed=-1\n is wrong"), RunError("seed=-1 is wrong")])
