@@ -27,7 +27,12 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path(os.environ.get("COATLAB_RUNS", "runs")), help="folder of run folders"
     )
-    parser.add_argument("--reports", type=Path, default=Path("reports"), help="folder the tables are written to")
+    parser.add_argument(
+        "--reports",
+        type=Path,
+        default=Path(os.environ.get("COATLAB_REPORTS", "reports")),
+        help="folder the tables are written to",
+    )
     chosen = parser.parse_args(words)
     if chosen.study is None:
         print("studies:", ", ".join(studies))

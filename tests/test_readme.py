@@ -1,0 +1,68 @@
+"""Every command of the README works, as written, on a run small enough to be trained here."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.commandline import REPOSITORY, CommandLine
+
+README = (REPOSITORY / "README.md").read_text()
+SMALL = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [line.partition("   #")[0].strip() for block in blocks("bash") for line in block.splitlines() if line]
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(COMMANDS) >= 8
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    return CommandLine(tmp_path_factory.mktemp("readme"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
+    program, *words = command.split()
+    if program == "make":
+        words += ["-o", ".venv/ready"]  # the environment is this one; that it can be made is the gate's to show
+    if command == "make study":
+        words += [f"BIN={Path(sys.executable).parent}", f"ARGS={' '.join(SMALL)}"]
+    elif command == "make test":
+        words += [f"BIN={Path(sys.executable).parent}", "ARGS=--collect-only -q"]
+    elif words[0] == "src/train.py" and "--help" not in words:
+        words += SMALL
+    if words[:2] == ["-m", "analysis"]:
+        words += ["--reports", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable if program == "python" else program, *words],
+        cwd=REPOSITORY,
+        env=shared.environment | {"COATLAB_REPORTS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_python_example() -> None:
+    (code,) = blocks("python")
+    names: dict[str, object] = {"images": torch.randn(1, 3, 224, 224)}
+    exec(code, names)
+    maps = names["maps"]
+    assert isinstance(maps, list)
+    assert [tuple(m.shape[1:]) for m in maps] == [(96, 56, 56), (192, 28, 28), (384, 14, 14), (768, 7, 7)]
+
+
+def test_the_picture_and_every_file_it_names_exist() -> None:
+    for name in re.findall(r"[`(]((?:src|tests|conf|sweeps|analysis|\.)[\w./]*/?)[`)]", README):
+        assert (REPOSITORY / name).exists() or name == ".venv", name
