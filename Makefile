@@ -7,7 +7,7 @@ BIN := .venv/bin
 CONSTRAIN := $(if $(filter yes,$(PINNED)),-c .constraints.txt,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study test lint clean
+.PHONY: help setup train study test budgets lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,8 +29,11 @@ study: setup  ## the five layouts on real images, then their table (about five m
 	$(BIN)/python src/train.py sweep=layouts $(ARGS)
 	$(BIN)/python -m analysis layouts
 
-test: setup  ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: setup  ## all tests, a file at a time on every core
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+budgets: setup  ## solve the plans of conf/size again and show what differs
+	$(BIN)/python -m coatlab.budget solve $(ARGS)
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

@@ -101,7 +101,7 @@ def test_a_checkpoint_of_another_resolution_loads() -> None:
         ({"layout": "TCCC"}, "every C must come before every T"),
         ({"attention": "relativ"}, r"attention=relativ does not exist \(did you mean relative\?\)"),
         ({"size": "huge"}, "size=huge does not exist.*coatnet_0"),
-        ({"layout": "CCCC", "size": "coatnet_0"}, "size=coatnet_0 has no plan for layout=CCCC, only for CCTT"),
+        ({"layout": "CCCC", "size": "coatnet_3"}, "size=coatnet_3 has no plan for layout=CCCC, only for CCTT"),
         ({"image_size": 100}, "image_size=100 is not divisible by 32"),
         ({"plan": {"head_size": 36}}, "plan.head_size=36 does not divide"),
         ({"downsample": "pool"}, "network.downsample=pool does not exist.*expand_conv, depthwise_conv"),
@@ -115,3 +115,14 @@ def test_what_does_not_exist_is_one_clear_value_error(arguments: dict, sentence:
     with pytest.raises(InputError, match=sentence) as caught:
         create_model(**arguments)
     assert isinstance(caught.value, ValueError)
+
+
+def test_a_patch_that_does_not_divide_the_image_needs_padding_in_the_plan() -> None:
+    plan = {"blocks": [1, 1], "widths": [16, 16], "strides": [[5, 7], 1]}
+    with pytest.raises(InputError, match="image_size=32 is not divisible by 5"):
+        nano("ViT_REL", plan=plan)
+    padded = nano("ViT_REL", plan=plan | {"pad": True})
+    assert padded.plan.stages[0].grid == (7, 5)
+    assert padded.features(torch.randn(1, 1, 32, 32))[0].shape == (1, 16, 7, 5)
+    with pytest.raises(InputError, match="only a patch stem may be rectangular or padded"):
+        nano("CCTT", plan={"pad": True})

@@ -39,6 +39,8 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
         words += [f"BIN={Path(sys.executable).parent}", f"ARGS={' '.join(SMALL)}"]
     elif command == "make test":
         words += [f"BIN={Path(sys.executable).parent}", "ARGS=--collect-only -q"]
+    elif command == "python -m coatlab.budget solve --size nano":
+        words = [*words, "--help"]  # tests/test_sizes.py runs it
     elif words[0] == "src/train.py" and "--help" not in words:
         words += SMALL
     if words[:2] == ["-m", "analysis"]:

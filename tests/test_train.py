@@ -36,6 +36,8 @@ def test_a_run_trains_records_and_is_skipped_the_second_time(command: CommandLin
     assert record["tracker"]["mode"] == "offline"
     assert record["tracker"]["id"] == record["fingerprint"]
     assert record["hardware"]["threads"] == 1
+    assert record["budget"]["plan"] == "reference"
+    assert record["budget"]["off"]["parameters"] == round(record["cost"]["parameters"] / 410538 - 1, 5)
     for told in ("layout", "CCTT", "parameters", "MACs", "train loss", "evaluation accuracy", "gap", "time"):
         assert told in done.stdout
     assert str(command.folder()) in done.stdout
@@ -122,7 +124,7 @@ def test_a_run_held_by_another_process_is_refused(command: CommandLine) -> None:
         (["data.trian_size=5"], "the key data.trian_size does not exist (did you mean data.train_size?)"),
         (["trainr.max_epochs=5"], "the key trainr does not exist (did you mean trainer?)"),
         (["data.image_size=33"], "image_size=33 is not divisible by 16"),
-        (["layout=CCCC", "size=coatnet_0"], "size=coatnet_0 has no plan for layout=CCCC"),
+        (["layout=CCCC", "size=coatnet_3"], "size=coatnet_3 has no plan for layout=CCCC"),
         (["data.root=/nowhere"], "data.root=/nowhere does not hold the files of fashion_mnist"),
         (["paths.runs=/proc/nowhere"], "paths.runs=/proc/nowhere cannot be used"),
         (["data.train_size=60000"], "data.train_size=60000 is more than there are; at most 55000"),

@@ -65,6 +65,7 @@ def _or_null(check_value: Check) -> Check:
 
 RULES: dict[str, Check] = {
     "seed": _whole(0),
+    "budget": _one_of("reference", "matched"),
     "data.train_size": _or_null(_whole(1)),
     "data.eval_size": _whole(1),
     "data.train_eval_size": _whole(1),

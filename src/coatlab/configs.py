@@ -62,6 +62,8 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     Raises:
         InputError: the size has no plan for the layout.
     """
+    if config.budget == "matched" and config.attention.name != "relative":
+        _use_matched_plan(config)
     name, plans = config.layout.name, config.size.plans
     open_entries = [key for key in ("blocks", "widths", "strides") if OmegaConf.is_interpolation(config.plan, key)]
     if name not in plans and open_entries:
@@ -72,3 +74,23 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+def _use_matched_plan(config: DictConfig) -> None:
+    """Put the plan that was solved for the attention in the place of the layout's own, where none was given by hand.
+
+    Raises:
+        InputError: none was solved for this size, layout and attention.
+    """
+    attention, layout, size = config.attention.name, config.layout.name, config.size.name
+    if "T" not in config.layout.stages:
+        return
+    plan = ((config.size.get("matched") or {}).get(attention) or {}).get(layout)
+    if plan is None:
+        raise InputError(
+            f"budget=matched has no plan for layout={layout} attention={attention} at size={size}; solve it with "
+            f"python -m coatlab.budget solve --size {size} --attention {attention} --write, or use budget=reference"
+        )
+    for key in ("blocks", "widths", "strides", "pad"):
+        if OmegaConf.is_interpolation(config.plan, key):
+            config.plan[key] = plan.get(key, False)

@@ -15,7 +15,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from coatlab.allocator import keep_freed_memory
-from coatlab.budget import cost_of
+from coatlab.budget.cost import Cost, cost_of
 from coatlab.callbacks import Diverged, Guard, Measure
 from coatlab.checkpoints import AtomicCheckpoint, drop_training_state, newest, position, save_weights
 from coatlab.data.in_memory import InMemoryData
@@ -60,7 +60,8 @@ def fit(run: Run) -> None:
         if settings["compile"]:
             task.network.compile()
         run.update(
-            cost={"parameters": cost.parameters, "macs": cost.macs},
+            cost={"parameters": cost.parameters, "macs": cost.macs, "activations": cost.activations},
+            budget=_budget(config, cost),
             hardware=run.record["hardware"] | _device(trainer) | {"keeps_freed_memory": kept},
             tracker=mirror.entry() if mirror else {"name": "none"},
         )
@@ -137,6 +138,17 @@ def _mirror(run: Run) -> WandbMirror | None:
         config=run.record["config"],
         rows=read_metrics(run.folder),
     )
+
+
+def _budget(config: Mapping[str, Any], cost: Cost) -> dict[str, Any]:
+    """Return which plan was used and, at the budget's own resolution, how far its cost is off the budget."""
+    reference = config["size"].get("budget")
+    data = config["data"]
+    shared = ("image_size", "channels", "num_classes")
+    if reference is None or any(reference[key] != data[key] for key in shared):
+        return {"plan": config["budget"]}
+    off = {key: round(getattr(cost, key) / reference[key] - 1, 5) for key in ("parameters", "macs")}
+    return {"plan": config["budget"], "reference": dict(reference), "off": off}
 
 
 def _device(trainer: L.Trainer) -> dict[str, Any]:

@@ -18,8 +18,12 @@ OPTED_OUT = (
     "study",
     "sweep",
     "tracker",
+    "budget",
     "size.plans",  # the plan in use stands under `plan`; another layout's must not count
+    "size.matched",
+    "size.given",
     "size.budget",
+    "size.shape",
     "data.root",
     "data.cache",
     "data.workers",

@@ -45,7 +45,7 @@ class Blueprint:
     stem: Stem
     stem_blocks: int
     stem_width: int
-    stem_stride: int
+    stem_stride: Grid  # rows and columns; a patch stem's patch
     stages: tuple[Stage, ...]
     head_size: int
     image_size: Grid
@@ -85,7 +85,8 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
 
     Args:
         layout: `name`, `stem` (conv or patch) and `stages` (letters), as in conf/layout.
-        plan: `blocks`, `widths`, `strides` (S0 first) and `head_size`, as in conf/size.
+        plan: `blocks`, `widths`, `strides` (S0 first) and `head_size`, as in conf/size. With `pad` a patch stem
+            completes the last patches of a row and a column with zeros; its stride may be a pair.
         image_size: pixels, one number or (rows, columns).
 
     Raises:
@@ -106,14 +107,22 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"plan.{key}={values} holds {value}; every entry must be a whole number of at least 1")
 
-    grid = _pair(image_size)
-    total = math.prod(strides)
-    if any(side % total for side in grid):
-        shown = grid[0] if grid[0] == grid[1] else grid
-        raise InputError(
-            f"image_size={shown} is not divisible by {total}, the product of plan.strides={strides} of layout={name}"
+    stem_stride, grid = _pair(strides[0]), _pair(image_size)
+    if layout["stem"] == "conv" and (stem_stride[0] != stem_stride[1] or plan.get("pad", False)):
+        raise InputError(f"plan.strides={strides} and plan.pad: only a patch stem may be rectangular or padded")
+    if plan.get("pad", False):
+        grid = (
+            math.ceil(grid[0] / stem_stride[0]) * stem_stride[0],
+            math.ceil(grid[1] / stem_stride[1]) * stem_stride[1],
         )
-    grid = (grid[0] // strides[0], grid[1] // strides[0])
+    total = math.prod(strides[1:])
+    if any(side % (stride * total) for side, stride in zip(grid, stem_stride, strict=True)):
+        rows, columns = _pair(image_size)
+        raise InputError(
+            f"image_size={rows if rows == columns else (rows, columns)} is not divisible by "
+            f"{stem_stride[0] * total}, the product of plan.strides={strides} of layout={name}"
+        )
+    grid = (grid[0] // stem_stride[0], grid[1] // stem_stride[1])
     stages = []
     seen_attention = False
     for i, letter in enumerate(letters, start=1):
@@ -133,7 +142,7 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
         stem=layout["stem"],
         stem_blocks=blocks[0],
         stem_width=widths[0],
-        stem_stride=strides[0],
+        stem_stride=stem_stride,
         stages=tuple(stages),
         head_size=plan["head_size"],
         image_size=_pair(image_size),
@@ -169,8 +178,8 @@ def _flat(values: Sequence[Any]) -> list[Any]:
     return [v for value in values for v in (value if isinstance(value, list | tuple) else [value])]
 
 
-def _pair(image_size: int | Sequence[int]) -> Grid:
-    if isinstance(image_size, int):
-        return image_size, image_size
-    rows, columns = image_size
+def _pair(size: int | Sequence[int]) -> Grid:
+    if isinstance(size, int):
+        return size, size
+    rows, columns = size
     return int(rows), int(columns)

@@ -24,7 +24,7 @@ from coatlab.blocks.stem import ConvStem, PatchStem
 from coatlab.blocks.transformer import EPSILON, AttentionFactory, Transformer
 from coatlab.configs import compose, resolve
 from coatlab.errors import not_one_of
-from coatlab.layout import Blueprint, blueprint
+from coatlab.layout import Blueprint, Grid, Kind, Stem, blueprint
 
 
 class Network(nn.Module):
@@ -59,11 +59,7 @@ def build_network(
     channels: int,
     stochastic_depth: float,
     dense_head: bool,
-    norm: str,
-    downsample: str,
-    pool: str,
-    expansion: int,
-    squeeze: float,
+    **settings: Any,
 ) -> Network:
     """Build and initialize the network of a checked plan.
 
@@ -72,48 +68,69 @@ def build_network(
         attention: builds the inner attention of one transformer block.
         stochastic_depth: drop probability of the last block; earlier blocks scale linearly from 0.
         dense_head: whether the head has the dense layer with tanh.
-        norm, downsample, pool, expansion, squeeze: see `blocks.mbconv` and conf/network.
+        settings: norm, downsample, pool, expansion and squeeze of the blocks, as in conf/network.
     """
     total = sum(segment.blocks for stage in plan.stages for segment in stage.segments)
-    if plan.stem == "conv":
-        stem: nn.Module = ConvStem(channels, plan.stem_width, plan.stem_stride, plan.stem_blocks)
-    else:
-        stem = PatchStem(channels, plan.stem_width, plan.stem_stride)
+    stem = make_stem(plan.stem, channels, plan.stem_width, plan.stem_stride, plan.stem_blocks)
     stages, width_in, depth, transformers = [], plan.stem_width, 0, 0
     for stage in plan.stages:
         blocks: list[nn.Module] = []
         for segment in stage.segments:
             for _ in range(segment.blocks):
-                shared: dict[str, Any] = {
-                    "stride": stage.stride if not blocks else 1,
-                    "pool": pool,
-                    "expansion": expansion,
-                    "drop": stochastic_depth * depth / max(1, total - 1),
-                }
-                if segment.kind == "C":
-                    block: nn.Module = MBConv(
-                        width_in, segment.width, norm=norm, downsample=downsample, squeeze=squeeze, **shared
-                    )
-                else:
-                    block = Transformer(
-                        width_in,
-                        segment.width,
-                        grid=stage.grid,
-                        block=transformers,
-                        head_size=plan.head_size,
-                        attention=attention,
-                        **shared,
-                    )
-                    transformers += 1
+                block = make_block(
+                    segment.kind,
+                    width_in,
+                    segment.width,
+                    stride=1 if blocks else stage.stride,
+                    grid=stage.grid,
+                    block=transformers,
+                    head_size=plan.head_size,
+                    attention=attention,
+                    drop=stochastic_depth * depth / max(1, total - 1),
+                    **settings,
+                )
                 blocks.append(block)
+                transformers += segment.kind == "T"
                 width_in, depth = segment.width, depth + 1
         stages.append(nn.Sequential(*blocks))
-    width = plan.width
-    dense = [nn.Linear(width, width), nn.Tanh()] if dense_head else []
-    head = nn.Sequential(nn.LayerNorm(width, eps=EPSILON), *dense, nn.Linear(width, num_classes))
-    network = Network(stem, stages, head, plan)
+    network = Network(stem, stages, make_head(plan.width, num_classes, dense=dense_head), plan)
     network.apply(_initialize)
     return network
+
+
+def make_stem(kind: Stem, channels: int, width: int, stride: Grid, blocks: int) -> nn.Module:
+    """Build S0."""
+    return ConvStem(channels, width, stride[0], blocks) if kind == "conv" else PatchStem(channels, width, stride)
+
+
+def make_block(
+    kind: Kind,
+    width_in: int,
+    width: int,
+    *,
+    stride: int,
+    grid: Grid,
+    block: int,
+    head_size: int,
+    attention: AttentionFactory,
+    drop: float,
+    norm: str,
+    downsample: str,
+    pool: str,
+    expansion: int,
+    squeeze: float,
+) -> nn.Module:
+    """Build one block of a stage; what the other kind needs is ignored."""
+    shared: dict[str, Any] = {"stride": stride, "pool": pool, "expansion": expansion, "drop": drop}
+    if kind == "C":
+        return MBConv(width_in, width, norm=norm, downsample=downsample, squeeze=squeeze, **shared)
+    return Transformer(width_in, width, grid=grid, block=block, head_size=head_size, attention=attention, **shared)
+
+
+def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Module:
+    """Build the classifier over pooled features."""
+    between = [nn.Linear(width, width), nn.Tanh()] if dense else []
+    return nn.Sequential(nn.LayerNorm(width, eps=EPSILON), *between, nn.Linear(width, num_classes))
 
 
 def create_model(
@@ -144,7 +161,7 @@ def create_model(
     Example:
         >>> model = create_model("CCTT", attention="relative", size="coatnet_0")
         >>> sum(p.numel() for p in model.parameters())
-        25044592
+        25036820
     """
     composed = compose([f"layout={layout}", f"attention={attention}", f"size={size}"])
     changes = {"plan": plan or {}, "attention": attention_settings or {}, "network": network_settings}
@@ -173,7 +190,7 @@ def network_of(
     """Build the network that a composed config describes in `layout`, `plan`, `attention` and `network`."""
     return build_network(
         blueprint(config["layout"], config["plan"], image_size),
-        _attention_factory(config["attention"]),
+        attention_factory(config["attention"]),
         num_classes=num_classes,
         channels=channels,
         stochastic_depth=stochastic_depth,
@@ -181,7 +198,7 @@ def network_of(
     )
 
 
-def _attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
+def attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
     """Find the variant's class by its `_target_` and bind its settings."""
     factory: AttentionFactory = instantiate({k: v for k, v in settings.items() if k != "name"}, _partial_=True)
     return factory

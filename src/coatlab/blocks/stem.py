@@ -4,7 +4,10 @@ The paper gives two 3x3 convolutions, the first with stride 2, and is silent on 
 them: BatchNorm and GELU, as in the authors' later MaxViT release. Convolutions before a norm carry no bias.
 """
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coatlab.layout import Grid
 
 
 class ConvStem(nn.Sequential):
@@ -18,7 +21,15 @@ class ConvStem(nn.Sequential):
 
 
 class PatchStem(nn.Conv2d):
-    """Non-overlapping patches, each projected to the model's width."""
+    """Non-overlapping patches, each projected to the model's width.
 
-    def __init__(self, channels: int, width: int, patch: int) -> None:
+    An image that is no whole number of patches is padded with zeros below and on the right (`plan.pad`): matching a
+    budget may need a grid between those whose patches divide the image.
+    """
+
+    def __init__(self, channels: int, width: int, patch: Grid) -> None:
         super().__init__(channels, width, patch, stride=patch)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        missing = [-side % int(patch) for side, patch in zip(x_BCHW.shape[2:], self.stride, strict=True)]
+        return super().forward(F.pad(x_BCHW, (0, missing[1], 0, missing[0])) if any(missing) else x_BCHW)

@@ -8,6 +8,7 @@ after training.
 B batch, C channels, H rows, W columns.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class Gather(Dataset[Batch]):
         return self.images[indices], self.labels[indices]
 
 
-class InMemoryData(L.LightningDataModule):
+class InMemoryData(L.LightningDataModule, ABC):
     """Train, evaluation and test batches of a source that fits in memory.
 
     Args:
@@ -92,9 +93,9 @@ class InMemoryData(L.LightningDataModule):
         self.std = torch.tensor(std).view(1, -1, 1, 1)
         self.sets: dict[str, Gather] = {}
 
+    @abstractmethod
     def load(self) -> Images:
         """Return the source's files; each source says how."""
-        raise NotImplementedError(f"{type(self).__name__} does not say where its images come from")
 
     def setup(self, stage: str | None = None) -> None:
         """Load the files and split them; called by Lightning before each stage, and does nothing the second time."""

@@ -1,0 +1,151 @@
+"""The command: `python -m coatlab.budget table` and `python -m coatlab.budget solve`."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from coatlab.budget.sizes import (
+    REFERENCE_ATTENTION,
+    budget_of,
+    budgeted,
+    config_of,
+    cost_in,
+    plan_text,
+    solve_for,
+    write_plans,
+)
+from coatlab.cli import one_sentence_errors
+from coatlab.configs import choices, compose
+from coatlab.errors import InputError, not_one_of
+
+WIDE = 160
+PLAN_KEYS = ("blocks", "widths", "strides", "pad")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a subcommand; return 1 where `solve` found something else than the yaml holds."""
+    parser = argparse.ArgumentParser(
+        prog="python -m coatlab.budget", description="Costs of layouts, and plans of equal cost."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    show = commands.add_parser("table", help="print plan and cost of every layout and attention of a size")
+    show.add_argument("--size", default="nano", help=f"{', '.join(choices('size'))}; or all with a budget: all")
+    show.add_argument("--attention", default=REFERENCE_ATTENTION, help=f"by commas: {', '.join(choices('attention'))}")
+    show.add_argument("--image-size", type=int, help="pixels; default: those of the size's budget")
+    show.add_argument("--matched", action="store_true", help="the plans solved for the attention, not the reference's")
+    show.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal")
+    again = commands.add_parser("solve", help="solve the plans again and show what differs from conf/size")
+    again.add_argument("--size", default="all", help="a size with a budget, or all of them")
+    again.add_argument("--attention", default=REFERENCE_ATTENTION, choices=choices("attention"))
+    again.add_argument("--write", action="store_true", help="write what was solved into conf/size/<size>.yaml")
+    chosen = parser.parse_args(words)
+    sizes = budgeted() if chosen.size == "all" else [chosen.size]
+    for size in sizes:
+        if size not in choices("size"):
+            raise not_one_of("--size", size, [*choices("size"), "all"])
+    if chosen.command == "table":
+        attentions = chosen.attention.split(",")
+        rows = [row for size in sizes for row in cost_rows(size, attentions, chosen.image_size, chosen.matched)]
+        print_table(pd.DataFrame(rows), chosen.format)
+        return 0
+    return max([compare(size, chosen.attention, chosen.write) for size in sizes], default=0)
+
+
+def cost_rows(size: str, attentions: list[str], image_size: int | None, matched: bool) -> Iterator[dict[str, Any]]:
+    """Yield a row for each layout that has a plan, and each attention; a layout without T has one row."""
+    plans = compose([f"size={size}"]).size.plans
+    budget = budget_of(size) if size in budgeted() else None
+    for layout in plans:
+        for attention in attentions:
+            config = config_of(size, layout, attention, matched)
+            if "T" not in config["layout"]["stages"] and attention != attentions[0]:
+                continue
+            cost = cost_in(config, image_size)
+            comparable = budget is not None and image_size in (None, budget.image_size)
+            yield {
+                "size": size,
+                "layout": layout,
+                "attention": attention if "T" in config["layout"]["stages"] else "none",
+                "blocks": _dashed(config["plan"]["blocks"]),
+                "widths": _dashed(config["plan"]["widths"]),
+                "strides": _dashed(config["plan"]["strides"]),
+                "parameters_m": round(cost.parameters / 1e6, 3),
+                "mmacs": round(cost.macs / 1e6, 2),
+                "activations_mb": round(cost.activations / 1e6, 2),
+                "off_parameters": f"{cost.parameters / budget.parameters - 1:+.2%}" if comparable and budget else "",
+                "off_macs": f"{cost.macs / budget.macs - 1:+.2%}" if comparable and budget else "",
+            }
+
+
+def compare(size: str, attention: str, write: bool) -> int:
+    """Solve the plans of a size again, print those that differ, and write them if asked; return 1 on a difference."""
+    budget_of(size)
+    node = compose([f"size={size}"]).size
+    given = list(node.get("given", []))
+    held = (node.plans if attention == REFERENCE_ATTENTION else node.matched.get(attention)) or {}
+    plans: dict[str, dict[str, Any]] = {}
+    differs, refused = False, []
+    for layout in choices("layout"):
+        if attention == REFERENCE_ATTENTION and layout in given:
+            plans[layout] = _plain(held[layout])
+            continue
+        try:
+            found = solve_for(size, layout, attention)
+        except InputError as none:
+            refused.append(f"{size} {layout}: {none}")
+            continue
+        plans[layout] = found.plan
+        before = _plain(held[layout]) if layout in held else None
+        if before == found.plan:
+            print(f"{size} {layout}: as it is, {plan_text(found.plan)}")
+        else:
+            differs = True
+            print(f"{size} {layout}: {plan_text(before) if before else 'no plan'} -> {plan_text(found.plan)}")
+    if write:
+        print(f"written: {write_plans(size, attention, plans)}")
+    for sentence in refused:
+        print(sentence, file=sys.stderr)
+    return 1 if refused or (differs and not write) else 0
+
+
+def print_table(table: pd.DataFrame, form: str) -> None:
+    """Print in the terminal, as Markdown or as CSV."""
+    if form == "csv":
+        print(table.to_csv(index=False), end="")
+    elif form == "markdown":
+        print("| " + " | ".join(table.columns) + " |\n" + "| --- " * len(table.columns) + "|")
+        for row in table.itertuples(index=False):
+            print("| " + " | ".join(map(str, row)) + " |")
+    else:
+        shown = Table(box=None, pad_edge=False)
+        for column in table.columns:
+            numeric = pd.api.types.is_numeric_dtype(table[column])
+            shown.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+        for row in table.itertuples(index=False):
+            shown.add_row(*(Text(str(value)) for value in row))
+        Console(width=WIDE, highlight=False).print(shown)  # a row a line: a narrow terminal may wrap, a file need not
+
+
+def _plain(plan: Any) -> dict[str, Any]:
+    """Return a plan of the yaml as the solver writes it."""
+    from omegaconf import OmegaConf
+
+    values = OmegaConf.to_container(plan)
+    assert isinstance(values, dict)
+    return {key: values[key] for key in PLAN_KEYS if key in values}
+
+
+def _dashed(values: list[Any]) -> str:
+    """Write a row of a plan as the paper does: 2-2-3-5-2; a pair as 8+42."""
+    return "-".join("+".join(map(str, value)) if isinstance(value, list) else str(value) for value in values)
+
+
+if __name__ == "__main__":
+    with one_sentence_errors():
+        sys.exit(main())

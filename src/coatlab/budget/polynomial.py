@@ -1,0 +1,68 @@
+"""The cost of a block as a polynomial in its widths, found by counting a few real blocks.
+
+Parameters and multiply-adds of every block here are a + b x + c w + d x w + e w^2 in the widths in (x) and out (w) at
+a fixed grid, with and without the projection of the shortcut. Six counted blocks fix the five coefficients and leave
+one as a check, so a plan's cost is a sum of look-ups and a solver can try millions. Nothing is mirrored by hand: a
+change of a block, or a new attention variant, changes the counts and with them the polynomial.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from coatlab.budget.cost import IMAGES, count
+
+Costs = NDArray[np.float64]  # (..., 2): parameters and multiply-adds
+Build = Callable[[int, int], tuple[nn.Module, tuple[int, ...]]]  # widths in and out -> module, shape of an input
+TOLERANCE = 1e-3  # of a check that is not exact, as with squeezed widths that are rounded
+
+
+class BlockCost:
+    """Cost of one kind of block at one place of a network, for any widths.
+
+    Args:
+        build: makes the block for widths in and out, and says what goes in; called on the meta device.
+        unit: widths are sampled at multiples of it; the head size, where there is attention.
+    """
+
+    def __init__(self, build: Build, unit: int) -> None:
+        changed = [(1, 2), (2, 1), (1, 3), (3, 2), (2, 4), (4, 3)]
+        self._changed = _fit(build, [(x * unit, w * unit) for x, w in changed])
+        self._same = _fit(build, [(w * unit, w * unit) for w in (1, 2, 3, 4)])
+
+    def __call__(self, widths_in: Sequence[int], widths: Sequence[int]) -> Costs:
+        """Return the costs for all pairs of widths, shape (widths_in, widths, 2)."""
+        x, w = np.meshgrid(np.asarray(widths_in, float), np.asarray(widths, float), indexing="ij")
+        terms = _terms(x, w)
+        return np.where((x == w)[..., None], terms @ self._same, terms @ self._changed)
+
+    def repeated(self, widths: Sequence[int]) -> Costs:
+        """Return the costs of blocks that keep their width, shape (widths, 2)."""
+        w = np.asarray(widths, float)
+        return _terms(w, w) @ self._same
+
+
+def cost_at(build: Build, width_in: int, width: int) -> tuple[int, int]:
+    """Count parameters and multiply-adds of one block."""
+    with torch.device("meta"):
+        block, shape = build(width_in, width)
+        cost, _ = count(block, torch.empty(IMAGES, *shape))
+    return cost.parameters, cost.macs
+
+
+def _fit(build: Build, widths: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Fit the coefficients, shape (terms, 2), and check that they say what was counted."""
+    counted = np.array([cost_at(build, x, w) for x, w in widths], float)
+    x, w = np.array(widths, float).T
+    terms = _terms(x, w)
+    scale = np.abs(terms).max(0)  # columns of like size: the fit is exact to rounding
+    solution = np.linalg.lstsq(terms / scale, counted, rcond=None)[0] / scale[:, None]
+    assert np.allclose(terms @ solution, counted, rtol=TOLERANCE), "the cost of a block is no polynomial in its widths"
+    return solution
+
+
+def _terms(x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([np.ones_like(x), x, w, x * w, w * w], axis=-1)

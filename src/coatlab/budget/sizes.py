@@ -1,0 +1,100 @@
+"""The sizes of conf/size: their budgets, the cost of their plans, and writing solved plans back into the yaml."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from coatlab.budget.cost import Cost, cost_of
+from coatlab.budget.solver import Budget, Found, Setting, solve
+from coatlab.configs import choices, compose, conf_dir, resolve
+from coatlab.errors import InputError
+from coatlab.network import attention_factory, network_of
+from coatlab.records import write_atomic
+
+REFERENCE_ATTENTION = "relative"  # the budgets are of it
+
+
+def config_of(size: str, layout: str, attention: str, matched: bool = False) -> dict[str, Any]:
+    """Compose the config of one layout at one size, with its reference plan or the one solved for the attention."""
+    mode = "matched" if matched else "reference"
+    return resolve(compose([f"size={size}", f"layout={layout}", f"attention={attention}", f"budget={mode}"]))
+
+
+def cost_in(config: Mapping[str, Any], image_size: int | None = None) -> Cost:
+    """Count the network of a config at its size's resolution, or at another."""
+    reference = config["size"].get("budget") or {"image_size": 224, "channels": 3, "num_classes": 1000}
+    with torch.device("meta"):
+        network = network_of(
+            config,
+            image_size=image_size or reference["image_size"],
+            num_classes=reference["num_classes"],
+            channels=reference["channels"],
+            stochastic_depth=0.0,
+        )
+    return cost_of(network)
+
+
+def budget_of(size: str) -> Budget:
+    """Return the budget of a size.
+
+    Raises:
+        InputError: the size has none; it holds the paper's plan alone.
+    """
+    values = compose([f"size={size}", "layout=CCTT"]).size.get("budget")
+    if values is None:
+        raise InputError(f"size={size} has no budget, only the paper's CCTT plan; valid: {', '.join(budgeted())}")
+    return Budget(**values)
+
+
+def budgeted() -> list[str]:
+    """List the sizes that have a budget."""
+    return [size for size in choices("size") if "budget" in compose([f"size={size}"]).size]
+
+
+def solve_for(size: str, layout: str, attention: str) -> Found:
+    """Solve the plan of a layout and an attention for the budget of a size.
+
+    Raises:
+        NoPlan: none comes within 2 %; the sentence says how close one came and what binds.
+    """
+    budget = budget_of(size)
+    chosen = compose([f"size={size}", f"layout={layout}", f"attention={attention}"])
+    config: dict[str, Any] = {
+        key: OmegaConf.to_container(chosen[key], resolve=True) for key in ("size", "attention", "network")
+    }
+    shape = config["size"]["shape"]
+    setting = Setting(
+        head_size=config["size"]["head_size"],
+        strides=tuple(shape["strides"]),
+        blocks=tuple(shape["blocks"]),
+        patch=shape["patch"],
+        width_per_block=shape["width_per_block"],
+        attention=attention_factory(config["attention"]),
+        network=config["network"],
+    )
+    return solve(chosen.layout.stem, chosen.layout.stages, budget, setting)
+
+
+def write_plans(size: str, attention: str, plans: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Put solved plans into conf/size/<size>.yaml, whole or not at all; everything else stays as it is."""
+    path = conf_dir() / "size" / f"{size}.yaml"
+    text = path.read_text()
+    if attention == REFERENCE_ATTENTION:
+        block = "plans:\n" + "".join(f"  {layout}: {plan_text(plan)}\n" for layout, plan in plans.items())
+        text = re.sub(r"^plans:\n(?:  .*\n)*", block, text, flags=re.MULTILINE)
+    else:
+        block = f"  {attention}:\n" + "".join(f"    {layout}: {plan_text(plan)}\n" for layout, plan in plans.items())
+        text = re.sub(r"^matched: \{\}", "matched:", text, flags=re.MULTILINE)
+        text = re.sub(rf"^  {attention}:\n(?:    .*\n)*", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^(matched:.*\n)", lambda found: found[1] + block, text, flags=re.MULTILINE)
+    write_atomic(path, lambda file: file.write(text.encode()))
+    return path
+
+
+def plan_text(plan: Mapping[str, Any]) -> str:
+    """Write a plan as the yaml has it, in one line."""
+    return "{" + ", ".join(f"{key}: {str(value).lower()}" for key, value in plan.items()) + "}"
