@@ -66,7 +66,11 @@ def solve_for(size: str, layout: str, attention: str) -> Found:
     config: dict[str, Any] = {
         key: OmegaConf.to_container(chosen[key], resolve=True) for key in ("size", "attention", "network")
     }
-    shape = config["size"]["shape"]
+    shape, letters = config["size"]["shape"], chosen.layout.stages
+    if chosen.layout.stem == "conv" and len(letters) != len(shape["blocks"]) - 1:
+        raise InputError(
+            f"layout={layout} has {len(letters)} stages; size={size} describes {len(shape['blocks']) - 1} in its shape"
+        )
     setting = Setting(
         head_size=config["size"]["head_size"],
         strides=tuple(shape["strides"]),
@@ -76,7 +80,7 @@ def solve_for(size: str, layout: str, attention: str) -> Found:
         attention=attention_factory(config["attention"]),
         network=config["network"],
     )
-    return solve(chosen.layout.stem, chosen.layout.stages, budget, setting)
+    return solve(chosen.layout.stem, letters, budget, setting)
 
 
 def write_plans(size: str, attention: str, plans: Mapping[str, Mapping[str, Any]]) -> Path:
