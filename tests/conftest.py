@@ -1,11 +1,16 @@
 """Fixtures that tests share, and hypothesis without surprises."""
 
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.commandline import REPOSITORY, CommandLine
+
+MountDisk = Callable[[str], Path]
 
 settings.register_profile("coatlab", deadline=None, derandomize=True)
 settings.load_profile("coatlab")
@@ -19,3 +24,19 @@ def command(tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def repository() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[MountDisk]:
+    """Mount a disk of a given size; only root may."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(size: str) -> Path:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "coatlab-test", str(disk)], check=True)
+        return disk
+
+    yield mount
+    subprocess.run(["umount", str(disk)], check=True)

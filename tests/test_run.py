@@ -1,10 +1,8 @@
 """The life of a run folder: new, held, resumed, finished, unusable."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from coatlab.configs import compose, resolve
 from coatlab.errors import RunError, Stopped
 from coatlab.records import SCHEMA, read_record
 from coatlab.run import open_run
+from tests.conftest import MountDisk
 
 
 def config(folder: Path, *overrides: str) -> dict[str, Any]:
@@ -113,15 +112,8 @@ def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 kB; only root may mount one."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "coatlab-test", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def mounted(small_disk: MountDisk) -> Path:
+    return small_disk("64k")
 
 
 def test_a_read_only_disk_is_said_and_nothing_changes(mounted: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from coatlab import create_model
 from coatlab.records import read_metrics
 from tests.commandline import REPOSITORY, CommandLine, kill, wait_for
+from tests.conftest import MountDisk
 
 LAYOUTS = ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
 EPOCH_ROW = {
@@ -163,6 +164,25 @@ def test_a_newer_record_is_refused_and_kept(command: CommandLine) -> None:
     assert done.returncode == 1
     assert "has schema 99, newer than 1" in done.stderr
     assert path.read_bytes() == before
+
+
+def test_a_disk_that_fills_up_is_a_sentence_and_more_room_lets_the_run_go_on(
+    command: CommandLine, small_disk: MountDisk
+) -> None:
+    disk = small_disk("600k")
+    words = ["tracker=none", "trainer.checkpoint_every=0"]
+    command.environment["COATLAB_RUNS"] = str(disk)
+    command.runs = disk
+    done = command.run(*words)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("error: No space left on device")
+    assert "Traceback" not in done.stderr
+    assert command.record()["status"] in ("failed", "running")
+    subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+    again = command.run(*words)
+    assert again.returncode == 0, again.stderr
+    assert command.record()["status"] == "complete"
+    assert len(command.record()["attempts"]) == 2
 
 
 def test_a_defect_keeps_its_traceback_and_the_record_says_failed(command: CommandLine) -> None:

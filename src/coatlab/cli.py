@@ -3,6 +3,7 @@
 `HYDRA_FULL_ERROR=1` in the environment, Hydra's own switch, gives the traceback of the former as well.
 """
 
+import errno
 import os
 import re
 import sys
@@ -19,6 +20,9 @@ from coatlab.errors import InputError, RunError, Stopped, not_one_of_keys
 
 # read once: below, Hydra is told to let every exception through to us
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
+
+# what a user mends outside of us: a full, read-only or forbidden place
+DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -51,6 +55,9 @@ def _sentence(error: BaseException) -> str | None:
     ours = next((e for e in _causes(error) if isinstance(e, InputError | RunError)), None)
     if ours is not None:
         return " ".join(str(ours).split())
+    if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
+        place = f" ({error.filename})" if error.filename else ""
+        return f"{error.strerror}{place}; what was saved before is whole, and the same command goes on from it"
     if isinstance(error, InstantiationException):
         return None  # a constructor of ours that failed is a defect
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
