@@ -84,6 +84,7 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number, err
     assert command.record()["status"] == "interrupted"
+    assert f"stopped by {signal.Signals(number).name}; the state is saved" in err
     assert "Traceback" not in err
     done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
     assert done.returncode == 0, done.stderr

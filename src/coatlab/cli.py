@@ -6,6 +6,7 @@
 import errno
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ def one_sentence_errors() -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
+        name = signal.Signals(stopped.signal_number).name
+        print(f"stopped by {name}; the state is saved, and the same command goes on from it", file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
