@@ -124,7 +124,9 @@ class Measure(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Count images, and log the loss every `log_every` optimizer steps."""
-        self._images += len(batch[1]) * trainer.world_size
+        self._images += len(batch[1])
+        if trainer.is_last_batch and trainer.strategy.root_device.type == "cuda":
+            torch.cuda.synchronize()  # a GPU is behind the Python that feeds it
         self._ended = time.perf_counter()
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and trainer.global_step % self.log_every == 0:
@@ -136,8 +138,6 @@ class Measure(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the epoch's row: everything that a figure or a table may ask for later."""
         assert isinstance(pl_module, Task)
-        if trainer.device_ids and trainer.strategy.root_device.type == "cuda":
-            torch.cuda.synchronize()
         self.row = {"epoch": trainer.current_epoch + 1, **pl_module.measures("train", *MEASURED)}
         self.row["gap"] = self.row["train_eval/accuracy"] - self.row["eval/accuracy"]
         self.row["lr"] = _rate(trainer)

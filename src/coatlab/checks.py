@@ -90,7 +90,6 @@ RULES: dict[str, Check] = {
     "network.squeeze": _number(0, 4),
     "network.dense_head": _one_of(True, False),
     "trainer.accelerator": _one_of("auto", "cpu", "gpu"),
-    "trainer.devices": _whole(1),
     "trainer.precision": _one_of("32-true", "bf16-mixed", "16-mixed", "64-true"),
     "trainer.max_epochs": _whole(1),
     "trainer.accumulate": _whole(1),

@@ -108,7 +108,7 @@ def _trainer(run: Run, loggers: list[Any], guard: Guard, measure: Measure) -> L.
         plugins.append(SLURMEnvironment(auto_requeue=False))  # Lightning must not requeue: there is one requeuer only
     return L.Trainer(
         accelerator=settings["accelerator"],
-        devices=settings["devices"],
+        devices=1,
         precision=settings["precision"],
         max_epochs=settings["max_epochs"],
         accumulate_grad_batches=settings["accumulate"],

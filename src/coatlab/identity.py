@@ -24,11 +24,11 @@ OPTED_OUT = (
     "size.given",
     "size.budget",
     "size.shape",
+    "recipe.epochs",  # trainer.max_epochs is what runs
     "data.root",
     "data.cache",
     "data.workers",
     "trainer.accelerator",
-    "trainer.devices",
     "trainer.channels_last",
     "trainer.compile",
     "trainer.deterministic",
