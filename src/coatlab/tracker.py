@@ -98,7 +98,7 @@ def open_mirror(
                 f"W&B {attempt} is not available ({_line(error)}); going on "
                 f"{'offline' if attempt == 'online' else 'without'}"
             )
-            wandb.teardown()  # else W&B's process still holds the id
+            _drop_service()
             continue
         for row in rows:
             if row["step"] >= first:
@@ -154,6 +154,15 @@ def _set_segments_aside(folder: Path) -> None:
             aside = folder / "wandb" / "superseded"
             aside.mkdir(exist_ok=True)
             shutil.move(segment, aside / segment.name)
+
+
+def _drop_service() -> None:
+    """Part with W&B's process, which still holds the id of a run that could not be opened; the next one is fresh."""
+    try:
+        wandb.teardown()
+    except (Exception, SystemExit) as error:  # it exits Python where its own process ended badly
+        _say(f"W&B's process ended badly ({type(error).__name__})")
+    os.environ.pop("WANDB_SERVICE", None)  # a process inherited from a parent would be found again
 
 
 def _line(error: Exception) -> str:
