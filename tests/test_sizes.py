@@ -1,8 +1,10 @@
 """Every committed plan meets its budget, all layouts of a size cost the same, an independent counter agrees."""
 
+import io
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from fvcore.nn import FlopCountAnalysis
@@ -146,6 +148,14 @@ def test_the_table_holds_every_layout(form: str, capsys: pytest.CaptureFixture[s
     text = capsys.readouterr().out
     assert all(layout in text for layout in LAYOUTS)
     assert "16-16-40-48-144" in text
+
+
+def test_the_stages_of_the_table_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "--size", "nano", "--stages", "--format", "csv"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out)).set_index("layout")
+    parts = table.loc[[f"CCTT {name}" for name in ("stem", "S1", "S2", "S3", "S4", "head")]]
+    assert parts["mmacs"].sum() == pytest.approx(table.loc["CCTT", "mmacs"], abs=0.05)
+    assert parts["widths"].tolist()[:5] == ["16", "16", "40", "48", "144"]
 
 
 def test_a_size_without_a_budget_is_said() -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from coatlab.budget.cost import Cost
 from coatlab.budget.sizes import (
     REFERENCE_ATTENTION,
     budget_of,
@@ -39,6 +40,7 @@ def main(words: list[str] | None = None) -> int:
     show.add_argument("--attention", default=REFERENCE_ATTENTION, help=f"by commas: {', '.join(choices('attention'))}")
     show.add_argument("--image-size", type=int, help="pixels; default: those of the size's budget")
     show.add_argument("--matched", action="store_true", help="the plans solved for the attention, not the reference's")
+    show.add_argument("--stages", action="store_true", help="a row for the stem, each stage and the head as well")
     show.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal")
     again = commands.add_parser("solve", help="solve the plans again and show what differs from conf/size")
     again.add_argument("--size", default="all", help="a size with a budget, or all of them")
@@ -50,14 +52,16 @@ def main(words: list[str] | None = None) -> int:
         if size not in choices("size"):
             raise not_one_of("--size", size, [*choices("size"), "all"])
     if chosen.command == "table":
-        attentions = chosen.attention.split(",")
-        rows = [row for size in sizes for row in cost_rows(size, attentions, chosen.image_size, chosen.matched)]
+        attentions, shown = chosen.attention.split(","), (chosen.image_size, chosen.matched, chosen.stages)
+        rows = [row for size in sizes for row in cost_rows(size, attentions, *shown)]
         print_table(pd.DataFrame(rows), chosen.format)
         return 0
     return max([compare(size, chosen.attention, chosen.write) for size in sizes], default=0)
 
 
-def cost_rows(size: str, attentions: list[str], image_size: int | None, matched: bool) -> Iterator[dict[str, Any]]:
+def cost_rows(
+    size: str, attentions: list[str], image_size: int | None, matched: bool, stages: bool
+) -> Iterator[dict[str, Any]]:
     """Yield a row for each layout that has a plan, and each attention; a layout without T has one row."""
     plans = compose([f"size={size}"]).size.plans
     budget = budget_of(size) if size in budgeted() else None
@@ -68,19 +72,28 @@ def cost_rows(size: str, attentions: list[str], image_size: int | None, matched:
                 continue
             cost = cost_in(config, image_size)
             comparable = budget is not None and image_size in (None, budget.image_size)
-            yield {
+            row = {
                 "size": size,
                 "layout": layout,
                 "attention": attention if "T" in config["layout"]["stages"] else "none",
-                "blocks": _dashed(config["plan"]["blocks"]),
-                "widths": _dashed(config["plan"]["widths"]),
-                "strides": _dashed(config["plan"]["strides"]),
-                "parameters_m": round(cost.parameters / 1e6, 3),
-                "mmacs": round(cost.macs / 1e6, 2),
-                "activations_mb": round(cost.activations / 1e6, 2),
-                "off_parameters": f"{cost.parameters / budget.parameters - 1:+.2%}" if comparable and budget else "",
-                "off_macs": f"{cost.macs / budget.macs - 1:+.2%}" if comparable and budget else "",
             }
+            plan = {key: _dashed(config["plan"][key]) for key in ("blocks", "widths", "strides")}
+            off = {
+                f"off_{key}": f"{getattr(cost, key) / getattr(budget, key) - 1:+.2%}" if comparable else ""
+                for key in ("parameters", "macs")
+            }
+            yield row | plan | _shown(cost) | off
+            for number, (name, part) in enumerate(cost.stages.items() if stages else ()):
+                inner = {key: plan[key].split("-")[number] if name != "head" else "" for key in plan}
+                yield row | {"layout": f"{layout} {name}"} | inner | _shown(part) | dict.fromkeys(off, "")
+
+
+def _shown(cost: Cost) -> dict[str, float]:
+    return {
+        "parameters_m": round(cost.parameters / 1e6, 3),
+        "mmacs": round(cost.macs / 1e6, 2),
+        "activations_mb": round(cost.activations / 1e6, 2),
+    }
 
 
 def compare(size: str, attention: str, write: bool) -> int:
@@ -95,10 +108,14 @@ def compare(size: str, attention: str, write: bool) -> int:
         if attention == REFERENCE_ATTENTION and layout in given:
             plans[layout] = _plain(held[layout])
             continue
+        if attention != REFERENCE_ATTENTION and "T" not in compose([f"layout={layout}"]).layout.stages:
+            continue  # without attention there is nothing to match anew
         try:
             found = solve_for(size, layout, attention)
         except InputError as none:
             refused.append(f"{size} {layout}: {none}")
+            if layout in held:
+                plans[layout] = _plain(held[layout])
             continue
         plans[layout] = found.plan
         before = _plain(held[layout]) if layout in held else None
