@@ -131,10 +131,11 @@ def test_a_run_held_by_another_process_is_refused(command: CommandLine) -> None:
         (["data.train_size=60000"], "data.train_size=60000 is more than there are; at most 55000"),
         (["--multirun", "layout=CCTT,TCCC"], "layout=TCCC puts convolution after attention"),
         (["seed"], "missing EQUAL"),
+        (["trainer=gpu"], "trainer.accelerator=gpu is not valid here: torch finds no GPU; valid: auto, cpu"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_1(command: CommandLine, words: list[str], sentence: str) -> None:
-    done = command.run(*words, "tracker=none", tiny=False)
+    done = command.run(*words, "tracker=none", tiny=False, CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.strip().splitlines()

@@ -94,4 +94,4 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """Walk an exception and what it was raised from: resolvers wrap ours into OmegaConf's."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__

@@ -11,6 +11,8 @@ from typing import Any
 import lightning as L
 import torch
 from hydra.utils import instantiate
+from lightning.fabric.accelerators.cuda import CUDAAccelerator
+from lightning.fabric.accelerators.mps import MPSAccelerator
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
@@ -19,6 +21,7 @@ from coatlab.budget.cost import Cost, cost_of
 from coatlab.callbacks import Diverged, Guard, Measure
 from coatlab.checkpoints import AtomicCheckpoint, drop_training_state, newest, position, save_weights
 from coatlab.data.in_memory import InMemoryData
+from coatlab.errors import InputError
 from coatlab.metrics import MetricsFile
 from coatlab.network import Network, network_of
 from coatlab.progress import LiveProgress
@@ -33,12 +36,14 @@ def fit(run: Run) -> None:
     """Train a run to its end and write its outcome into the record.
 
     Raises:
-        InputError: the data cannot be had.
+        InputError: the data cannot be had, or a GPU is asked for where there is none.
         Stopped: a signal came; the state is saved.
         Diverged: the loss is not finite; the record says so already.
     """
     config, settings = run.config, run.config["trainer"]
     _quiet()
+    if settings["accelerator"] == "gpu" and not (CUDAAccelerator.is_available() or MPSAccelerator.is_available()):
+        raise InputError("trainer.accelerator=gpu is not valid here: torch finds no GPU; valid: auto, cpu")
     kept = settings["keep_freed_memory"] and keep_freed_memory()
     torch.set_num_threads(settings["threads"] or run.record["hardware"]["cores"])
     with Signals() as signals:

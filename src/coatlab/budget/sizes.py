@@ -80,7 +80,11 @@ def solve_for(size: str, layout: str, attention: str) -> Found:
         attention=attention_factory(config["attention"]),
         network=config["network"],
     )
-    return solve(chosen.layout.stem, letters, budget, setting)
+    found = solve(chosen.layout.stem, letters, budget, setting)
+    plan = {**found.plan, "head_size": setting.head_size}
+    whole = cost_in({**config, "layout": dict(chosen.layout), "plan": plan})
+    assert (whole.parameters, whole.macs) == (round(found.parameters), round(found.macs)), "counted whole, it differs"
+    return found
 
 
 def write_plans(size: str, attention: str, plans: Mapping[str, Mapping[str, Any]]) -> Path:

@@ -1,8 +1,8 @@
 """Find blocks and widths of a layout that meet a budget in parameters *and* multiply-adds.
 
 Search: every combination of block counts and widths near the reference's, in steps of the head size where a stage
-holds attention and of 8 elsewhere (coarser steps for wide stages), with the cost of each from `polynomial`; the best
-are counted again whole. Exhaustive, so a plan that is not found is not there.
+holds attention and of 8 elsewhere (coarser steps for wide stages), with the cost of each from `polynomial`. The search
+is exhaustive over these steps: a plan that is not found may still exist between the coarser ones.
 
 Rules (the paper's, sec. 2.2): widths never shrink from stage to stage; S2 is at least as deep as S1 and S3 as S2, and
 S4 at most as deep as S3. ViT_REL: depth, width and patch.
