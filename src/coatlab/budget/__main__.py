@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -63,9 +64,9 @@ def cost_rows(
     size: str, attentions: list[str], image_size: int | None, matched: bool, stages: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each layout that has a plan, and each attention; a layout without T has one row."""
-    plans = compose([f"size={size}"]).size.plans
-    budget = budget_of(size) if size in budgeted() else None
-    for layout in plans:
+    node = compose([f"size={size}"]).size
+    budget = budget_of(size) if "budget" in node else None
+    for layout in node.plans:
         for attention in attentions:
             config = config_of(size, layout, attention, matched)
             if "T" not in config["layout"]["stages"] and attention != attentions[0]:
@@ -151,8 +152,6 @@ def print_table(table: pd.DataFrame, form: str) -> None:
 
 def _plain(plan: Any) -> dict[str, Any]:
     """Return a plan of the yaml as the solver writes it."""
-    from omegaconf import OmegaConf
-
     values = OmegaConf.to_container(plan)
     assert isinstance(values, dict)
     return {key: values[key] for key in PLAN_KEYS if key in values}

@@ -7,6 +7,7 @@ change of a block, or a new attention variant, changes the counts and with them 
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -29,9 +30,14 @@ class BlockCost:
     """
 
     def __init__(self, build: Build, unit: int) -> None:
-        changed = [(1, 2), (2, 1), (1, 3), (3, 2), (2, 4), (4, 3)]
-        self._changed = _fit(build, [(x * unit, w * unit) for x, w in changed])
+        self._build, self._unit = build, unit
         self._same = _fit(build, [(w * unit, w * unit) for w in (1, 2, 3, 4)])
+
+    @cached_property
+    def _changed(self) -> NDArray[np.float64]:
+        """Count blocks that change their width only where such are asked for: most places of a plan repeat theirs."""
+        pairs = [(1, 2), (2, 1), (1, 3), (3, 2), (2, 4), (4, 3)]
+        return _fit(self._build, [(x * self._unit, w * self._unit) for x, w in pairs])
 
     def __call__(self, widths_in: Sequence[int], widths: Sequence[int]) -> Costs:
         """Return the costs for all pairs of widths, shape (widths_in, widths, 2)."""
