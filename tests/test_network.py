@@ -56,7 +56,7 @@ def test_table_7_moves_blocks() -> None:
 def test_table_8_changes_norm_and_head_size() -> None:
     network = create_model("CCTT", size="coatnet_0", norm="layer", plan={"head_size": 64})
     assert isinstance(network.stages[0][0].norm, LayerNorm2d)
-    assert network.stages[2][0].attention.heads == 384 // 64
+    assert network.stages[2][0].attention.attend.heads == 384 // 64
 
 
 def test_table_9_moves_the_stride() -> None:

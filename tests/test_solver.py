@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coatlab.budget.cost import cost_of
-from coatlab.budget.solver import ACCEPTABLE, Budget, Found, NoPlan, Setting, solve
+from coatlab.budget.parts import Budget, Setting
+from coatlab.budget.solver import ACCEPTABLE, Found, NoPlan, solve
 from coatlab.configs import compose, resolve
 from coatlab.layout import blueprint
 from coatlab.network import attention_factory, build_network

@@ -16,9 +16,7 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         InputError: one sentence naming the key, its value and what is valid.
     """
-    for key, value in flatten(config).items():
-        if (rule := RULES.get(key)) is not None:
-            rule(key, value)
+    check_keys(config)
     data, recipe = config["data"], config["recipe"]
     if data["train_size"] is not None and data["train_size"] < data["batch_size"]:
         raise InputError(
@@ -28,6 +26,17 @@ def check(config: Mapping[str, Any]) -> None:
     if recipe["min_lr"] > recipe["lr"]:
         raise InputError(f"recipe.min_lr={recipe['min_lr']} is above recipe.lr={recipe['lr']}, the peak")
     blueprint(config["layout"], config["plan"], data["image_size"])
+
+
+def check_keys(config: Mapping[str, Any]) -> None:
+    """Check a config, or a part of it, key by key.
+
+    Raises:
+        InputError: as `check`.
+    """
+    for key, value in flatten(config).items():
+        if (rule := RULES.get(key)) is not None:
+            rule(key, value)
 
 
 def _whole(least: int) -> Check:
@@ -63,6 +72,12 @@ def _or_null(check_value: Check) -> Check:
     return rule
 
 
+def _odd(key: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1 or value % 2 == 0:
+        raise InputError(f"{key}={value} is not valid; it must be an odd whole number: a neighborhood has a middle")
+
+
+# A key of a choice that is not chosen (`attention.window` of another attention) is not there, and not checked.
 RULES: dict[str, Check] = {
     "seed": _whole(0),
     "budget": _one_of("reference", "matched"),
@@ -83,6 +98,12 @@ RULES: dict[str, Check] = {
     "recipe.weight_decay": _number(0),
     "recipe.gradient_clip": _or_null(_number(0)),
     "recipe.ema_decay": _or_null(_number(0, 1)),
+    "attention.position": _one_of("learned", "none"),
+    "attention.window": _whole(1),
+    "attention.kernel_size": _odd,
+    "attention.implementation": _one_of("auto", "flex", "tiles"),
+    "attention.feature_map": _one_of("elu", "softmax", "favor"),
+    "attention.features": _or_null(_whole(1)),
     "network.norm": _one_of("batch", "layer"),
     "network.downsample": _one_of("expand_conv", "depthwise_conv"),
     "network.pool": _one_of("max", "average"),

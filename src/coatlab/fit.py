@@ -67,6 +67,7 @@ def fit(run: Run) -> None:
         run.update(
             cost={"parameters": cost.parameters, "macs": cost.macs, "activations": cost.activations},
             budget=_budget(config, cost),
+            attention=network.attention_fields(),
             hardware=run.record["hardware"] | _device(trainer) | {"keeps_freed_memory": kept},
             tracker=mirror.entry() if mirror else {"name": "none"},
         )

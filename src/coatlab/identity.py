@@ -24,7 +24,9 @@ OPTED_OUT = (
     "size.given",
     "size.budget",
     "size.shape",
+    "size.local",  # what is used stands under `attention`
     "recipe.epochs",  # trainer.max_epochs is what runs
+    "attention.implementation",
     "data.root",
     "data.cache",
     "data.workers",
@@ -53,6 +55,8 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
         dropped += ONLY_WITH_CONVOLUTION
     if "T" in letters and "C" not in letters and config["plan"]["strides"][1:] == [1]:
         dropped += ("network.pool",)  # nothing is down-sampled behind a patch stem
+    if config["attention"].get("feature_map") != "favor":
+        dropped += ("attention.features",)
     return {
         key: _canonical(value)
         for key, value in sorted(flat.items())

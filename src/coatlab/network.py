@@ -19,9 +19,11 @@ import torch
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
+from coatlab.attention.inner import InnerAttention
 from coatlab.blocks.mbconv import MBConv
 from coatlab.blocks.stem import ConvStem, PatchStem
 from coatlab.blocks.transformer import EPSILON, AttentionFactory, Transformer
+from coatlab.checks import check_keys
 from coatlab.configs import compose, resolve
 from coatlab.errors import not_one_of
 from coatlab.layout import Blueprint, Grid, Kind, Stem, blueprint
@@ -36,6 +38,18 @@ class Network(nn.Module):
         self.stages = nn.ModuleList(stages)
         self.head = head
         self.plan = plan
+
+    def attention_fields(self) -> dict[str, dict[str, Any]]:
+        """Return, for each stage with attention, its grid, the field of a query, and its reach (`InnerAttention`).
+
+        For the record: a local attention whose field covers a small grid is global there, a confound of a comparison.
+        """
+        fields = {}
+        for number, stage in enumerate(self.stages, start=1):
+            for attend in (module for module in stage.modules() if isinstance(module, InnerAttention)):
+                entry = {"grid": list(attend.grid), "field": list(attend.field), "reach": attend.reach}
+                fields[f"S{number}"] = entry
+        return fields
 
     def features(self, x_BCHW: Tensor) -> list[Tensor]:
         """Return the maps after S1, S2, ... of images of `plan.image_size` pixels."""
@@ -63,6 +77,9 @@ def build_network(
 ) -> Network:
     """Build and initialize the network of a checked plan.
 
+    Weights are drawn by torch's generator. Networks of one plan that differ in their attention start from the same
+    weights in all that they share, so that runs of one seed are pairs.
+
     Args:
         plan: from `layout.blueprint`.
         attention: builds the inner attention of one transformer block.
@@ -70,13 +87,14 @@ def build_network(
         dense_head: whether the head has the dense layer with tanh.
         settings: norm, downsample, pool, expansion and squeeze of the blocks, as in conf/network.
     """
+    seed = int(torch.randint(2**63 - 1, (), device="cpu"))  # before any variant draws what is its own
     total = sum(segment.blocks for stage in plan.stages for segment in stage.segments)
     stem = make_stem(plan.stem, channels, plan.stem_width, plan.stem_stride, plan.stem_blocks)
     stages, width_in, depth, transformers = [], plan.stem_width, 0, 0
     for stage in plan.stages:
         blocks: list[nn.Module] = []
         for segment in stage.segments:
-            for _ in range(segment.blocks):
+            for number in range(segment.blocks):
                 block = make_block(
                     segment.kind,
                     width_in,
@@ -84,6 +102,7 @@ def build_network(
                     stride=1 if blocks else stage.stride,
                     grid=stage.grid,
                     block=transformers,
+                    begins=number == 0,
                     head_size=plan.head_size,
                     attention=attention,
                     drop=stochastic_depth * depth / max(1, total - 1),
@@ -94,7 +113,10 @@ def build_network(
                 width_in, depth = segment.width, depth + 1
         stages.append(nn.Sequential(*blocks))
     network = Network(stem, stages, make_head(plan.width, num_classes, dense=dense_head), plan)
-    network.apply(_initialize)
+    device = next(network.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed) if device.type != "meta" else None
+    for module in network.modules():
+        _initialize(module, generator)
     return network
 
 
@@ -111,6 +133,7 @@ def make_block(
     stride: int,
     grid: Grid,
     block: int,
+    begins: bool,
     head_size: int,
     attention: AttentionFactory,
     drop: float,
@@ -124,7 +147,8 @@ def make_block(
     shared: dict[str, Any] = {"stride": stride, "pool": pool, "expansion": expansion, "drop": drop}
     if kind == "C":
         return MBConv(width_in, width, norm=norm, downsample=downsample, squeeze=squeeze, **shared)
-    return Transformer(width_in, width, grid=grid, block=block, head_size=head_size, attention=attention, **shared)
+    shared |= {"grid": grid, "block": block, "begins": begins, "head_size": head_size, "attention": attention}
+    return Transformer(width_in, width, **shared)
 
 
 def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Module:
@@ -170,8 +194,10 @@ def create_model(
             if key not in composed[group]:
                 raise not_one_of(f"{group} setting", key, composed[group])
             composed[group][key] = value
+    resolved = resolve(composed)
+    check_keys({key: resolved[key] for key in ("attention", "network")})
     return network_of(
-        resolve(composed),
+        resolved,
         image_size=image_size,
         num_classes=num_classes,
         channels=channels,
@@ -205,16 +231,16 @@ def attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
 
 
 @torch.no_grad()
-def _initialize(module: nn.Module) -> None:
+def _initialize(module: nn.Module, generator: torch.Generator | None) -> None:
     """Initialize one layer: He (fan out) for convolutions, Glorot for linear layers; biases zero.
 
     The paper is silent; these are the usual choices for MBConv and for vision transformers.
     """
     if isinstance(module, nn.Conv2d):
         fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
-        nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out))
+        nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out), generator=generator)
     elif isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
+        nn.init.xavier_uniform_(module.weight, generator=generator)
     else:
         return
     if module.bias is not None:

@@ -1,7 +1,8 @@
 """What a run leaves on disk: schema and atomic input and output of a run folder. No torch here.
 
     runs/<layout>-<attention>-<size>-<data>-s<seed>-<fingerprint8>/
-        record.json      the run in one file: status, config, fingerprint, environment, cost, final metrics
+        record.json      the run in one file: status, config, fingerprint, environment, cost, what attention sees,
+                         final metrics
         metrics.jsonl    one row a logged step, append-only; a checkpoint holds its length in bytes
         checkpoints/     last.ckpt and previous.ckpt while running; weights.pt when complete
         .hydra/          config.yaml and overrides.yaml, as Hydra users expect

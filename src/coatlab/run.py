@@ -161,6 +161,7 @@ def _new_record(config: Mapping[str, Any]) -> dict[str, Any]:
         "studies": [],
         "config": {key: value for key, value in config.items() if key != "hydra"},
         "cost": {},
+        "attention": {},
         "final": {},
         "timings": {},
         "tracker": {},

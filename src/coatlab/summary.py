@@ -15,7 +15,7 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
     study = record["studies"][-1] if record["studies"] else "all"
     rows = {
         "layout": config["layout"]["name"],
-        "attention": attention_name(config),
+        "attention": _attention(record),
         "parameters": f"{record['cost']['parameters'] / 1e6:.3f} M",
         "MACs": f"{record['cost']['macs'] / 1e6:.2f} M an image at {config['data']['image_size']} pixels",
         "epochs": f"{final['epoch']:.0f}, {final['images_per_second']:.0f} images/s",
@@ -32,6 +32,21 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
     console.print(f"[bold]{title}[/]")
     for name, value in rows.items():
         console.print(f"[dim]{name:<20}[/] {escape(value)}", soft_wrap=True)
+
+
+def _attention(record: dict[str, Any]) -> str:
+    """Name the attention and, where it is local, the field of each stage; one that covers its grid is called global."""
+    name = attention_name(record["config"])
+    parts = []
+    for stage, entry in record.get("attention", {}).items():
+        if entry["reach"] != "global":
+            covers = ", so global" if entry["reach"] == "covering" else ""
+            parts.append(f"{stage}: {_by(entry['field'])} on a {_by(entry['grid'])} grid{covers}")
+    return f"{name} ({'; '.join(parts)})" if parts else name
+
+
+def _by(sides: list[int]) -> str:
+    return f"{sides[0]} x {sides[1]}"
 
 
 def _upload(tracker: dict[str, Any]) -> str | None:

@@ -2,7 +2,8 @@
 
 Plain: x <- x + Attention(Norm(x)); x <- x + FFN(Norm(x)). Down-sampling, eq. 4:
 x <- Proj(Pool(x)) + Attention(Pool(Norm(x))), with the change of width inside q, k, v.
-The inner attention is handed in: this file knows projections and shortcuts, not scores.
+The inner attention is handed in: this file knows projections and shortcuts, not scores. Where a stage of transformer
+blocks begins, the inner attention may put a position embedding before the block.
 Deviation: LayerNorm's epsilon is 1e-6, as in the authors' MaxViT release; the paper gives none.
 
 B batch, C channels, N tokens, H heads, D head width; an image is NCHW in channels-last memory, so
@@ -14,26 +15,26 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
+from coatlab.attention.inner import InnerAttention
 from coatlab.blocks.shortcut import make_pool, make_shortcut
 from coatlab.layout import Grid
 
-AttentionFactory = Callable[..., nn.Module]
+AttentionFactory = Callable[..., InnerAttention]
 EPSILON = 1e-6
 
 
 class SelfAttention(nn.Module):
     """Project tokens to q, k, v, let `attend` mix them, project the mix."""
 
-    def __init__(self, width_in: int, width: int, heads: int, attend: nn.Module) -> None:
+    def __init__(self, width_in: int, width: int, attend: InnerAttention) -> None:
         super().__init__()
-        self.heads = heads
         self.qkv = nn.Linear(width_in, 3 * width)
         self.attend = attend
         self.project = nn.Linear(width, width)
 
     def forward(self, x_BNC: Tensor) -> Tensor:
         batch, tokens, _ = x_BNC.shape
-        q_BHND, k_BHND, v_BHND = self.qkv(x_BNC).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q_BHND, k_BHND, v_BHND = self.qkv(x_BNC).view(batch, tokens, 3, self.attend.heads, -1).permute(2, 0, 3, 1, 4)
         mix_BHND = self.attend(q_BHND, k_BHND, v_BHND)
         return self.project(mix_BHND.transpose(1, 2).reshape(batch, tokens, -1))
 
@@ -46,6 +47,7 @@ class Transformer(nn.Module):
         stride: 1, or the factor by which rows and columns shrink.
         grid: rows and columns after the stride.
         block: number of the block among the transformer blocks of its network, from 0.
+        begins: whether it is the first of its stage.
         attention: builds the inner attention: `attention(heads=, head_size=, grid=, block=)`.
         expansion: inner width of the feed-forward network as a multiple of `width`.
         drop: probability of dropping a branch for an image (stochastic depth).
@@ -59,6 +61,7 @@ class Transformer(nn.Module):
         stride: int,
         grid: Grid,
         block: int,
+        begins: bool,
         head_size: int,
         attention: AttentionFactory,
         pool: str,
@@ -66,17 +69,19 @@ class Transformer(nn.Module):
         drop: float,
     ) -> None:
         super().__init__()
-        heads = width // head_size
+        attend = attention(heads=width // head_size, head_size=head_size, grid=grid, block=block)
+        entering = (grid[0] * stride, grid[1] * stride)
+        self.position = attend.position(width_in, entering) if begins else nn.Identity()
         self.shortcut = make_shortcut(width_in, width, stride, pool)
         self.pool = make_pool(stride, pool)
         self.attention_norm = nn.LayerNorm(width_in, eps=EPSILON)
-        attend = attention(heads=heads, head_size=head_size, grid=grid, block=block)
-        self.attention = SelfAttention(width_in, width, heads, attend)
+        self.attention = SelfAttention(width_in, width, attend)
         self.ffn_norm = nn.LayerNorm(width, eps=EPSILON)
         self.ffn = nn.Sequential(nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width))
         self.drop = StochasticDepth(drop, mode="row")
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        x_BCHW = self.position(x_BCHW)
         normed_BHWC = self.attention_norm(x_BCHW.permute(0, 2, 3, 1))
         pooled_BCHW = self.pool(normed_BHWC.permute(0, 3, 1, 2))
         x_BCHW = self.shortcut(x_BCHW)

@@ -4,17 +4,23 @@ Multiply-adds (MACs) are half of what `torch.utils.flop_counter` counts in a for
 calls them FLOPs. Convolutions and matrix products are counted, point-wise work is not. The paper's figures are 1 to
 3.5 % higher: it also counts the bias look-up by einsum and point-wise work. Activations are the bytes that a training
 step keeps for its backward pass, per image, in float32 and eager mode, with attention's scores materialized.
+
+Local attention multiplies some pairs of positions only to mask them away (`InnerAttention.density`). They are not
+counted: how a device arranges its products must not decide how wide a matched network is.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from coatlab.attention.inner import InnerAttention
 from coatlab.network import Network
 
 IMAGES = 2  # BatchNorm on a 1 x 1 grid needs more than one value a channel
@@ -61,8 +67,32 @@ def count(part: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Cost, Tensor]:
         return tensor
 
     x = x.detach().requires_grad_()
-    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
+    with (
+        FlopCounterMode(display=False) as counter,
+        saved_tensors_hooks(keep, lambda tensor: tensor),
+        _masked_flops(part, counter) as masked,
+    ):
         out = part(x)
     parameters = sum(parameter.numel() for parameter in part.parameters())
     activations = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    return Cost(parameters, counter.get_total_flops() // (2 * IMAGES), activations // IMAGES), out
+    flops = counter.get_total_flops() - round(sum(masked))
+    return Cost(parameters, flops // (2 * IMAGES), activations // IMAGES), out
+
+
+@contextmanager
+def _masked_flops(part: nn.Module, counter: FlopCounterMode) -> Iterator[list[float]]:
+    """Collect what the inner attentions of a module multiply in vain while the counter counts."""
+    masked: list[float] = []
+
+    def before(attend: nn.Module, inputs: Any) -> None:
+        masked.append(-counter.get_total_flops())
+
+    def after(attend: InnerAttention, inputs: Any, out: Tensor) -> None:
+        masked[-1] = (masked[-1] + counter.get_total_flops()) * (1 - attend.density)
+
+    with ExitStack() as hooks:
+        for module in part.modules():
+            if isinstance(module, InnerAttention):
+                for handle in (module.register_forward_pre_hook(before), module.register_forward_hook(after)):
+                    hooks.callback(handle.remove)
+        yield masked

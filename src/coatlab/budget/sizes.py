@@ -9,7 +9,8 @@ import torch
 from omegaconf import OmegaConf
 
 from coatlab.budget.cost import Cost, cost_of
-from coatlab.budget.solver import Budget, Found, Setting, solve
+from coatlab.budget.parts import Budget, Setting
+from coatlab.budget.solver import Found, solve
 from coatlab.configs import choices, compose, conf_dir, resolve
 from coatlab.errors import InputError
 from coatlab.network import attention_factory, network_of

@@ -1,7 +1,7 @@
 """Find blocks and widths of a layout that meet a budget in parameters *and* multiply-adds.
 
 Search: every combination of block counts and widths near the reference's, in steps of the head size where a stage
-holds attention and of 8 elsewhere (coarser steps for wide stages), with the cost of each from `polynomial`. The search
+holds attention and of 8 elsewhere (coarser steps for wide stages), with the cost of each from `parts`. The search
 is exhaustive over these steps: a plan that is not found may still exist between the coarser ones.
 
 Rules (the paper's, sec. 2.2): widths never shrink from stage to stage; S2 is at least as deep as S1 and S3 as S2, and
@@ -18,19 +18,16 @@ squared octaves, plus how far the plan is off its budget (1 % weighs as one squa
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from coatlab.blocks.transformer import AttentionFactory
-from coatlab.budget.polynomial import BlockCost
+from coatlab.budget.parts import Budget, PatchCosts, Setting, StageCosts
 from coatlab.errors import InputError
-from coatlab.layout import Grid, Kind, Stem
-from coatlab.network import make_block, make_head, make_stem
+from coatlab.layout import Stem
 
 GROWTH = (math.log2(96 / 64), 1.0, 1.0, 1.0)  # of S1 .. S4 over the stage before
 SLENDERNESS_BAND = 2.5  # ViT_REL's width per block of depth is at most this factor from the size's
@@ -41,34 +38,6 @@ OFF_WEIGHT = 100.0
 DEPTHS = (0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0)  # block counts tried, times the reference's
 SPREAD = 2.2  # widths tried: from the expected one divided by this to times this
 STEPS = 14  # widths tried per stage at most
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a plan must cost: parameters and multiply-adds at a resolution."""
-
-    parameters: int
-    macs: int
-    image_size: int
-    channels: int
-    num_classes: int
-
-    def off(self, parameters: float, macs: float) -> float:
-        """Return the larger of the two relative deviations."""
-        return max(abs(parameters / self.parameters - 1), abs(macs / self.macs - 1))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all plans of a size share."""
-
-    head_size: int
-    strides: tuple[int, ...]  # of S0..S4
-    blocks: tuple[int, ...]  # the reference's block counts, S0..S4
-    patch: int  # of ViT_REL, where it may be had
-    width_per_block: float  # of ViT_REL
-    attention: AttentionFactory
-    network: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -126,9 +95,9 @@ def _why(letters: str, budget: Budget, closest: Found | None) -> str:
 def _stages(letters: str, budget: Budget, setting: Setting) -> Iterator[Found]:
     """Yield, for every combination of block counts, the preferred and the closest widths of a multi-stage layout."""
     units = [8, *(setting.head_size if letter == "T" else 8 for letter in letters)]
-    costs = _StageCosts(letters, budget, setting, units)
+    costs = StageCosts(letters, budget, setting, units)
     for blocks in _depths(setting.blocks):
-        widths = costs.candidates(blocks, units)
+        widths = _candidates(costs, blocks, units)
         total = costs.total(blocks, widths)
         total[~_growing(widths)] = np.inf
         ratios = np.abs(total / (budget.parameters, budget.macs) - 1).max(-1)
@@ -146,61 +115,18 @@ def _stages(letters: str, budget: Budget, setting: Setting) -> Iterator[Found]:
             yield Found(plan, float(total[place][0]), float(total[place][1]), float(shape[place]))
 
 
-class _StageCosts:
-    """The cost of every part of a multi-stage network, as polynomials in its widths."""
-
-    def __init__(self, letters: str, budget: Budget, setting: Setting, units: Sequence[int]) -> None:
-        image, stem_blocks = (budget.image_size,) * 2, setting.blocks[0]
-        settings = {key: value for key, value in setting.network.items() if key != "dense_head"}
-        settings |= {"block": 0, "head_size": setting.head_size, "attention": setting.attention, "drop": 0.0}
-
-        def stem(_: int, width: int) -> tuple[Any, tuple[int, ...]]:
-            stride = (setting.strides[0],) * 2
-            return make_stem("conv", budget.channels, width, stride, stem_blocks), (budget.channels, *image)
-
-        def head(_: int, width: int) -> tuple[Any, tuple[int, ...]]:
-            return make_head(width, budget.num_classes, dense=setting.network["dense_head"]), (width,)
-
-        def block(kind: Kind, side: int, stride: int) -> Any:
-            grid: Grid = (side // stride, side // stride)
-
-            def build(x: int, width: int) -> tuple[Any, tuple[int, ...]]:
-                return make_block(kind, x, width, stride=stride, grid=grid, **settings), (x, side, side)
-
-            return build
-
-        self.stem, self.head = BlockCost(stem, units[0]), BlockCost(head, units[-1])
-        self.first: list[BlockCost] = []
-        self.rest: list[BlockCost] = []
-        side = budget.image_size // setting.strides[0]
-        for letter, stride, unit in zip(letters, setting.strides[1:], units[1:], strict=True):
-            kind: Kind = "T" if letter == "T" else "C"
-            self.first.append(BlockCost(block(kind, side, stride), unit))
-            side //= stride
-            self.rest.append(BlockCost(block(kind, side, 1), unit))
-        self.budget = budget
-
-    def total(self, blocks: Sequence[int], widths: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """Return the cost of all combinations of widths, shape (w0, w1, ..., 2)."""
-        count = len(widths)
-        total = _along(self.stem.repeated(widths[0].tolist()), (0,), count)
-        for i, (first, rest) in enumerate(zip(self.first, self.rest, strict=True), start=1):
-            total = total + _along(first(widths[i - 1].tolist(), widths[i].tolist()), (i - 1, i), count)
-            total = total + (blocks[i] - 1) * _along(rest.repeated(widths[i].tolist()), (i,), count)
-        return total + _along(self.head.repeated(widths[-1].tolist()), (count - 1,), count)
-
-    def candidates(self, blocks: Sequence[int], units: Sequence[int]) -> list[NDArray[np.int64]]:
-        """Return the widths to try for each stage: around those of the paper's growth that cost the budget."""
-        growth = np.cumsum([0.0, *GROWTH[: len(blocks) - 1]])
-        low, high = 1.0, 4096.0
-        for _ in range(40):
-            scale = math.sqrt(low * high)
-            widths = [np.array([scale * 2**octaves]) for octaves in growth]
-            cheap = self.total(blocks, widths)[..., 0].item() < self.budget.parameters
-            low, high = (scale, high) if cheap else (low, scale)
-        steps = [5, 7, 9, *(STEPS,) * len(blocks)]
-        each = zip(growth, units, steps, strict=False)
-        return [_multiples(low * 2**octaves, unit, most) for octaves, unit, most in each]
+def _candidates(costs: StageCosts, blocks: Sequence[int], units: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Return the widths to try for each stage: around those of the paper's growth that cost the budget."""
+    growth = np.cumsum([0.0, *GROWTH[: len(blocks) - 1]])
+    low, high = 1.0, 4096.0
+    for _ in range(40):
+        scale = math.sqrt(low * high)
+        widths = [np.array([scale * 2**octaves]) for octaves in growth]
+        cheap = costs.total(blocks, widths)[..., 0].item() < costs.budget.parameters
+        low, high = (scale, high) if cheap else (low, scale)
+    steps = [5, 7, 9, *(STEPS,) * len(blocks)]
+    each = zip(growth, units, steps, strict=False)
+    return [_multiples(low * 2**octaves, unit, most) for octaves, unit, most in each]
 
 
 def _multiples(expected: float, unit: int, most: int) -> NDArray[np.int64]:
@@ -209,14 +135,6 @@ def _multiples(expected: float, unit: int, most: int) -> NDArray[np.int64]:
     step = unit * max(1, math.ceil((high - low) / unit / most))
     first = max(step, math.ceil(low / step) * step)
     return np.arange(first, max(first, int(high)) + 1, step, dtype=np.int64)
-
-
-def _along(costs: NDArray[np.float64], axes: tuple[int, ...], count: int) -> NDArray[np.float64]:
-    """Put the axes of a table of costs at their places among `count` width axes."""
-    shape = [1] * count + [costs.shape[-1]]
-    for axis, length in zip(axes, costs.shape, strict=False):
-        shape[axis] = length
-    return costs.reshape(shape)
 
 
 def _depths(reference: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -260,37 +178,18 @@ def _patches(budget: Budget, setting: Setting) -> Iterator[Found]:
         grid = (math.ceil(size / patch[0]), math.ceil(size / patch[1]))
         if grid != (rows, columns) or not 0 <= rows - columns <= 1:
             continue
-        parts = _PatchCosts(budget, setting, patch, grid, settings)
+        parts = PatchCosts(budget, setting, patch, grid, settings)
         padded, rectangular = any(size % side for side in patch), patch[0] != patch[1]
         shape = PADDED_DISTANCE * padded + RECTANGULAR_DISTANCE * rectangular
         shape += 0.5 * math.log2(math.sqrt(patch[0] * patch[1]) / setting.patch) ** 2
-        outer, inner = parts.outer.repeated(widths), parts.block.repeated(widths)
+        outer, first, inner = (part.repeated(widths) for part in (parts.outer, parts.first, parts.rest))
         for depth, (at, width) in itertools.product(depths, enumerate(widths)):
             octaves = math.log2(width / depth / setting.width_per_block)
             if abs(octaves) > math.log2(SLENDERNESS_BAND):
                 continue
-            parameters, macs = outer[at] + depth * inner[at]
+            parameters, macs = outer[at] + first[at] + (depth - 1) * inner[at]
             plan: dict[str, Any] = {"blocks": [1, depth], "widths": [width, width]}
             plan["strides"] = [list(patch) if rectangular else patch[0], 1]
             if padded:
                 plan["pad"] = True
             yield Found(plan, float(parameters), float(macs), shape + octaves**2)
-
-
-class _PatchCosts:
-    """The cost of ViT_REL's parts at one grid, as polynomials in its width."""
-
-    def __init__(self, budget: Budget, setting: Setting, patch: Grid, grid: Grid, settings: Mapping[str, Any]) -> None:
-        image = (budget.image_size,) * 2
-
-        def outer(_: int, width: int) -> tuple[Any, tuple[int, ...]]:
-            stem = make_stem("patch", budget.channels, width, patch, 1)
-            head = make_head(width, budget.num_classes, dense=setting.network["dense_head"])
-            return nn.Sequential(stem, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head), (budget.channels, *image)
-
-        def block(x: int, width: int) -> tuple[Any, tuple[int, ...]]:
-            common: dict[str, Any] = {"stride": 1, "grid": grid, "block": 0, "drop": 0.0}
-            head_size, attention = setting.head_size, setting.attention
-            return make_block("T", x, width, head_size=head_size, attention=attention, **common, **settings), (x, *grid)
-
-        self.outer, self.block = BlockCost(outer, setting.head_size), BlockCost(block, setting.head_size)
