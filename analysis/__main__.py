@@ -1,20 +1,24 @@
 """The command: `python -m analysis layouts` prints a study's table and writes it to reports/<study>/."""
 
 import argparse
+import importlib
+import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.cells import notes
 from analysis.load import load_runs
-from analysis.render import to_markdown
-from analysis.tables import layouts
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError, not_one_of
+from coatlab.markdown import to_markdown
 from coatlab.records import write_atomic
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 EVERY_RUN = "all"
+DEFAULT_TABLE = "layouts"
 
 
 def main(words: list[str] | None = None) -> None:
@@ -58,11 +62,18 @@ def _text(study: str, runs: pd.DataFrame) -> str:
         f"{len(complete)} of {len(runs)} runs complete. Means over seeds; one seed gives no interval.",
     ]
     if len(complete):
-        parts.append(to_markdown(layouts.table(complete)))
+        parts.append(to_markdown(_table(study)(complete)))
+        parts += notes(complete)
     for run in runs[runs["status"] != "complete"].itertuples():
         parts.append(f"- not in the table: {run.run}, {run.status}" + (f" ({run.error})" if run.error else ""))
     parts.append(f"Made by `{_command(study)}`; evaluation accuracy is on images held out of the training files.")
     return "\n\n".join(parts) + "\n"
+
+
+def _table(study: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Find the study's table by its name; a study without one has that of the layouts."""
+    own = importlib.util.find_spec(f"analysis.tables.{study}") is not None
+    return importlib.import_module(f"analysis.tables.{study if own else DEFAULT_TABLE}").table
 
 
 def _command(study: str) -> str:

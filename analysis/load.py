@@ -29,6 +29,9 @@ def _row(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
         "data": config["data"]["name"],
         "train_size": config["data"]["train_size"],
         "seed": config["seed"],
+        "covering": ", ".join(
+            stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"
+        ),
         **record["cost"],
         **record["final"],
         **record["timings"],

@@ -1,9 +1,11 @@
 """Every bad setting is one sentence that names its key, its value and what is valid."""
 
+import re
+
 import pytest
 
 from coatlab.checks import RULES, check
-from coatlab.configs import compose, resolve
+from coatlab.configs import choices, compose, resolve
 from coatlab.errors import InputError
 from coatlab.identity import flatten
 
@@ -13,7 +15,25 @@ def test_the_defaults_are_valid() -> None:
 
 
 def test_every_rule_is_for_a_key_that_exists() -> None:
-    assert not set(RULES) - set(flatten(resolve(compose([]))))
+    known = {key for choice in choices("attention") for key in flatten(resolve(compose([f"attention={choice}"])))}
+    assert not set(RULES) - known
+
+
+@pytest.mark.parametrize(
+    ("choice", "override", "sentence"),
+    [
+        ("absolute", "position=sine", "attention.position=sine does not exist; valid: learned, none"),
+        ("window", "window=0", "attention.window=0 is not valid; it must be a whole number of at least 1"),
+        ("neighborhood", "kernel_size=4", "attention.kernel_size=4 is not valid; it must be an odd whole number"),
+        ("neighborhood", "kernel_size=-3", "attention.kernel_size=-3 is not valid"),
+        ("neighborhood", "implementation=fast", "attention.implementation=fast does not exist; valid: auto, flex"),
+        ("linear", "feature_map=relu", "attention.feature_map=relu does not exist"),
+        ("linear", "features=0", "attention.features=0 is not valid"),
+    ],
+)
+def test_bad_settings_of_an_attention_are_refused(choice: str, override: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        check(resolve(compose([f"attention={choice}", f"attention.{override}"])))
 
 
 @pytest.mark.parametrize(

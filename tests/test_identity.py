@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coatlab.configs import compose, resolve
+from coatlab.configs import choices, compose, resolve
 from coatlab.identity import OPTED_OUT, diff, experiment, fingerprint, flatten, folder_name
 
 
@@ -47,7 +47,7 @@ def test_no_opted_out_key_does(key: str) -> None:
 
 
 def test_every_opt_out_exists_or_is_a_name_that_will() -> None:
-    known = set(flatten(BASE))
+    known = {key for choice in choices("attention") for key in flatten(config(f"attention={choice}"))}
     later = {"hydra", "sweep", "data.workers", "size.given", "size.matched"}
     assert not [o for o in OPTED_OUT if o not in later and not any(k == o or k.startswith(o + ".") for k in known)]
 
@@ -96,6 +96,26 @@ def test_where_it_runs_does_not_count() -> None:
 def test_the_fingerprint_is_stable() -> None:
     fixed = {"layout": {"stages": "CCTT"}, "plan": {"blocks": [1]}, "seed": 0}
     assert fingerprint(fixed) == "fd1ac38e52f3794a"
+
+
+@pytest.mark.parametrize("attention", choices("attention"))
+def test_every_variant_is_an_experiment_of_its_own_but_for_a_layout_without_attention(attention: str) -> None:
+    assert fingerprint(config("layout=CCCC", f"attention={attention}")) == fingerprint(config("layout=CCCC"))
+    different = attention != "relative"
+    for layout in ("CCTT", "ViT_REL"):
+        other, base = config(f"layout={layout}", f"attention={attention}"), config(f"layout={layout}")
+        assert (fingerprint(other) != fingerprint(base)) == different
+        assert all(key.startswith("attention.") for key in diff(other, base))
+
+
+def test_settings_that_an_attention_ignores_are_dropped() -> None:
+    def linear(*words: str) -> str:
+        return fingerprint(config("attention=linear", *words))
+
+    assert linear("attention.features=64") == linear()
+    assert linear("attention.feature_map=favor", "attention.features=64") != linear("attention.feature_map=favor")
+    near = [config("attention=neighborhood", f"attention.implementation={word}") for word in ("auto", "tiles")]
+    assert fingerprint(near[0]) == fingerprint(near[1])
 
 
 def test_identity_and_records_never_import_torch() -> None:

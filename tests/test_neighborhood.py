@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.attention.flex_attention import flex_attention
 
 from coatlab import create_model
 from coatlab.attention import neighborhood
@@ -58,9 +59,10 @@ def test_a_grid_beyond_the_limit_takes_tiles() -> None:
     check((17, 16), 5, heads=2, width=4, seed=0)
 
 
-@pytest.mark.parametrize("grid", [(17, 33), (40, 24)])
-def test_flex_attention_equals_the_tiles(grid: Grid) -> None:
-    """On a CPU it is compiled for evaluation only; gradients are for a GPU to show."""
+@pytest.mark.parametrize("grid", [(17, 33), (24, 16)])
+def test_flex_attention_equals_the_tiles(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not compiled, so that it needs no compiler here: order of tokens, mask and bias are the same."""
+    monkeypatch.setattr(neighborhood, "_compiled", lambda: flex_attention)
     attend = NeighborhoodAttention(2, 16, grid, block=0, kernel_size=7)
     torch.nn.init.normal_(attend.bias.table)
     qkv = [x.float().detach() for x in inputs(2, grid, 16, seed=0)]

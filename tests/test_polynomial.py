@@ -3,7 +3,7 @@
 import pytest
 
 from coatlab.budget.polynomial import BlockCost, cost_at
-from coatlab.configs import compose, resolve
+from coatlab.configs import choices, compose, resolve
 from coatlab.layout import Kind
 from coatlab.network import attention_factory, make_block
 
@@ -11,9 +11,11 @@ CONFIG = resolve(compose([]))
 SETTINGS = {key: value for key, value in CONFIG["network"].items() if key != "dense_head"}
 
 
-@pytest.mark.parametrize("kind", ["C", "T"])
+@pytest.mark.parametrize(("kind", "attention"), [("C", "relative"), *(("T", name) for name in choices("attention"))])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_exact_between_and_beyond_the_samples(kind: Kind, stride: int) -> None:
+def test_exact_between_and_beyond_the_samples(kind: Kind, attention: str, stride: int) -> None:
+    settings = resolve(compose([f"attention={attention}"]))["attention"]
+
     def build(x: int, width: int) -> tuple:
         block = make_block(
             kind,
@@ -22,8 +24,9 @@ def test_exact_between_and_beyond_the_samples(kind: Kind, stride: int) -> None:
             stride=stride,
             grid=(8 // stride, 8 // stride),
             block=0,
+            begins=True,
             head_size=16,
-            attention=attention_factory(CONFIG["attention"]),
+            attention=attention_factory(settings),
             drop=0.0,
             **SETTINGS,
         )

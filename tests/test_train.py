@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from analysis.__main__ import main
 from coatlab import create_model
 from coatlab.records import read_metrics
 from tests.commandline import REPOSITORY, CommandLine, kill, wait_for
@@ -92,6 +93,33 @@ def test_the_layout_study_and_its_table(command: CommandLine, tmp_path: Path) ->
         line.split("|")[1].strip() for line in table.splitlines() if "relative" in line or "none" in line
     ] == LAYOUTS
     assert "5 of 5 runs complete" in table
+
+
+def test_the_attention_study_lands_in_one_table(command: CommandLine, tmp_path: Path) -> None:
+    small = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1", "tracker=none"]
+    done = command.run("sweep=attention", *small, tiny=False)
+    assert done.returncode == 0, done.stderr
+    assert "window (S3: 2 x 2 on a 4 x 4 grid; S4: 2 x 2 on a 2 x 2 grid, so global)" in " ".join(done.stdout.split())
+    main(["attention", "--runs", str(command.runs), "--reports", str(tmp_path)])
+    text = (tmp_path / "attention" / "table.md").read_text()
+    named = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")][2:]
+    assert named == ["relative", "post", "absolute", "window*", "neighborhood*", "linear"]
+    assert "window in CCTT is global in S4: its field covers the grid there" in text
+
+
+def test_a_layout_without_attention_is_one_run_and_a_vit_may_have_any(command: CommandLine) -> None:
+    variants = "attention=relative,post,absolute,window,neighborhood,linear"
+    done = command.run("--multirun", "layout=CCCC", variants, "tracker=none", "trainer.max_epochs=1")
+    assert done.returncode == 0, done.stderr
+    assert command.folder().name.startswith("CCCC-none-")
+    assert command.record()["attention"] == {}
+    assert done.stdout.count("already complete") == 5
+    plan = ["plan.blocks=[1,2]", "plan.widths=[16,16]", "plan.strides=[8,1]"]
+    done = command.run("layout=ViT_REL", "attention=window", *plan, "tracker=none", "trainer.max_epochs=1")
+    assert done.returncode == 0, done.stderr
+    (folder,) = command.runs.glob("ViT_REL-window-*")
+    record = json.loads((folder / "record.json").read_text())
+    assert record["attention"] == {"S1": {"grid": [4, 4], "field": [2, 2], "reach": "local"}}
 
 
 def test_a_run_that_diverges_stops_and_stays_diverged(command: CommandLine) -> None:

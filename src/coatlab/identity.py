@@ -55,8 +55,8 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
         dropped += ONLY_WITH_CONVOLUTION
     if "T" in letters and "C" not in letters and config["plan"]["strides"][1:] == [1]:
         dropped += ("network.pool",)  # nothing is down-sampled behind a patch stem
-    if config["attention"].get("feature_map") != "favor":
-        dropped += ("attention.features",)
+    if flat.get("attention.feature_map") != "favor":
+        dropped += ("attention.features",)  # random features of one map
     return {
         key: _canonical(value)
         for key, value in sorted(flat.items())

@@ -25,6 +25,7 @@ from coatlab.budget.sizes import (
 from coatlab.cli import one_sentence_errors
 from coatlab.configs import choices, compose
 from coatlab.errors import InputError, not_one_of
+from coatlab.markdown import to_markdown
 
 WIDE = 160
 PLAN_KEYS = ("blocks", "widths", "strides", "pad")
@@ -137,9 +138,7 @@ def print_table(table: pd.DataFrame, form: str) -> None:
     if form == "csv":
         print(table.to_csv(index=False), end="")
     elif form == "markdown":
-        print("| " + " | ".join(table.columns) + " |\n" + "| --- " * len(table.columns) + "|")
-        for row in table.itertuples(index=False):
-            print("| " + " | ".join(map(str, row)) + " |")
+        print(to_markdown(table))
     else:
         shown = Table(box=None, pad_edge=False)
         for column in table.columns:

@@ -1,4 +1,4 @@
-"""Tables to text."""
+"""Tables as Markdown. No torch here."""
 
 from collections.abc import Sequence
 

@@ -1,0 +1,175 @@
+"""How the cost of attention grows with the number of tokens: time and peak memory of each variant, alone, over grids.
+
+Only the inner attention is measured, at a fixed width and batch size 1: projections and the feed-forward network are
+linear in the tokens and the same for all. Times are medians over turns in which the variants alternate. Memory is the
+peak of what a first pass allocates beyond its inputs, what it keeps for later passes included, as torch's profiler
+(CPU) or allocator (GPU) sees it. The exponent is the slope of a straight line through all points of a log-log plot.
+"""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.progress import Progress
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.benchmark import Timer
+
+from coatlab.attention.inner import InnerAttention
+from coatlab.checks import check_keys
+from coatlab.configs import compose, resolve
+from coatlab.errors import InputError
+from coatlab.network import attention_factory
+
+PASSES = ("inference", "training")
+SECONDS = 0.15  # each turn of a variant lasts at least so long, or one pass
+SPARE = 0.8  # of the memory that is free, the part that may be filled
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is measured: grids of side x side tokens, at a width, on a device, in one of PASSES."""
+
+    sides: Sequence[int]
+    heads: int
+    head_size: int
+    device: torch.device
+    dtype: torch.dtype
+    turns: int
+    threads: int
+
+
+def variant(words: str, setup: Setup, side: int) -> InnerAttention:
+    """Build a variant from its name and settings, as in `linear/feature_map=favor`, with the papers' window sizes.
+
+    Raises:
+        InputError: a variant or a setting that does not exist, or a value that is not valid.
+    """
+    name, *settings = words.split("/")
+    config = resolve(compose([f"attention={name}", "size=coatnet_0"]))
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key not in config["attention"]:
+            raise InputError(f"attention={words}: {name} has no setting {key}; valid: {', '.join(config['attention'])}")
+        config["attention"][key] = int(value) if value.isdecimal() else value
+    check_keys({"attention": config["attention"]})
+    build = attention_factory(config["attention"])
+    return build(heads=setup.heads, head_size=setup.head_size, grid=(side, side), block=1).to(setup.device, setup.dtype)
+
+
+def measure(variants: Sequence[str], setup: Setup) -> pd.DataFrame:
+    """Measure all variants at all sides in both passes: a row each, with seconds and bytes.
+
+    A pass whose memory, by the growth so far, would not fit is left out; the row says how much it would need.
+    """
+    rows: list[dict[str, Any]] = []
+    total = len(setup.sides) * len(PASSES) * len(variants)
+    with Progress(transient=True) as progress:
+        task = progress.add_task("", total=total)
+        for side in setup.sides:
+            for kind in PASSES:
+                progress.update(task, description=f"{side} x {side}, {kind}")
+                for row in _side(variants, setup, side, kind, rows):
+                    rows.append(row)
+                    progress.advance(task)
+    return pd.DataFrame(rows)
+
+
+def exponents(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Fit the slope of log(column) over log(tokens) for each variant and pass."""
+    slopes = {}
+    for key, part in rows.dropna(subset=[column]).groupby(["pass", "variant"], sort=False):
+        few = len(part) < 2
+        slopes[key] = math.nan if few else np.polyfit(np.log(part["tokens"]), np.log(part[column]), 1)[0]
+    return pd.Series(slopes, name=column)
+
+
+def _side(
+    variants: Sequence[str], setup: Setup, side: int, kind: str, before: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Measure all variants at one side, in turns."""
+    generator = torch.Generator().manual_seed(side)
+    shape = (1, setup.heads, side * side, setup.head_size)
+    qkv = [torch.randn(shape, generator=generator).to(setup.device, setup.dtype) for _ in range(3)]
+    rows, steps = {}, {}
+    for name in variants:
+        rows[name] = {"pass": kind, "variant": name, "side": side, "tokens": side * side, "seconds": math.nan}
+        needed = _expected([row for row in before if (row["pass"], row["variant"]) == (kind, name)], side)
+        if needed > SPARE * _free(setup.device):
+            rows[name] |= {"bytes": math.nan, "note": f"needs about {needed / 1e9:.0f} GB"}
+            continue
+        attend, training = variant(name, setup, side), kind == "training"
+        steps[name] = _step(attend.train(training), qkv)
+        steps[name]()  # compiles
+        attend.train().train(training)  # drops what evaluation keeps: that memory is the pass's, too
+        rows[name] |= {"bytes": _peak(steps[name], setup.device), "note": ""}
+        steps[name]()
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(setup.turns):
+        for name, step in steps.items():
+            timer = Timer("step()", globals={"step": step}, num_threads=setup.threads)
+            times[name].append(timer.blocked_autorange(min_run_time=SECONDS).median)
+    for name, row in rows.items():
+        yield row | ({"seconds": float(np.median(times[name]))} if name in times else {})
+
+
+def _step(attend: InnerAttention, qkv: list[Tensor]) -> Callable[[], None]:
+    """Return one pass of a variant as a function, of training or inference as its module is."""
+    training = attend.training
+    inputs = [x.clone().requires_grad_(training) for x in qkv]
+    gradient = torch.ones_like(qkv[0])
+
+    def step() -> None:
+        with torch.set_grad_enabled(training):
+            out = attend(*inputs)
+        if training:
+            torch.autograd.grad(out, [*inputs, *attend.parameters()], gradient)
+
+    return step
+
+
+def _peak(step: Callable[[], None], device: torch.device) -> float:
+    """Return the most bytes that a pass holds at a moment beyond what there was before it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        step()
+        torch.cuda.synchronize(device)
+        return float(torch.cuda.max_memory_allocated(device) - before)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as events:
+        step()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        events.export_chrome_trace(str(path))
+        trace = json.loads(path.read_text())["traceEvents"]
+    memory = sorted((event["ts"], event["args"]["Bytes"]) for event in trace if event.get("name") == "[memory]")
+    return float(np.cumsum([size for _, size in memory]).max())
+
+
+def _expected(before: Sequence[dict[str, Any]], side: int) -> float:
+    """Extrapolate the memory of a larger grid from the last one, as if it were quadratic in the tokens."""
+    if not before:
+        return 0.0
+    last = before[-1]
+    if math.isnan(last["bytes"]):
+        return math.inf
+    return float(last["bytes"]) * (side / last["side"]) ** 4
+
+
+def _free(device: torch.device) -> float:
+    """Return the bytes of memory that are free; infinite where the system does not say."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError):
+        return math.inf
