@@ -13,7 +13,7 @@ from coatlab.budget import sizes
 from coatlab.budget.__main__ import main
 from coatlab.budget.cost import Cost
 from coatlab.budget.sizes import budget_of, budgeted, config_of, cost_in, write_plans
-from coatlab.configs import compose, conf_dir, resolve
+from coatlab.configs import choices, compose, conf_dir, resolve
 from coatlab.errors import InputError
 from coatlab.network import network_of
 
@@ -44,6 +44,18 @@ def test_all_layouts_cost_the_same(size: str, costs: dict[str, dict[str, Cost]])
         assert all(abs(value / mean - 1) <= tolerance for value in values)
     for layout, cost in costs[size].items():
         assert budget.off(cost.parameters, cost.macs) <= (tolerance if layout == "ViT_REL" else 0.01), layout
+
+
+@pytest.mark.parametrize("size", budgeted())
+def test_plans_matched_to_an_attention_meet_the_budget(size: str) -> None:
+    """Every variant has one for every layout, but where ViT_REL's tokens fix the MACs of a parameter."""
+    budget, matched = budget_of(size), compose([f"size={size}"]).size.matched
+    assert set(matched) == set(choices("attention")) - {"relative"}
+    for attention, plans in matched.items():
+        assert set(plans) | {"ViT_REL"} == {"CCCT", "CCTT", "CTTT", "ViT_REL"}
+        for layout in plans:
+            cost = cost_in(config_of(size, layout, attention, matched=True))
+            assert budget.off(cost.parameters, cost.macs) <= 0.02, (attention, layout)
 
 
 @pytest.mark.parametrize("size", ["coatnet_0", "coatnet_1", "coatnet_2"])

@@ -45,7 +45,7 @@ class InnerAttention(nn.Module):
 
     @property
     def density(self) -> float:
-        """Return the share of the multiplied query-key pairs that the formula has; the others are masked away."""
+        """Return the share of the multiplied query-key pairs that the formula has, where some are only masked away."""
         return 1.0
 
     def extra_repr(self) -> str:

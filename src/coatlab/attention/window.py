@@ -7,7 +7,8 @@ zeros that complete the last windows where the window does not divide the grid. 
 direction it is cut to the grid and not shifted in it; where it does in both, this is `relative`, number for number, and
 the record says so.
 
-Cost of a block: 2 * N * w^2 * C multiply-adds for windows of w x w and C = H * D; memory H * N * w^2: linear in N.
+Cost of a block: 2 * N * w^2 * C multiply-adds for windows of w x w, those of zeros included, and C = H * D; memory
+H * N * w^2: linear in N. Pairs that a shift masks are counted as well, so that a block costs the same wherever it is.
 Deviations from Swin: scale and tables are those of `relative`; shifts alternate over the transformer blocks of the
 whole network, of which the first is not shifted.
 
@@ -53,11 +54,6 @@ class WindowAttention(InnerAttention):
     @property
     def reach(self) -> Reach:
         return "covering" if self.window == self.grid else "local"
-
-    @property
-    def density(self) -> float:
-        allowed_WMM = _allowed(self.grid, self.window, self.shift, torch.device("cpu"))
-        return allowed_WMM.float().mean().item()
 
 
 def _split(x_BHND: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:

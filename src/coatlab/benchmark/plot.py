@@ -15,7 +15,7 @@ UNITS = {"seconds": ("milliseconds", 1e3), "bytes": ("peak memory, MB", 1e-6)}
 def draw_growth(rows: pd.DataFrame, slopes: dict[str, pd.Series], title: str) -> Figure:
     """Draw time and memory over tokens for each pass, a line a variant with its exponent in the legend."""
     passes = list(rows["pass"].unique())
-    figure = Figure(figsize=(5.4 * len(slopes), 4.2 * len(passes)), layout="constrained")
+    figure = Figure(figsize=(7 * len(slopes), 3.6 * len(passes)), layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(len(passes), len(slopes), squeeze=False)
     for line, kind in zip(axes, passes, strict=True):
@@ -36,14 +36,14 @@ def draw_growth(rows: pd.DataFrame, slopes: dict[str, pd.Series], title: str) ->
             axis.minorticks_off()
             axis.set(xlabel="tokens", ylabel=label, title=kind)
             axis.grid(alpha=0.3)
-            axis.legend(title="exponent", fontsize=8)
+            axis.legend(title="exponent", fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return figure
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
     """Write a figure as SVG, the same file for the same figure, and as PNG."""
     written = []
-    with mpl.rc_context({"svg.hashsalt": path.name}):
+    with mpl.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
             figure.savefig(path.with_suffix(suffix), dpi=150, metadata=metadata)
             written.append(path.with_suffix(suffix))

@@ -5,7 +5,7 @@ calls them FLOPs. Convolutions and matrix products are counted, point-wise work 
 3.5 % higher: it also counts the bias look-up by einsum and point-wise work. Activations are the bytes that a training
 step keeps for its backward pass, per image, in float32 and eager mode, with attention's scores materialized.
 
-Local attention multiplies some pairs of positions only to mask them away (`InnerAttention.density`). They are not
+Neighborhood attention multiplies pairs of positions only to mask them away (`InnerAttention.density`). They are not
 counted: how a device arranges its products must not decide how wide a matched network is.
 """
 
