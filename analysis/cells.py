@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-KEYS = ["layout", "attention", "size", "data", "train_size"]
+KEYS = ["layout", "attention", "size", "data", "train_size", "image_size", "init"]
+OFTEN_THE_SAME = ["data", "pixels", "start"]  # columns that are left out where all rows agree
 
 
 def averages(runs: pd.DataFrame) -> pd.DataFrame:
@@ -17,6 +18,9 @@ def averages(runs: pd.DataFrame) -> pd.DataFrame:
                 "seeds": len(cell),
                 "parameters": f"{cell['parameters'].mean() / 1e6:.3f} M",
                 "MACs": f"{cell['macs'].mean() / 1e6:.2f} M",
+                "data": named["data"],
+                "pixels": str(named["image_size"]),
+                "start": named["init"],
                 "train images": "all" if pd.isna(named["train_size"]) else f"{named['train_size']:.0f}",
                 "train loss": f"{cell['train_eval/loss'].mean():.3f}",
                 "train acc.": f"{cell['train_eval/accuracy'].mean():.1%}",
@@ -26,7 +30,8 @@ def averages(runs: pd.DataFrame) -> pd.DataFrame:
                 "images/s": f"{cell['images_per_second'].mean():.0f}",
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.drop(columns=[column for column in OFTEN_THE_SAME if table[column].nunique() == 1])
 
 
 def layout_name(layout: str, attention: str) -> str:

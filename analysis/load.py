@@ -28,6 +28,8 @@ def _row(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
         "size": config["size"]["name"],
         "data": config["data"]["name"],
         "train_size": config["data"]["train_size"],
+        "image_size": config["data"]["image_size"],
+        "init": config["init"]["name"],
         "seed": config["seed"],
         "covering": ", ".join(
             stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"

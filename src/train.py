@@ -4,13 +4,16 @@ python src/train.py layout=CCTT attention=relative
 python src/train.py --help
 """
 
+from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from coatlab import donor
 from coatlab.checks import check
 from coatlab.cli import one_sentence_errors
 from coatlab.configs import resolve
@@ -29,10 +32,21 @@ def train(composed: DictConfig) -> float | None:
 
 
 def run(composed: DictConfig) -> float | None:
-    """Skip, resume or train one run."""
-    config = resolve(composed)
+    """Skip, resume or train one run, and before it the run that it starts from, if that is described and not there."""
+    config, words = resolve(composed), HydraConfig.get().overrides.task
     check(config)
-    with open_run(config, overrides=HydraConfig.get().overrides.task) as opened:
+    if config["init"]["name"] == "finetune":
+        if config["init"]["pretrain"] and not config["init"]["run"] and not donor.exists(config):
+            first = donor.described(config)
+            check(first)
+            run_one(first, donor.pretraining(config))
+        config = donor.named(config, donor.find(config))
+    return run_one(config, words)
+
+
+def run_one(config: dict[str, Any], words: Sequence[str]) -> float | None:
+    """Skip, resume or train one run of a resolved config."""
+    with open_run(config, overrides=words) as opened:
         if opened.record["status"] == "diverged":
             raise RunError(f"{opened.folder} diverged: {opened.record['error']}; delete the folder to train it again")
         if opened.finished:

@@ -15,7 +15,8 @@ def test_the_defaults_are_valid() -> None:
 
 
 def test_every_rule_is_for_a_key_that_exists() -> None:
-    known = {key for choice in choices("attention") for key in flatten(resolve(compose([f"attention={choice}"])))}
+    options = [f"{group}={choice}" for group in ("attention", "data") for choice in choices(group)]
+    known = {key for option in options for key in flatten(resolve(compose([option])))}
     assert not set(RULES) - known
 
 
@@ -34,6 +35,11 @@ def test_every_rule_is_for_a_key_that_exists() -> None:
 def test_bad_settings_of_an_attention_are_refused(choice: str, override: str, sentence: str) -> None:
     with pytest.raises(InputError, match=re.escape(sentence)):
         check(resolve(compose([f"attention={choice}", f"attention.{override}"])))
+
+
+def test_an_endless_data_set_needs_epochs_that_end() -> None:
+    with pytest.raises(InputError, match=r"data\.train_size=null is not valid for data=fractals"):
+        check(resolve(compose(["data=fractals", "data.train_size=null"])))
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,9 @@ def test_no_opted_out_key_does(key: str) -> None:
 
 
 def test_every_opt_out_exists_or_is_a_name_that_will() -> None:
-    known = {key for choice in choices("attention") for key in flatten(config(f"attention={choice}"))}
-    later = {"hydra", "sweep", "data.workers", "size.given", "size.matched"}
+    options = [f"{group}={choice}" for group in ("attention", "data", "init") for choice in choices(group)]
+    known = {key for option in options for key in flatten(config(option))}
+    later = {"hydra", "sweep", "size.given", "size.matched"}
     assert not [o for o in OPTED_OUT if o not in later and not any(k == o or k.startswith(o + ".") for k in known)]
 
 

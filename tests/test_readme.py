@@ -13,6 +13,10 @@ from tests.commandline import REPOSITORY, CommandLine
 README = (REPOSITORY / "README.md").read_text()
 SMALL = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1"]
 
+SMALL_DONOR = [
+    "++init.pretrain={data.train_size:128,data.eval_size:100,data.train_eval_size:100,data.test_size:100,trainer.max_epochs:1}"
+]
+
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
@@ -42,7 +46,7 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
     elif command == "python -m coatlab.budget solve --size nano":
         words = [*words, "--help"]  # tests/test_sizes.py runs it
     elif words[0] == "src/train.py" and "--help" not in words:
-        words += SMALL
+        words += SMALL + (SMALL_DONOR if "sweep=transfer" in words else [])
     if words[:2] == ["-m", "analysis"]:
         words += ["--reports", str(tmp_path)]
     if words[:2] == ["-m", "coatlab.benchmark"]:

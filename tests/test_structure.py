@@ -18,8 +18,8 @@ LEVELS = [
     ["layout", "records", "identity", "environment", "allocator", "signals", "markdown"],
     ["configs", "attention", "data", "checks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
-    ["network", "task", "tracker", "summary"],
-    ["budget", "callbacks", "benchmark"],
+    ["network", "task", "tracker", "summary", "sheet", "donor"],
+    ["budget", "callbacks", "benchmark", "transfer"],
     ["progress"],
     ["fit"],
 ]
@@ -114,7 +114,7 @@ def test_every_module_has_a_test(path: Path) -> None:
     covered_elsewhere = {  # through the command line or the networks they are part of
         "errors", "__main__", "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
         "parts",  # test_solver
-        "in_memory", "splits", "callbacks", "progress", "fit", "summary", "configs", "environment",
+        "image_data", "in_memory", "splits", "callbacks", "progress", "fit", "summary", "configs", "environment",
     }  # fmt: skip
     assert path.stem in covered_elsewhere or (REPOSITORY / "tests" / f"test_{path.stem}.py").is_file()
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from coatlab.checkpoints import LAST
-from coatlab.data.in_memory import Batch
+from coatlab.data.image_data import Batch
 from coatlab.data.sampler import SEED_STRIDE
 from coatlab.errors import RunError
 from coatlab.metrics import MetricsFile

@@ -23,6 +23,8 @@ def check(config: Mapping[str, Any]) -> None:
             f"data.batch_size={data['batch_size']} is larger than "
             f"data.train_size={data['train_size']}; no batch would be full"
         )
+    if data["train_size"] is None and data["name"] == "fractals":
+        raise InputError("data.train_size=null is not valid for data=fractals; say how many new images an epoch has")
     if recipe["min_lr"] > recipe["lr"]:
         raise InputError(f"recipe.min_lr={recipe['min_lr']} is above recipe.lr={recipe['lr']}, the peak")
     blueprint(config["layout"], config["plan"], data["image_size"])
@@ -87,6 +89,12 @@ RULES: dict[str, Check] = {
     "data.split_seed": _whole(0),
     "data.batch_size": _whole(1),
     "data.image_size": _whole(1),
+    "data.test_size": _whole(1),
+    "data.classes_seed": _whole(0),
+    "data.num_classes": _whole(2),
+    "data.channels": _one_of(1, 3),
+    "data.workers": _whole(0),
+    "data.render": _one_of("loader", "device"),
     "recipe.loss": _one_of("softmax", "sigmoid"),
     "recipe.label_smoothing": _number(0, 1),
     "recipe.stochastic_depth": _number(0, 1),

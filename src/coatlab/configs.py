@@ -37,12 +37,17 @@ def compose(overrides: list[str]) -> DictConfig:
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
 
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        try:
+    running = GlobalHydra.instance().hydra  # of the command line, where a run asks for another run's config
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             return hydra_compose("train", overrides)
-        except MissingConfigException as error:
-            raise missing_choice(error) from error
+    except MissingConfigException as error:
+        raise missing_choice(error) from error
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def missing_choice(error: MissingConfigException) -> InputError:

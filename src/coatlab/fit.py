@@ -20,7 +20,8 @@ from coatlab.allocator import keep_freed_memory
 from coatlab.budget.cost import Cost, cost_of
 from coatlab.callbacks import Diverged, Guard, Measure
 from coatlab.checkpoints import AtomicCheckpoint, drop_training_state, newest, position, save_weights
-from coatlab.data.in_memory import InMemoryData
+from coatlab.data.image_data import ImageData
+from coatlab.donor import find
 from coatlab.errors import InputError
 from coatlab.metrics import MetricsFile
 from coatlab.network import Network, network_of
@@ -30,6 +31,7 @@ from coatlab.run import Run
 from coatlab.signals import Signals
 from coatlab.task import Task
 from coatlab.tracker import WandbMirror, open_mirror
+from coatlab.transfer import transfer
 
 
 def fit(run: Run) -> None:
@@ -47,12 +49,14 @@ def fit(run: Run) -> None:
     kept = settings["keep_freed_memory"] and keep_freed_memory()
     torch.set_num_threads(settings["threads"] or run.record["hardware"]["cores"])
     with Signals() as signals:
-        data: InMemoryData = instantiate(config["data"], seed=config["seed"], _convert_="all")
+        data: ImageData = instantiate(config["data"], seed=config["seed"], _convert_="all")
         data.setup()
         L.seed_everything(config["seed"], verbose=False)
         network = _network(config, data)
         cost = cost_of(network)
         checkpoint = newest(run.folder)
+        if config["init"]["name"] == "finetune" and not checkpoint:
+            run.update(init=transfer(network, find(config)))
         state = checkpoint[1]["coatlab"] if checkpoint else {"metrics_bytes": 0}
         if checkpoint:
             data.batches.start_at(*position(checkpoint[1], len(data.batches)))
@@ -68,6 +72,7 @@ def fit(run: Run) -> None:
             cost={"parameters": cost.parameters, "macs": cost.macs, "activations": cost.activations},
             budget=_budget(config, cost),
             attention=network.attention_fields(),
+            data=data.facts(),
             hardware=run.record["hardware"] | _device(trainer) | {"keeps_freed_memory": kept},
             tracker=mirror.entry() if mirror else {"name": "none"},
         )
@@ -92,7 +97,7 @@ def fit(run: Run) -> None:
                 mirror.finish({key: value for key, value in final.items() if value is not None}, code)
 
 
-def _network(config: Mapping[str, Any], data: InMemoryData) -> Network:
+def _network(config: Mapping[str, Any], data: ImageData) -> Network:
     return network_of(
         config,
         image_size=data.image_size,

@@ -25,11 +25,14 @@ OPTED_OUT = (
     "size.budget",
     "size.shape",
     "size.local",  # what is used stands under `attention`
+    "init.run",  # the fingerprint of the run that it names stands under `init.donor`
+    "init.pretrain",
     "recipe.epochs",  # trainer.max_epochs is what runs
     "attention.implementation",
     "data.root",
     "data.cache",
     "data.workers",
+    "data.render",
     "trainer.accelerator",
     "trainer.channels_last",
     "trainer.compile",

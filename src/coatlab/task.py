@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from coatlab.data.in_memory import Batch
+from coatlab.data.image_data import Batch
 from coatlab.optim import make_optimizer, make_schedule
 
 MEASURED = ("eval", "train_eval")  # the order of the data module's validation loaders

@@ -1,0 +1,143 @@
+"""Abundant data without a download: pictures of fractals, every training image new (the part of JFT in the paper).
+
+After FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"): a class is an iterated function system, an
+image is an instance of it (ifs.py). An epoch is `train_size` images that no epoch before it had, so nothing can be
+memorized and a training set never ends. The draws of an image come from a counter-based generator that is keyed by the
+set and counts by epoch and index: images of two sets, epochs or indices have different draws by construction, and one
+can be made again from its address alone, in any process and order.
+
+`train_eval` is a fixed part of the first epoch's images. The classes of a seed are a sequence: the first 10 of 100 are
+the 10 of 10. They are cached in `data.cache` with a checksum; a damaged file is made anew.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coatlab.data.ifs import draws_of, find_systems, render
+from coatlab.data.image_data import Batch, ImageData, Indexed
+from coatlab.data.in_memory import Gather
+from coatlab.records import write_atomic
+
+STREAMS = {"train": 2, "eval": 3, "test": 4}  # 0 and 1 draw the classes
+RENDERED_AT_ONCE = 250
+HEADER = 64  # of a cached file: the hexadecimal SHA-256 of what follows
+
+
+class Instances(Indexed):
+    """Images of an endless set, by epoch and index; the class of an index is the same in every epoch.
+
+    Args:
+        systems: (classes, maps, 6).
+        size: images an epoch.
+        stream: keys the draws.
+        rendered: whether `batch` gives pictures, or the draws they are rendered from.
+    """
+
+    def __init__(self, systems: Tensor, size: int, stream: int, seed: int, side: int, channels: int, rendered: bool):
+        self.systems, self.size, self.key, self.side = systems, size, (seed, stream), side
+        self.channels, self.rendered = channels, rendered
+
+    def __len__(self) -> int:
+        return self.size
+
+    def batch(self, epoch: int, indices: Tensor) -> Batch:
+        """Return uint8 pictures (B, C, H, W), or draws (B, U), and the classes."""
+        labels_B = indices % len(self.systems)
+        draws = np.empty((len(indices), draws_of(self.side)), np.float32)
+        for row, index in zip(draws, indices.tolist(), strict=True):
+            numbers = np.random.Generator(np.random.Philox(key=self.key, counter=(0, 0, index, epoch)))
+            numbers.random(out=row, dtype=np.float32)
+        draws_BU = torch.from_numpy(draws)
+        return (self.picture(draws_BU, labels_B) if self.rendered else draws_BU), labels_B
+
+    def picture(self, draws_BU: Tensor, labels_B: Tensor) -> Tensor:
+        """Render draws on the device they are on."""
+        return render(self.systems[labels_B.cpu()], draws_BU, self.side, self.channels)
+
+
+class Fractals(ImageData):
+    """Batches of fractals.
+
+    Args:
+        train_size: new images an epoch; eval_size, test_size: of the fixed sets; train_eval_size: of the first epoch.
+        classes_seed: which systems the classes are, and which images are drawn.
+        cache: folder of the class definitions.
+        render: loader (in the process that prepares batches) or device (in batches, where the network trains).
+        shared: as in `ImageData`.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: str,
+        train_size: int,
+        eval_size: int,
+        train_eval_size: int,
+        test_size: int,
+        classes_seed: int,
+        render: str,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        self.sizes = {"train": train_size, "eval": eval_size, "test": test_size}
+        self.train_eval_size = min(train_eval_size, train_size)
+        self.cache, self.classes_seed, self.render = Path(cache), classes_seed, render
+
+    def make_sets(self) -> Mapping[str, Indexed]:
+        """Find the classes, and render the sets that are looked at more than once."""
+        self.systems = self._systems()
+        sets: dict[str, Indexed] = {"train": self._instances("train", rendered=self.render == "loader")}
+        for name, source in (("eval", "eval"), ("train_eval", "train"), ("test", "test")):
+            size = self.train_eval_size if name == "train_eval" else self.sizes[source]
+            instances = self._instances(source, rendered=True)
+            parts = [instances.batch(0, indices) for indices in torch.arange(size).split(RENDERED_AT_ONCE)]
+            images, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+            sets[name] = Gather(images, labels)
+        return sets
+
+    def facts(self) -> dict[str, Any]:
+        """Return the checksum of the class definitions."""
+        return {"classes_sha256": hashlib.sha256(_bytes(self.systems)).hexdigest()}
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Render draws that come as such, then normalize."""
+        images, labels_B = batch
+        if images.dim() == 2:
+            images = self._instances("train", rendered=True).picture(images, labels_B)
+        return super().on_after_batch_transfer((images, labels_B), dataloader_idx)
+
+    def _instances(self, name: str, rendered: bool) -> Instances:
+        size, stream, seed = self.sizes[name], STREAMS[name], self.classes_seed
+        return Instances(self.systems, size, stream, seed, self.image_size, self.channels, rendered)
+
+    def _systems(self) -> Tensor:
+        """Read the classes from the cache, or find them and put them there; a damaged file is found anew."""
+        path = self.cache / "fractals" / f"classes-{self.num_classes}-seed-{self.classes_seed}.npy"
+        try:
+            content = path.read_bytes()
+            if hashlib.sha256(content[HEADER:]).hexdigest().encode() == content[:HEADER]:
+                return torch.from_numpy(np.load(io.BytesIO(content[HEADER:]), allow_pickle=False))
+        except OSError:
+            pass
+        systems = find_systems(self.num_classes, self.classes_seed)
+        data = _bytes(systems)
+        try:
+            write_atomic(path, lambda file: file.write(hashlib.sha256(data).hexdigest().encode() + data))
+        except OSError as error:  # a cache only saves time
+            print(
+                f"data.cache={self.cache} cannot be written ({error.strerror}); the classes are found anew every time"
+            )
+        return systems
+
+
+def _bytes(systems: Tensor) -> bytes:
+    file = io.BytesIO()
+    np.save(file, systems.numpy(), allow_pickle=False)
+    return file.getvalue()

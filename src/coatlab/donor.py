@@ -1,0 +1,92 @@
+"""The donor of a fine-tuning run: the run whose weights it starts from, found and checked. No torch here.
+
+It is named by `init.run`, or described by `init.pretrain`: the keys that make it from the defaults, with this run's
+layout, attention, plan, network and seed. A described donor has a known fingerprint before it exists.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from coatlab.configs import compose, resolve
+from coatlab.errors import InputError
+from coatlab.identity import diff, fingerprint, folder_name
+from coatlab.records import read_record, read_records
+
+NETWORK = ("layout", "attention", "plan", "network", "size")  # what must be the same for weights to fit
+SAME_MACHINE = ("accelerator", "threads", "channels_last", "compile", "keep_freed_memory", "progress")
+
+
+def pretraining(config: Mapping[str, Any]) -> list[str]:
+    """Return the words of `init.pretrain`, as the command line has them."""
+    return [f"{key}={value}" for key, value in config["init"]["pretrain"].items()]
+
+
+def described(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of the donor that `init.pretrain` describes.
+
+    Raises:
+        InputError: the words change the network, or start from a donor themselves.
+    """
+    words = pretraining(config)
+    donor = resolve(compose([f"size={config['size']['name']}", *words]))
+    for word in words:
+        if word.lstrip("+~").partition("=")[0].partition(".")[0] in (*NETWORK, "seed", "init", "paths"):
+            raise InputError(f"init.pretrain changes {word}; a donor has this run's network, seed and folder")
+    shared = {key: config[key] for key in (*NETWORK, "seed", "budget", "paths", "tracker", "cluster", "study")}
+    trainer = donor["trainer"] | {key: config["trainer"][key] for key in SAME_MACHINE}
+    return donor | shared | {"trainer": trainer}
+
+
+def find(config: Mapping[str, Any]) -> Path:
+    """Return the folder of the complete run that a fine-tuning run starts from.
+
+    Raises:
+        InputError: none is named, there is none, several have that name, it is not complete, or its network is another.
+    """
+    init, runs = config["init"], Path(config["paths"]["runs"])
+    if (init["run"] is None) == (init["pretrain"] is None):
+        raise InputError("init=finetune needs init.run (a complete run) or init.pretrain (the keys that make it)")
+    folder = _named(str(init["run"]), runs) if init["run"] is not None else runs / folder_name(described(config))
+    record = read_record(folder)
+    if record is None or record["status"] != "complete":
+        status = record["status"] if record else "not there"
+        raise InputError(f"init.run={folder} is {status}; only a complete run can give its weights")
+    differing = {
+        key: values
+        for key, values in diff(record["config"], config).items()
+        if key.partition(".")[0] in NETWORK or key == "data.channels"
+    }
+    if differing:
+        listed = "; ".join(f"{key} is {there} there and {here} here" for key, (there, here) in differing.items())
+        raise InputError(f"init.run={folder.name} has another network: {listed}")
+    return folder
+
+
+def named(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the config with the donor's fingerprint in it, which makes it part of the run's identity."""
+    record = read_record(folder)
+    assert record is not None
+    return config | {"init": config["init"] | {"donor": record["fingerprint"]}}
+
+
+def exists(config: Mapping[str, Any]) -> bool:
+    """Tell whether a described donor is complete already."""
+    donor = described(config)
+    record = read_record(Path(config["paths"]["runs"]) / folder_name(donor))
+    return record is not None and record["status"] == "complete" and record["fingerprint"] == fingerprint(donor)
+
+
+def _named(name: str, runs: Path) -> Path:
+    """Find a run by its folder, or by the beginning of its name or fingerprint."""
+    if (Path(name) / "record.json").is_file():
+        return Path(name)
+    found = [
+        folder
+        for folder, record in read_records(runs)
+        if folder.name.startswith(name) or record["fingerprint"].startswith(name)
+    ]
+    if len(found) != 1:
+        what = f"{len(found)} runs: " + ", ".join(folder.name for folder in found) if found else "no run"
+        raise InputError(f"init.run={name} names {what}; give a folder, or what one run in {runs} begins with")
+    return found[0]

@@ -1,0 +1,36 @@
+"""A contact sheet shows what a network will see, a row a class."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from coatlab.errors import InputError
+from coatlab.sheet import contact_sheet, main
+from tests.test_fashion_mnist import source
+
+SIZES = ["data.num_classes=10", "data.train_size=200", "data.eval_size=100", "data.test_size=10"]
+
+
+def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fractals", *SIZES, f"data.cache={tmp_path}", "--reports", str(tmp_path)]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == tmp_path / "data-fractals" / "sheet.png"
+    with Image.open(path) as sheet:
+        assert sheet.size == (8 * 66 + 2, 8 * 66 + 2)
+
+
+def test_rows_are_classes() -> None:
+    data = source(eval_size=500)
+    data.setup()
+    sheet = contact_sheet(data, classes=3, images=4)
+    (first,) = data.sets["eval"].images[data.sets["eval"].labels == 2][:1]
+    tile = sheet[:, 2 + 2 * 66 : 66 + 2 * 66, 2:66]
+    shown = tile[0, 4:-4:2, 4:-4:2]  # less padding, not enlarged
+    torch.testing.assert_close(shown, first[0].float() / 255, atol=1e-6, rtol=0)
+
+
+def test_what_does_not_exist_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"data=fractal does not exist.*did you mean fractals"):
+        main(["fractal", "--reports", str(tmp_path)])
