@@ -93,6 +93,7 @@ def test_a_described_donor_is_trained_once_and_named_in_identity_and_record(comm
     done = command.run(*words)
     assert done.returncode == 0, done.stderr
     (donor,) = command.runs.glob("*-fractals-*")
+    assert f"starts from          {donor.name}, 0 tables resized" in done.stdout
     (tuned,) = command.runs.glob("*-fashion_mnist-*")
     source, record = read_record(donor), read_record(tuned)
     assert source is not None

@@ -26,6 +26,8 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
         "folder": str(folder),
         "compare": f"python -m analysis {study} --runs {folder.parent}",
     }
+    if start := record.get("init"):
+        rows["starts from"] = f"{Path(start['folder']).name}, {len(start['resized'])} tables resized"
     if upload := _upload(record["tracker"]):
         rows["upload"] = upload
     console = Console(highlight=False)

@@ -91,9 +91,8 @@ def full_precision(device: str) -> AbstractContextManager[None]:
 def elu_plus_one(x: Tensor) -> Tensor:
     """Return elu(x) + 1 > 0: exp(x) below 0 and x + 1 above, without the rounding of exp(x) - 1 + 1."""
     above = x.relu()
-    return (
-        x - above
-    ).exp() + above  # of the ways to write it, five times faster than a choice, and 1 is its slope at 0
+    # of the ways to write it: five times faster on a CPU than a choice by sign, and its slope at 0 is 1
+    return (x - above).exp() + above
 
 
 def draw_directions(count: int, head_size: int) -> Tensor:

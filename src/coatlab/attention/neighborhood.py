@@ -84,10 +84,8 @@ class NeighborhoodAttention(InnerAttention):
         precisions = (torch.float32, torch.bfloat16, torch.float16)
         if not q_BHND.is_cuda or _is_small(self.grid) or q_BHND.dtype not in precisions or self.head_size < 16:
             return False
-        return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability(q_BHND.device) >= (
-            8,
-            0,
-        )
+        recent = torch.cuda.get_device_capability(q_BHND.device) >= (8, 0)
+        return recent and importlib.util.find_spec("triton") is not None
 
 
 def _is_small(grid: Grid) -> bool:

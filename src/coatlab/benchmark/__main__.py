@@ -1,4 +1,4 @@
-"""The command: `python -m coatlab.benchmark attention`."""
+"""The command: `python -m coatlab.benchmark attention` and `python -m coatlab.benchmark data fractals`."""
 
 import argparse
 import os
@@ -9,10 +9,11 @@ import pandas as pd
 import torch
 
 from coatlab.allocator import keep_freed_memory
+from coatlab.benchmark import scaling, throughput
 from coatlab.benchmark.plot import draw_growth, save
-from coatlab.benchmark.scaling import Setup, exponents, measure, variant
+from coatlab.checks import check
 from coatlab.cli import one_sentence_errors
-from coatlab.configs import choices
+from coatlab.configs import choices, compose, resolve
 from coatlab.environment import processor
 from coatlab.errors import InputError, not_one_of
 from coatlab.markdown import to_markdown
@@ -24,55 +25,88 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run a benchmark, print its table and write table, figure and numbers."""
+    """Run a benchmark, print its table and write what was measured."""
     parser = argparse.ArgumentParser(prog="python -m coatlab.benchmark", description="Measure speed and memory.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    shared.add_argument("--turns", type=int, default=5, help="measurements of each thing, in turn")
+    shared.add_argument(
+        "--reports", type=Path, default=Path(os.environ.get("COATLAB_REPORTS", "reports")), help="where results go"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    grow = commands.add_parser("attention", help="time and peak memory of each attention variant over grids of tokens")
+    about = "time and peak memory of each attention variant over grids of tokens"
+    grow = commands.add_parser("attention", help=about, description=about, parents=[shared])
     grow.add_argument("--attention", default=VARIANTS, help=f"by commas: {', '.join(choices('attention'))}; a setting "
                       "follows a slash, as in linear/feature_map=favor")  # fmt: skip
     grow.add_argument("--sides", default=SIDES, help="rows and columns of the grids, by commas")
     grow.add_argument("--heads", type=int, default=2)
     grow.add_argument("--head-size", type=int, default=32)
-    grow.add_argument("--turns", type=int, default=5, help="measurements of each variant, in turn")
-    grow.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     grow.add_argument("--dtype", choices=list(DTYPES), default="float32")
-    grow.add_argument(
-        "--reports", type=Path, default=Path(os.environ.get("COATLAB_REPORTS", "reports")), help="where results go"
-    )
+    about = "images per second of the data alone, of training steps alone, and of both"
+    feed = commands.add_parser("data", help=about, description=about, parents=[shared])
+    feed.add_argument("data", help=f"by commas: {', '.join(choices('data'))}")
+    feed.add_argument("override", nargs="*", help="other keys, as in layout=CCCC data.workers=2")
+    feed.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     chosen = parser.parse_args(words)
     keep_freed_memory()
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler says when it starts and stops
-    setup = Setup(
+    (_attention if chosen.command == "attention" else _data)(chosen, _device(chosen.device))
+    return 0
+
+
+def _attention(chosen: argparse.Namespace, device: torch.device) -> None:
+    """Measure how attention grows, and write table, numbers and picture."""
+    setup = scaling.Setup(
         sides=_sides(chosen.sides),
         heads=chosen.heads,
         head_size=chosen.head_size,
-        device=_device(chosen.device),
+        device=device,
         dtype=DTYPES[chosen.dtype],
         turns=chosen.turns,
         threads=torch.get_num_threads(),
     )
     variants = chosen.attention.split(",")
     for name in variants:
-        variant(name, setup, side=2)  # a name or a setting that does not exist is said before the minutes of measuring
-    rows = measure(variants, setup)
-    slopes = {column: exponents(rows, column) for column in ("seconds", "bytes")}
-    machine = torch.cuda.get_device_name(setup.device) if setup.device.type == "cuda" else _processor(setup.threads)
-    title = f"{setup.heads} heads of {setup.head_size}, {chosen.dtype}, {machine}, torch {torch.__version__}"
-    text = _text(rows, slopes, title)
+        scaling.variant(name, setup, side=2)  # what does not exist is said before the minutes of measuring
+    rows = scaling.measure(variants, setup)
+    slopes = {column: scaling.exponents(rows, column) for column in ("seconds", "bytes")}
+    title = f"{setup.heads} heads of {setup.head_size}, {chosen.dtype}, {_machine(device)}"
     folder = chosen.reports / "benchmark-attention"
-    write_atomic(folder / "table.md", lambda file: file.write(text.encode()))
-    write_atomic(folder / "measured.csv", lambda file: file.write(rows.to_csv(index=False).encode()))
-    print(text)
-    for path in (
-        folder / "table.md",
-        folder / "measured.csv",
-        *save(draw_growth(rows, slopes, title), folder / "growth"),
-    ):
+    _write(folder / "measured.csv", rows.to_csv(index=False))
+    _report(folder, _growth(rows, slopes, title))
+    for path in (folder / "measured.csv", *save(draw_growth(rows, slopes, title), folder / "growth")):
         print(path)
-    return 0
 
 
-def _text(rows: pd.DataFrame, slopes: dict[str, pd.Series], title: str) -> str:
+def _data(chosen: argparse.Namespace, device: torch.device) -> None:
+    """Measure whether data keep up, and write the table."""
+    configs = {name: resolve(compose([f"data={name}", *chosen.override])) for name in chosen.data.split(",")}
+    for config in configs.values():
+        check(config)
+    table = []
+    for name, config in configs.items():
+        rates = throughput.measure(config, device, seconds=chosen.seconds, turns=chosen.turns)
+        cells = {"data": name, "layout": config["layout"]["name"], "size": config["size"]["name"]}
+        cells |= {column: f"{rate:.0f}" for column, rate in rates.items()}
+        table.append(cells | {"both / model": f"{rates['both'] / rates['model']:.2f}"})
+    about = f"{_machine(device)}. Images per second: everything up to a batch on the device; training steps; both."
+    _report(
+        chosen.reports / "benchmark-data", f"# Do the data keep up?\n\n{about}\n\n{to_markdown(pd.DataFrame(table))}\n"
+    )
+
+
+def _report(folder: Path, text: str) -> None:
+    """Print a report and write it to table.md."""
+    _write(folder / "table.md", text)
+    print(text)
+    print(folder / "table.md")
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomic(path, lambda file: file.write(text.encode()))
+
+
+def _growth(rows: pd.DataFrame, slopes: dict[str, pd.Series], title: str) -> str:
     """Write times, memory and their exponents as Markdown, a table a pass."""
     parts = [
         "# How attention grows with tokens",
@@ -106,8 +140,9 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _processor(threads: int) -> str:
-    return f"{processor()['cpu']}, {threads} threads"
+def _machine(device: torch.device) -> str:
+    cpu = f"{processor()['cpu']}, {torch.get_num_threads()} threads"
+    return f"{torch.cuda.get_device_name(device) if device.type == 'cuda' else cpu}, torch {torch.__version__}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""Whether data keep up with training: images per second of the pipeline alone, of training steps alone, and of both.
+
+The pipeline is everything up to a normalized batch on the device; a step is forward, backward and optimizer on a batch
+that is already there. Both together are an epoch as a run trains it, less evaluation and records. The three are
+measured in turns, and each number is a median over them.
+"""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+
+from coatlab.data.image_data import Batch, ImageData
+from coatlab.network import network_of
+from coatlab.optim import make_optimizer
+from coatlab.task import Task
+
+
+def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, turns: int) -> dict[str, float]:
+    """Return images per second of `pipeline`, `model` and `both`, medians over turns of at least some seconds each."""
+    data: ImageData = instantiate(config["data"], seed=config["seed"], _convert_="all")
+    data.setup()
+    torch.manual_seed(config["seed"])
+    batches, step = _batches(data, device), _step(config, data, device)
+    images, labels = next(batches)
+    for _ in range(2):
+        step(images, labels)  # compiles, fills caches
+    jobs: dict[str, Callable[[], object]] = {
+        "pipeline": lambda: next(batches),
+        "model": lambda: step(images, labels),
+        "both": lambda: step(*next(batches)),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(turns):
+        for name, job in jobs.items():
+            rates[name].append(data.batch_size * _rate(job, device, seconds))
+    return {name: statistics.median(values) for name, values in rates.items()}
+
+
+def _batches(data: ImageData, device: torch.device) -> Iterator[Batch]:
+    """Yield normalized training batches on the device, epoch after epoch."""
+    loader = data.train_dataloader()
+    for epoch in itertools.count():
+        data.batches.set_epoch(epoch)
+        for images, labels in loader:
+            yield data.on_after_batch_transfer((images.to(device), labels.to(device)), 0)
+
+
+def _step(config: Mapping[str, Any], data: ImageData, device: torch.device) -> Callable[..., None]:
+    """Return a training step of the config's network and recipe."""
+    shape = {"image_size": data.image_size, "num_classes": data.num_classes, "channels": data.channels}
+    recipe = config["recipe"]
+    network = network_of(config, **shape, stochastic_depth=recipe["stochastic_depth"])
+    task = Task(network.to(device), recipe, channels_last=config["trainer"]["channels_last"]).train()
+    optimizer = make_optimizer(task.network, recipe)
+
+    def step(images: torch.Tensor, labels: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        task.losses(task(images), labels, smoothing=recipe["label_smoothing"]).mean().backward()
+        optimizer.step()
+
+    return step
+
+
+def _rate(job: Callable[[], object], device: torch.device, seconds: float) -> float:
+    """Return how often a job runs in a second, over at least `seconds` and one time."""
+    _wait(device)
+    began, times = time.perf_counter(), 0
+    while times == 0 or time.perf_counter() - began < seconds:
+        job()
+        times += 1
+    _wait(device)
+    return times / (time.perf_counter() - began)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
