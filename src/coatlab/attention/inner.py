@@ -3,6 +3,7 @@
 B batch, H heads, N tokens (rows * columns of the grid, row by row), D head width, C channels.
 """
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from coatlab.layout import Grid
 Reach = Literal["global", "local", "covering"]
 
 
-class InnerAttention(nn.Module):
+class InnerAttention(nn.Module, ABC):
     """Mix v by some measure of q and k; as it stands, an attention that sees every position and adds none.
 
     Args:
@@ -25,9 +26,9 @@ class InnerAttention(nn.Module):
         super().__init__()
         self.heads, self.head_size, self.grid, self.block = heads, head_size, grid, block
 
+    @abstractmethod
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         """Return the mix of v, shape (B, H, N, D)."""
-        raise NotImplementedError(type(self).__name__)
 
     def position(self, width: int, grid: Grid) -> nn.Module:
         """Build what is applied to the map (B, width, *grid) that enters a stage of transformer blocks."""
