@@ -17,6 +17,7 @@ from coatlab import donor
 from coatlab.checks import check
 from coatlab.cli import one_sentence_errors
 from coatlab.configs import resolve
+from coatlab.content import with_content
 from coatlab.errors import RunError
 from coatlab.run import open_run
 from coatlab.summary import show
@@ -33,7 +34,7 @@ def train(composed: DictConfig) -> float | None:
 
 def run(composed: DictConfig) -> float | None:
     """Skip, resume or train one run, and before it the run that it starts from, if that is described and not there."""
-    config, words = resolve(composed), HydraConfig.get().overrides.task
+    config, words = with_content(resolve(composed)), HydraConfig.get().overrides.task
     check(config)
     if config["init"]["name"] == "finetune":
         if config["init"]["pretrain"] and not config["init"]["run"] and not donor.exists(config):

@@ -106,6 +106,12 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: Command
 
 VARIANTS = {
     "ema": ["recipe.ema_decay=0.9"],
+    "augmentation": [
+        "recipe.random_crop=true",
+        "recipe.horizontal_flip=true",
+        "recipe.randaugment={layers: 2, magnitude: 9}",
+        "data.workers=2",
+    ],
     "accumulation": ["trainer.accumulate=3"],
     "random_features": ["attention=linear", "attention.feature_map=favor"],
     "vit": ["layout=ViT_REL", "plan.blocks=[1,2]", "plan.widths=[16,16]", "plan.strides=[8,1]"],

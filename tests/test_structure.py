@@ -15,7 +15,7 @@ SOURCE = REPOSITORY / "src" / "coatlab"
 # A module imports only modules of lower levels. A folder stands for its files.
 LEVELS = [
     ["errors"],
-    ["layout", "records", "identity", "environment", "allocator", "signals", "markdown"],
+    ["layout", "records", "identity", "environment", "allocator", "signals", "markdown", "content"],
     ["configs", "attention", "data", "checks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
     ["network", "task", "tracker", "summary", "sheet", "donor"],
@@ -114,7 +114,8 @@ def test_every_module_has_a_test(path: Path) -> None:
     covered_elsewhere = {  # through the command line or the networks they are part of
         "errors", "__main__", "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
         "parts",  # test_solver
-        "image_data", "in_memory", "splits", "callbacks", "progress", "fit", "summary", "configs", "environment",
+        "image_data", "in_memory", "splits", "content",  # test_encoded, test_folder
+        "callbacks", "progress", "fit", "summary", "configs", "environment",
     }  # fmt: skip
     assert path.stem in covered_elsewhere or (REPOSITORY / "tests" / f"test_{path.stem}.py").is_file()
 

@@ -25,6 +25,10 @@ def check(config: Mapping[str, Any]) -> None:
         )
     if data["train_size"] is None and data["name"] == "fractals":
         raise InputError("data.train_size=null is not valid for data=fractals; say how many new images an epoch has")
+    if data.get("render") == "device" and (recipe["random_crop"] or recipe["horizontal_flip"] or recipe["randaugment"]):
+        raise InputError(
+            f"data.render=device is not valid with the augmentation of recipe={recipe['name']}; use data.render=loader"
+        )
     if recipe["min_lr"] > recipe["lr"]:
         raise InputError(f"recipe.min_lr={recipe['min_lr']} is above recipe.lr={recipe['lr']}, the peak")
     blueprint(config["layout"], config["plan"], data["image_size"])
@@ -91,9 +95,13 @@ RULES: dict[str, Check] = {
     "data.image_size": _whole(1),
     "data.test_size": _whole(1),
     "data.classes_seed": _whole(0),
-    "data.num_classes": _whole(2),
+    "data.num_classes": _or_null(_whole(2)),
+    "data.train_files": _whole(1),
+    "data.val_files": _whole(1),
+    "data.on_corrupt": _one_of("stop", "skip"),
+    "data.shards_at_once": _whole(1),
     "data.channels": _one_of(1, 3),
-    "data.workers": _whole(0),
+    "data.workers": _or_null(_whole(0)),
     "data.render": _one_of("loader", "device"),
     "recipe.loss": _one_of("softmax", "sigmoid"),
     "recipe.label_smoothing": _number(0, 1),

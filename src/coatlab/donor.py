@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coatlab.configs import compose, resolve
+from coatlab.content import with_content
 from coatlab.errors import InputError
 from coatlab.identity import diff, fingerprint, folder_name
 from coatlab.records import read_record, read_records
@@ -29,7 +30,7 @@ def described(config: Mapping[str, Any]) -> dict[str, Any]:
         InputError: the words change the network, or start from a donor themselves.
     """
     words = pretraining(config)
-    donor = resolve(compose([f"size={config['size']['name']}", *words]))
+    donor = with_content(resolve(compose([f"size={config['size']['name']}", *words])))
     for word in words:
         if word.lstrip("+~").partition("=")[0].partition(".")[0] in (*NETWORK, "seed", "init", "paths"):
             raise InputError(f"init.pretrain changes {word}; a donor has this run's network, seed and folder")

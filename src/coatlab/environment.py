@@ -28,10 +28,14 @@ def software() -> dict[str, Any]:
     }
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def processor() -> dict[str, Any]:
     """Return the CPU's name and the cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": _cpu_name(), "cores": cores, "machine": platform.machine(), "host": platform.node()}
+    return {"cpu": _cpu_name(), "cores": cores(), "machine": platform.machine(), "host": platform.node()}
 
 
 def _cpu_name() -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra.utils import instantiate
 from lightning.fabric.accelerators.cuda import CUDAAccelerator
 from lightning.fabric.accelerators.mps import MPSAccelerator
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -20,7 +19,7 @@ from coatlab.allocator import keep_freed_memory
 from coatlab.budget.cost import Cost, cost_of
 from coatlab.callbacks import Diverged, Guard, Measure
 from coatlab.checkpoints import AtomicCheckpoint, drop_training_state, newest, position, save_weights
-from coatlab.data.image_data import ImageData
+from coatlab.data.image_data import ImageData, make_data
 from coatlab.donor import find
 from coatlab.errors import InputError
 from coatlab.metrics import MetricsFile
@@ -49,8 +48,10 @@ def fit(run: Run) -> None:
     kept = settings["keep_freed_memory"] and keep_freed_memory()
     torch.set_num_threads(settings["threads"] or run.record["hardware"]["cores"])
     with Signals() as signals:
-        data: ImageData = instantiate(config["data"], seed=config["seed"], _convert_="all")
+        data = make_data(config)
         data.setup()
+        data.recall(run.record.get("data", {}))
+        data.on_facts = lambda: run.update(data=data.facts())
         L.seed_everything(config["seed"], verbose=False)
         network = _network(config, data)
         cost = cost_of(network)
@@ -182,5 +183,6 @@ def _quiet() -> None:
         ".*does not have many workers.*",
         ".*`isinstance\\(treespec, LeafSpec\\)`.*",
         ".*your validation dataloaders? has `shuffle.*",
+        ".*`srun` command is available.*",
     ):
         warnings.filterwarnings("ignore", message)

@@ -31,6 +31,7 @@ OPTED_OUT = (
     "attention.implementation",
     "data.root",
     "data.cache",
+    "data.catalog",
     "data.workers",
     "data.render",
     "trainer.accelerator",

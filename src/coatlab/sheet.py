@@ -7,14 +7,14 @@ from io import BytesIO
 from pathlib import Path
 
 import torch
-from hydra.utils import instantiate
 from torchvision.transforms.v2.functional import to_pil_image
 from torchvision.utils import make_grid
 
 from coatlab.checks import check_keys
 from coatlab.cli import one_sentence_errors
 from coatlab.configs import choices, compose, resolve
-from coatlab.data.image_data import ImageData
+from coatlab.content import with_content
+from coatlab.data.image_data import ImageData, make_data
 from coatlab.records import write_atomic
 
 ENLARGED = 2  # pixels of the sheet for a pixel of an image
@@ -31,9 +31,9 @@ def main(words: list[str] | None = None) -> int:
         "--reports", type=Path, default=Path(os.environ.get("COATLAB_REPORTS", "reports")), help="where the sheet goes"
     )
     chosen = parser.parse_args(words)
-    config = resolve(compose([f"data={chosen.data}", *chosen.override]))
+    config = with_content(resolve(compose([f"data={chosen.data}", *chosen.override])))
     check_keys({"data": config["data"]})
-    data: ImageData = instantiate(config["data"], seed=config["seed"], _convert_="all")
+    data = make_data(config)
     data.setup()
     file = BytesIO()
     to_pil_image(contact_sheet(data, chosen.classes, chosen.images)).save(file, "PNG", optimize=True)

@@ -87,6 +87,8 @@ class Task(L.LightningModule):
 
     def _evaluate(self, name: str, batch: Batch) -> None:
         images_BCHW, labels_B = batch
+        if not len(labels_B):
+            return  # every image of the batch was left out
         logits_BK = self(images_BCHW)
         self._measure(name, logits_BK, labels_B, self.losses(logits_BK, labels_B))
 

@@ -14,6 +14,7 @@ from coatlab.benchmark.plot import draw_growth, save
 from coatlab.checks import check
 from coatlab.cli import one_sentence_errors
 from coatlab.configs import choices, compose, resolve
+from coatlab.content import with_content
 from coatlab.environment import processor
 from coatlab.errors import InputError, not_one_of
 from coatlab.markdown import to_markdown
@@ -80,7 +81,9 @@ def _attention(chosen: argparse.Namespace, device: torch.device) -> None:
 
 def _data(chosen: argparse.Namespace, device: torch.device) -> None:
     """Measure whether data keep up, and write the table."""
-    configs = {name: resolve(compose([f"data={name}", *chosen.override])) for name in chosen.data.split(",")}
+    configs = {
+        name: with_content(resolve(compose([f"data={name}", *chosen.override]))) for name in chosen.data.split(",")
+    }
     for config in configs.values():
         check(config)
     table = []

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 
-from coatlab.data.image_data import Batch, ImageData
+from coatlab.data.image_data import Batch, ImageData, make_data
 from coatlab.network import network_of
 from coatlab.optim import make_optimizer
 from coatlab.task import Task
@@ -22,7 +21,7 @@ from coatlab.task import Task
 
 def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, turns: int) -> dict[str, float]:
     """Return images per second of `pipeline`, `model` and `both`, medians over turns of at least some seconds each."""
-    data: ImageData = instantiate(config["data"], seed=config["seed"], _convert_="all")
+    data = make_data(config)
     data.setup()
     torch.manual_seed(config["seed"])
     batches, step = _batches(data, device), _step(config, data, device)

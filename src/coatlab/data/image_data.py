@@ -7,17 +7,23 @@ mode; and `test`, looked at once, after training.
 B batch, C channels, H rows, W columns.
 """
 
+import atexit
+import multiprocessing
+import signal
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightning as L
 import torch
 import torch.nn.functional as F
+from hydra.utils import instantiate
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from coatlab.data.sampler import EpochBatches
+from coatlab.data.views import PLAIN, Views
+from coatlab.signals import STOPPING
 
 EVAL_BATCH = 500
 Batch = tuple[Tensor, Tensor]
@@ -39,17 +45,37 @@ class Indexed(Dataset[Batch], ABC):
         return self.batch(epoch, indices)
 
 
+class Augmented(Indexed):
+    """A training set of images of one size, as a recipe's training views."""
+
+    def __init__(self, images: Indexed, views: Views) -> None:
+        self.images, self.views = images, views
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, epoch: int, indices: Tensor) -> Batch:
+        """Return the views of an epoch, and their classes."""
+        images_BCHW, labels_B = self.images.batch(epoch, indices)
+        pairs = zip(images_BCHW, indices.tolist(), strict=True)
+        return torch.stack([self.views.training(image, epoch, number) for image, number in pairs]), labels_B
+
+
 class ImageData(L.LightningDataModule, ABC):
     """Train, evaluation and test batches of a source.
 
     Args:
-        seed: order of the training batches.
+        seed: order of the training batches, and what augmentation draws.
+        recipe: what it makes of images (views.py).
         name, num_classes, channels: of the source.
         batch_size: images a step.
         workers: processes that prepare batches; 0: the process that trains.
         pad: pixels of border, of value 0, on each side; then images are resized to `image_size` if they differ.
         mean, std: a number a channel, of pixel values in 0..1.
     """
+
+    eval_batch = EVAL_BATCH
+    decodes = False  # whether evaluation images too are prepared by workers
 
     def __init__(
         self,
@@ -62,15 +88,18 @@ class ImageData(L.LightningDataModule, ABC):
         image_size: int,
         mean: Sequence[float],
         std: Sequence[float],
+        recipe: Mapping[str, Any] = PLAIN,
         workers: int = 0,
         pad: int = 0,
     ) -> None:
         super().__init__()
+        self.recipe = recipe
         self.seed, self.name, self.batch_size, self.workers = seed, name, batch_size, workers
         self.num_classes, self.channels, self.pad, self.image_size = num_classes, channels, pad, image_size
         self.mean = torch.tensor(mean).view(1, -1, 1, 1)
         self.std = torch.tensor(std).view(1, -1, 1, 1)
-        self.sets: Mapping[str, Indexed] = {}
+        self.sets: dict[str, Indexed] = {}
+        self.on_facts: Callable[[], object] = lambda: None  # called when facts() has changed
 
     @abstractmethod
     def make_sets(self) -> Mapping[str, Indexed]:
@@ -80,22 +109,30 @@ class ImageData(L.LightningDataModule, ABC):
         """Return what the record says of the images beside the config."""
         return {}
 
+    def recall(self, facts: Mapping[str, Any]) -> None:
+        """Take up the facts that an earlier attempt of the run recorded."""
+
     def setup(self, stage: str | None = None) -> None:
         """Make the sets; called by Lightning before each stage, and does nothing the second time."""
         if self.sets:
             return
-        self.sets = self.make_sets()
-        self.batches = EpochBatches(len(self.sets["train"]), self.batch_size, self.seed)
+        sets = dict(self.make_sets())
+        self.sets = sets | {"train": self.augment(sets["train"])}
+        self.batches = self.make_batches()
+
+    def augment(self, train: Indexed) -> Indexed:
+        """Return the training set as the recipe's views of it."""
+        side = train.batch(0, torch.tensor([0]))[0].shape[-1]
+        views = Views(self.recipe, side, self.seed, whole=True)
+        return Augmented(train, views) if views.augments else train
+
+    def make_batches(self) -> EpochBatches:
+        """Return the order of the training batches."""
+        return EpochBatches(len(self.sets["train"]), self.batch_size, self.seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return full batches in an order that depends on seed and epoch alone."""
-        return DataLoader(
-            self.sets["train"],
-            sampler=self.batches,
-            batch_size=None,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-        )
+        return self._loader("train", self.batches, persistent_workers=self.workers > 0)
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
         """Return the two sets that are measured every epoch: `eval` and `train_eval`."""
@@ -119,6 +156,39 @@ class ImageData(L.LightningDataModule, ABC):
         return (images_BCHW - self.mean.to(device)) / self.std.to(device), labels_B
 
     def _in_order(self, name: str) -> DataLoader[Batch]:
-        data = self.sets[name]
-        sampler = BatchSampler(SequentialSampler(data), EVAL_BATCH, drop_last=False)
-        return DataLoader(data, sampler=sampler, batch_size=None)
+        sampler = BatchSampler(SequentialSampler(self.sets[name]), self.eval_batch, drop_last=False)
+        return self._loader(name, sampler)
+
+    def _loader(self, name: str, sampler: Sampler[Any], **settings: Any) -> DataLoader[Batch]:
+        return DataLoader(
+            self.sets[name],
+            sampler=sampler,
+            batch_size=None,
+            # evaluation sets that are held in memory are only gathered
+            num_workers=self.workers if name == "train" or self.decodes else 0,
+            worker_init_fn=_leave_signals_to_the_run,
+            pin_memory=torch.cuda.is_available(),
+            **settings,
+        )
+
+
+def make_data(config: Mapping[str, Any]) -> ImageData:
+    """Build the data module of a resolved config."""
+    settings = {key: value for key, value in config["data"].items() if key != "catalog"}
+    data: ImageData = instantiate(settings, seed=config["seed"], recipe=config["recipe"], _convert_="all")
+    return data
+
+
+def _leave_signals_to_the_run(worker: int) -> None:
+    """Ignore, in a worker, what a cluster or Ctrl-C sends to every process: the run saves, then ends its workers."""
+    for number in (*STOPPING, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@atexit.register
+def _end_workers() -> None:
+    """End workers that an error left behind: multiprocessing would ask them with TERM, and wait for ever."""
+    if workers := multiprocessing.active_children():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch would take it for an accident
+        for worker in workers:
+            worker.kill()

@@ -17,13 +17,16 @@ class EpochBatches(Sampler[tuple[int, Tensor]]):
         size: number of images.
         batch_size: images a batch.
         seed: the run's seed.
+        chunks: lengths of consecutive parts of the set that lie together on a disk; None: it does not matter.
+        at_once: how many of these are shuffled together.
 
     `set_epoch` is called by Lightning before each epoch; `start_at` makes the first epoch begin in its middle,
     after a resume.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+    def __init__(self, size: int, batch_size: int, seed: int, chunks: Tensor | None = None, at_once: int = 1) -> None:
         self.size, self.batch_size, self.seed = size, batch_size, seed
+        self.chunks, self.at_once = chunks, at_once
         self.epoch, self.start = 0, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -40,6 +43,15 @@ class EpochBatches(Sampler[tuple[int, Tensor]]):
     def __iter__(self) -> Iterator[tuple[int, Tensor]]:
         epoch, start, self.start = self.epoch, self.start, 0
         generator = torch.Generator().manual_seed(self.seed * SEED_STRIDE + epoch)
-        order = torch.randperm(self.size, generator=generator)
+        order = self._order(generator)
         for batch in range(start, len(self)):
             yield epoch, order[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+    def _order(self, generator: torch.Generator) -> Tensor:
+        """Shuffle the whole set; or its chunks, and then the images of some chunks at a time."""
+        if self.chunks is None:
+            return torch.randperm(self.size, generator=generator)
+        parts = torch.arange(self.size).split(self.chunks.tolist())
+        shuffled = [parts[place] for place in torch.randperm(len(parts), generator=generator).tolist()]
+        groups = [torch.cat(shuffled[first : first + self.at_once]) for first in range(0, len(parts), self.at_once)]
+        return torch.cat([group[torch.randperm(len(group), generator=generator)] for group in groups])

@@ -1,0 +1,60 @@
+"""Any folder of class folders: `data=folder data.root=DIR` (class_folders.py says which forms it may have).
+
+Names and sizes of the files are part of what a run is: a changed folder is another experiment, a moved one is not.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from coatlab.data.class_folders import ClassFolders, Listing, scan
+from coatlab.data.encoded import EncodedData, Source
+from coatlab.errors import InputError
+
+
+class Files:
+    """The images of a listing, as they lie on the disk."""
+
+    def __init__(self, root: Path, listing: Listing) -> None:
+        self.root, self.paths = root, listing.paths
+        self.labels = torch.from_numpy(listing.labels)
+
+    def name(self, number: int) -> str:
+        """Return the path of a file."""
+        return str(self.root / os.fsdecode(self.paths[number]))
+
+    def read(self, number: int) -> bytes:
+        """Return the content of a file."""
+        return Path(self.name(number)).read_bytes()
+
+
+class Folder(EncodedData):
+    """Batches from class folders.
+
+    Args:
+        content: hash of the files that the run was named by (class_folders.catalog).
+        shared: as in `EncodedData`.
+    """
+
+    def __init__(self, *, content: str | None, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.content = content
+
+    def load(self) -> Source:
+        """List the files.
+
+        Raises:
+            InputError: the folder is not what it must be, or its files changed since the run was named.
+        """
+        found = scan(Path(str(self.root)))
+        if self.content not in (None, found.content):
+            raise InputError(f"the files below data.root={self.root} have changed; give the command again")
+        return source_of(found)
+
+
+def source_of(found: ClassFolders) -> Source:
+    """Return the files of class folders."""
+    test = None if found.test is None else Files(found.root, found.test)
+    return Source(Files(found.root, found.train), test)

@@ -1,0 +1,56 @@
+"""ImageNet-1K (Russakovsky et al. 2015) in torchvision's folder layout: train/<wnid>/*.JPEG and val/<wnid>/*.JPEG.
+
+It is looked for in `data.root`, which is $IMAGENET_DIR where that is set, else in the cache. The 50,000 images of
+`val`, on which the paper reports, are the test files here; `eval` is held out of the training files, so that choices
+made on it do not touch them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from coatlab.data.class_folders import scan
+from coatlab.data.encoded import EncodedData, Source
+from coatlab.data.folder import source_of
+from coatlab.errors import InputError
+
+
+class ImageNet(EncodedData):
+    """Batches from ImageNet.
+
+    Args:
+        train_files, val_files: how many there must be, so that part of a copy is not taken for the whole.
+        cache: has the folder `imagenet` where no root is given.
+        shared: as in `EncodedData`.
+    """
+
+    def __init__(self, *, root: str | None, cache: str, train_files: int, val_files: int, **shared: Any) -> None:
+        super().__init__(root=root or str(Path(cache) / "imagenet"), **shared)
+        self.files = {"train": train_files, "val": val_files}
+
+    def load(self) -> Source:
+        """List the files.
+
+        Raises:
+            InputError: the folders are not there, or not complete.
+        """
+        root = Path(str(self.root))
+        for part in self.files:
+            if not (root / part).is_dir():
+                raise InputError(
+                    f"data={self.name} was not found: there is no folder {root / part}; set data.root or IMAGENET_DIR "
+                    f"to the folder that has train/<class>/ and val/<class>/"
+                )
+        found = scan(root, ("val",))
+        if len(found.classes) != self.num_classes:
+            raise InputError(
+                f"{root / 'train'} has {len(found.classes)} classes, not data.num_classes={self.num_classes}"
+            )
+        source = source_of(found)
+        for part, files in (("train", source.train), ("val", source.test)):
+            there = 0 if files is None else len(files.labels)
+            if there != self.files[part]:
+                raise InputError(
+                    f"{root / part} has {there} images, not data.{part}_files={self.files[part]}; complete it, or set "
+                    f"the key to what there is"
+                )
+        return source

@@ -1,0 +1,78 @@
+"""Views are torchvision's transforms; what is drawn belongs to an image, an epoch and a seed."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.transforms import v2
+
+from coatlab.data.views import PLAIN, Views
+
+EVERYTHING = PLAIN | {"random_crop": True, "horizontal_flip": True, "randaugment": {"layers": 2, "magnitude": 15}}
+
+
+def image(height: int, width: int, channels: int = 3) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(height * 1000 + width)
+    return torch.randint(0, 256, (channels, height, width), dtype=torch.uint8, generator=generator)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(2, 40), st.sampled_from([1, 3]), st.booleans())
+def test_images_of_any_size_become_squares(height: int, width: int, side: int, channels: int, center: bool) -> None:
+    views = Views(EVERYTHING | {"center_crop": center}, side, seed=0)
+    picture = image(height, width, channels)
+    for view in (views.evaluation(picture), views.training(picture, 0, 0)):
+        assert view.shape == (channels, side, side)
+        assert view.dtype == torch.uint8
+
+
+def test_evaluation_is_resize_and_center_crop_or_the_whole_image() -> None:
+    picture = image(100, 70)
+    crop = v2.Compose([v2.Resize(256, antialias=True), v2.CenterCrop(224)])
+    assert torch.equal(Views(PLAIN, 224, seed=0).evaluation(picture), crop(picture))
+    whole = v2.Resize((224, 224), antialias=True)
+    assert torch.equal(Views(PLAIN | {"center_crop": False}, 224, seed=0).evaluation(picture), whole(picture))
+    assert math.ceil(224 / 0.875) == 256
+
+
+def test_training_is_the_field_s_chain_of_transforms() -> None:
+    views, picture = Views(EVERYTHING, 32, seed=5), image(50, 40)
+    chain = v2.Compose([v2.RandomResizedCrop(32, antialias=True), v2.RandomHorizontalFlip(), v2.RandAugment(2, 15)])
+    seeds: list[int] = []
+    manual_seed = torch.manual_seed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "manual_seed", lambda seed: (seeds.append(seed), manual_seed(seed))[1])
+        view = views.training(picture, 2, 7)
+    torch.manual_seed(seeds[0])
+    assert torch.equal(view, chain(picture))
+
+
+def test_without_augmentation_training_sees_what_evaluation_sees() -> None:
+    views, picture = Views(PLAIN, 32, seed=0), image(50, 40)
+    assert not views.augments
+    assert torch.equal(views.training(picture, 3, 1), views.evaluation(picture))
+
+
+def test_draws_belong_to_seed_epoch_and_image_and_leave_the_global_generator_alone() -> None:
+    picture = image(50, 40)
+
+    def view(seed: int = 0, epoch: int = 0, number: int = 0) -> torch.Tensor:
+        return Views(EVERYTHING, 32, seed).training(picture, epoch, number)
+
+    state = torch.random.get_rng_state()
+    first = view()
+    torch.rand(3)
+    assert torch.equal(first, view())
+    for other in (view(seed=1), view(epoch=1), view(number=1)):
+        assert not torch.equal(first, other)
+    torch.random.set_rng_state(state)
+    expected = torch.rand(1)
+    torch.random.set_rng_state(state)
+    view()
+    assert torch.equal(expected, torch.rand(1))
+
+
+def test_images_that_have_the_size_are_evaluated_as_they_are() -> None:
+    picture = image(28, 28, 1)
+    assert torch.equal(Views(PLAIN, 28, seed=0, whole=True).evaluation(picture), picture)
