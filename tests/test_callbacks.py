@@ -86,7 +86,9 @@ def test_what_is_evaluated_and_saved_is_the_average_of_the_weights_after_each_st
     network.load_state_dict(last)
     assert abs(measure(network, data, data.val_dataloader()[0])[0] - rows[-1]["eval/loss"]) > 1e-3
     network.load_state_dict(saved)
-    assert run.record["final"]["test/loss"] == pytest.approx(measure(network, data, data.test_dataloader())[0], rel=1e-4)
+    assert run.record["final"]["test/loss"] == pytest.approx(
+        measure(network, data, data.test_dataloader())[0], rel=1e-4
+    )
 
 
 def test_the_average_is_kept_where_the_network_trains() -> None:

@@ -61,7 +61,7 @@ def test_an_endless_data_set_needs_epochs_that_end() -> None:
         ),
         (["recipe=in1k", "recipe.randaugment.magnitude=31"], "recipe.randaugment.magnitude=31 is not valid"),
         (["recipe=in1k", "recipe.randaugment.layers=0"], "recipe.randaugment.layers=0 is not valid"),
-        (["recipe.randaugment=9"], "recipe.randaugment=9 is not valid; it must be null or like {layers: 2, magnitude"),
+        (["recipe.randaugment=9"], "recipe.randaugment=9 is not valid; valid: null or {layers: 2, magnitude: 15}"),
         (["recipe.randaugment={layers:2}"], "recipe.randaugment={'layers': 2} is not valid"),
         (["recipe.mixup_alpha=0"], "recipe.mixup_alpha=0 is not valid; it must be a number of at least 0.001"),
         (["recipe.batch_size=0"], "recipe.batch_size=0 is not valid; it must be a whole number of at least 1"),

@@ -106,7 +106,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: Command
 
 VARIANTS = {
     "ema": ["recipe.ema_decay=0.9"],
-    "in1k": ["recipe=in1k", "recipe.ema_decay=0.9", "recipe.scale_lr=false", "recipe.stochastic_depth=0.2"],  # and MixUp
+    "mixup": ["recipe=in1k", "recipe.ema_decay=0.9", "recipe.scale_lr=false", "recipe.stochastic_depth=0.2"],
     "accumulation": ["trainer.accumulate=3"],
     "random_features": ["attention=linear", "attention.feature_map=favor"],
     "vit": ["layout=ViT_REL", "plan.blocks=[1,2]", "plan.widths=[16,16]", "plan.strides=[8,1]"],

@@ -12,7 +12,6 @@ from torch import nn
 from coatlab.configs import compose, resolve
 from coatlab.task import Task
 
-
 RECIPE = resolve(compose([]))["recipe"]
 
 

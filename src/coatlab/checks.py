@@ -65,7 +65,7 @@ def _check_size_is_listed(recipe: Mapping[str, Any], size: str) -> None:
 
 def _check_randaugment(value: Any) -> None:
     if value is not None and not (isinstance(value, Mapping) and set(value) == {"layers", "magnitude"}):
-        raise InputError(f"recipe.randaugment={value} is not valid; it must be null or like {{layers: 2, magnitude: 15}}")
+        raise InputError(f"recipe.randaugment={value} is not valid; valid: null or {{layers: 2, magnitude: 15}}")
 
 
 def _whole(least: int, most: int | None = None) -> Check:

@@ -1,8 +1,9 @@
 """The LightningModule: loss, measures, optimizer. What is measured every epoch is defined here.
 
-`train/*` are means over the epoch as the steps saw it: moving weights, training mode, mixed images. They do not enter
-comparisons. Under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the mixture. `train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is
-their difference in accuracy: the paper's generalization gap.
+`train/*` are means over the epoch as the steps saw it: moving weights, training mode, mixed images. They do not
+enter comparisons; under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the
+mixture. `train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is their difference in
+accuracy: the paper's generalization gap.
 
 B batch, C channels, H rows, W columns, K classes.
 """
@@ -29,7 +30,7 @@ class Task(L.LightningModule):
 
     Args:
         network: from images to logits.
-        recipe: of the config, with what `coatlab.recipe.for_run` replaces in it; losses alone need no more than the config.
+        recipe: of the config, with what `coatlab.recipe.for_run` adds; losses need the config's alone.
         channels_last: memory format.
         num_classes: K, which MixUp asks for.
     """
