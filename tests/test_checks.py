@@ -15,7 +15,7 @@ def test_the_defaults_are_valid() -> None:
 
 
 def test_every_rule_is_for_a_key_that_exists() -> None:
-    options = [f"{group}={choice}" for group in ("attention", "data") for choice in choices(group)]
+    options = [f"{group}={choice}" for group in ("attention", "data", "recipe") for choice in choices(group)]
     known = {key for option in options for key in flatten(resolve(compose([option])))}
     assert not set(RULES) - known
 
@@ -40,6 +40,52 @@ def test_bad_settings_of_an_attention_are_refused(choice: str, override: str, se
 def test_an_endless_data_set_needs_epochs_that_end() -> None:
     with pytest.raises(InputError, match=r"data\.train_size=null is not valid for data=fractals"):
         check(resolve(compose(["data=fractals", "data.train_size=null"])))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["recipe=in1k", "size=coatnet_4", "data.image_size=224"],
+            "recipe=in1k has no stochastic_depth for size=coatnet_4, only for coatnet_0, coatnet_1, coatnet_2, "
+            "coatnet_3, nano, tiny, small; give recipe.stochastic_depth=... or choose another size",
+        ),
+        (
+            ["recipe=in1k_finetune", "size=coatnet_4", "recipe.stochastic_depth=0.7"],
+            "recipe=in1k_finetune has no randaugment.magnitude for size=coatnet_4, only for coatnet_0",
+        ),
+        (["recipe=jft", "size=coatnet_0", "recipe.stochastic_depth=0.1"], "recipe=jft has no lr for size=coatnet_0"),
+        (
+            ["recipe=in21k", "recipe.warmup_steps=7"],
+            "recipe.warmup_steps=7 and recipe.warmup_epochs=5 are two lengths of one warm-up; set one of them to 0",
+        ),
+        (["recipe=in1k", "recipe.randaugment.magnitude=31"], "recipe.randaugment.magnitude=31 is not valid"),
+        (["recipe=in1k", "recipe.randaugment.layers=0"], "recipe.randaugment.layers=0 is not valid"),
+        (["recipe.randaugment=9"], "recipe.randaugment=9 is not valid; valid: null or {layers: 2, magnitude: 15}"),
+        (["recipe.randaugment={layers:2}"], "recipe.randaugment={'layers': 2} is not valid"),
+        (["recipe.mixup_alpha=0"], "recipe.mixup_alpha=0 is not valid; it must be a number of at least 0.001"),
+        (["recipe.batch_size=0"], "recipe.batch_size=0 is not valid; it must be a whole number of at least 1"),
+        (["recipe.scale_lr=maybe"], "recipe.scale_lr=maybe does not exist; valid: True, False"),
+        (["recipe.center_crop=0.875"], "recipe.center_crop=0.875 does not exist; valid: True, False"),
+        (["recipe.warmup_epochs=-1"], "recipe.warmup_epochs=-1 is not valid"),
+    ],
+)
+def test_bad_settings_of_a_recipe_are_refused(words: list[str], sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        check(resolve(compose(words)))
+
+
+@pytest.mark.parametrize("recipe", [name for name in choices("recipe") if name != "study"])
+def test_a_size_that_a_recipe_does_not_list_may_be_given_its_values_by_hand(recipe: str) -> None:
+    by_hand = ["stochastic_depth=0.1", "lr=1e-3", "randaugment=null"]
+    words = [f"recipe={recipe}", "size=coatnet_6", "data.image_size=224", "layout=CCTT"]
+    check(resolve(compose([*words, *(f"recipe.{word}" for word in by_hand)])))
+
+
+def test_randaugment_can_be_added_where_it_is_off() -> None:
+    config = resolve(compose(["recipe=in21k", "recipe.randaugment={layers:2,magnitude:5}"]))
+    check(config)
+    assert config["recipe"]["randaugment"] == {"layers": 2, "magnitude": 5}
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_no_opted_out_key_does(key: str) -> None:
 
 
 def test_every_opt_out_exists_or_is_a_name_that_will() -> None:
-    options = [f"{group}={choice}" for group in ("attention", "data", "init") for choice in choices(group)]
+    options = [f"{group}={choice}" for group in ("attention", "data", "init", "recipe") for choice in choices(group)]
     known = {key for option in options for key in flatten(config(option))}
     later = {"hydra", "sweep", "size.given", "size.matched"}
     assert not [o for o in OPTED_OUT if o not in later and not any(k == o or k.startswith(o + ".") for k in known)]
@@ -124,3 +124,10 @@ def test_identity_and_records_never_import_torch() -> None:
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_of_a_value_a_size_only_the_one_in_use_counts() -> None:
+    by_table, by_hand = config("recipe=jft"), config("recipe=jft", "recipe.lr=0.001", "recipe.stochastic_depth=0")
+    other = config("recipe=jft", "recipe.per_size.lr.coatnet_5=1")
+    assert fingerprint(by_table) == fingerprint(by_hand) == fingerprint(other)
+    assert set(diff(by_table, config("recipe=jft", "recipe.per_size.lr.nano=1"))) == {"recipe.lr"}

@@ -107,9 +107,10 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: Command
 VARIANTS = {
     "ema": ["recipe.ema_decay=0.9"],
     "augmentation": [
-        "recipe.random_crop=true",
-        "recipe.horizontal_flip=true",
-        "recipe.randaugment={layers: 2, magnitude: 9}",
+        "recipe=in1k",
+        "recipe.ema_decay=0.9",
+        "recipe.scale_lr=false",
+        "recipe.stochastic_depth=0.2",
         "data.workers=2",
     ],
     "accumulation": ["trainer.accumulate=3"],

@@ -15,7 +15,7 @@ SOURCE = REPOSITORY / "src" / "coatlab"
 # A module imports only modules of lower levels. A folder stands for its files.
 LEVELS = [
     ["errors"],
-    ["layout", "records", "identity", "environment", "allocator", "signals", "markdown", "content"],
+    ["layout", "records", "identity", "environment", "allocator", "signals", "markdown", "recipe", "content"],
     ["configs", "attention", "data", "checks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
     ["network", "task", "tracker", "summary", "sheet", "donor"],

@@ -12,7 +12,7 @@ from coatlab.checkpoints import WEIGHTS, save_weights
 from coatlab.configs import choices
 from coatlab.errors import InputError
 from coatlab.network import Network
-from coatlab.records import read_record
+from coatlab.records import read_record, read_records
 from coatlab.transfer import transfer
 from tests.commandline import CommandLine
 
@@ -130,3 +130,22 @@ def test_fine_tuning_resumes_exactly(tmp_path: Path) -> None:
     kill(process)
     assert cut.run(*words).returncode == 0
     assert_same_run(whole, cut)
+
+
+def test_a_recipe_and_its_fine_tuning_end_in_the_averaged_weights(command: CommandLine) -> None:
+    words = "recipe:in1k,data.train_size:640,data.eval_size:200,data.train_eval_size:200,trainer.max_epochs:1"
+    tuning = ["recipe=in1k_finetune", "init=finetune", f"init.pretrain={{{words}}}", "data.image_size=64"]
+    done = command.run(*tuning, "recipe.warmup_steps=0", "tracker=none", "trainer.max_epochs=1", "recipe.ema_decay=1")
+    assert done.returncode == 0, done.stderr
+    folders = {str(record["config"]["recipe"]["name"]): folder for folder, record in read_records(command.runs)}
+    donor, tuned = (
+        torch.load(folders[name] / WEIGHTS, weights_only=True)["network"] for name in ("in1k", "in1k_finetune")
+    )
+    record = read_record(folders["in1k_finetune"])
+    assert record is not None
+    assert record["recipe"]["lr"] == record["recipe"]["min_lr"] == pytest.approx(5e-5 * 64 / 512)
+    assert record["recipe"]["warmup_steps"] == 0
+    # an average that never moves is where the first step led: from the donor, by Adam, at most the rate a weight
+    names = [name for name in donor if name.startswith(("stem", "stages")) and name.endswith("weight")]
+    moved = [float((tuned[name] - donor[name]).abs().max()) for name in names]
+    assert 0.9 < max(moved) / record["recipe"]["lr"] < 1.1

@@ -1,4 +1,4 @@
-"""What happens around the training loop: exact resume, the epoch's row of measures, stopping on NaN.
+"""What happens around the training loop: exact resume, the epoch's measures, stopping on NaN, averaged weights.
 
 The resume is exact to the bit on a CPU. A checkpoint is taken at the start of a batch, where no gradient is
 pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
@@ -15,7 +15,9 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from coatlab.checkpoints import LAST
 from coatlab.data.image_data import Batch
@@ -150,6 +152,22 @@ class Measure(L.Callback):
     def _log(self, trainer: L.Trainer, row: dict[str, float]) -> None:
         for logger in trainer.loggers:
             logger.log_metrics(row, step=trainer.global_step)
+
+
+class MovingAverage(WeightAveraging):
+    """Average weights and statistics exponentially; the average is what is evaluated, tested and saved.
+
+    It begins with the weights after the first step. Lightning's own EMA callback makes it before the network moves to
+    the device, so that on a GPU every step would copy all weights to the CPU, and rounds even what never changes.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Make the average, on the device that trains."""
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
 
 
 def _rate(trainer: L.Trainer) -> float:

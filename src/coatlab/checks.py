@@ -16,8 +16,10 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         InputError: one sentence naming the key, its value and what is valid.
     """
-    check_keys(config)
     data, recipe = config["data"], config["recipe"]
+    _check_size_is_listed(recipe, config["size"]["name"])
+    _check_randaugment(recipe["randaugment"])
+    check_keys(config)
     if data["train_size"] is not None and data["train_size"] < data["batch_size"]:
         raise InputError(
             f"data.batch_size={data['batch_size']} is larger than "
@@ -31,6 +33,11 @@ def check(config: Mapping[str, Any]) -> None:
         )
     if recipe["min_lr"] > recipe["lr"]:
         raise InputError(f"recipe.min_lr={recipe['min_lr']} is above recipe.lr={recipe['lr']}, the peak")
+    if recipe["warmup_steps"] and recipe["warmup_epochs"]:
+        raise InputError(
+            f"recipe.warmup_steps={recipe['warmup_steps']} and recipe.warmup_epochs={recipe['warmup_epochs']} are two "
+            "lengths of one warm-up; set one of them to 0"
+        )
     blueprint(config["layout"], config["plan"], data["image_size"])
 
 
@@ -45,10 +52,36 @@ def check_keys(config: Mapping[str, Any]) -> None:
             rule(key, value)
 
 
-def _whole(least: int) -> Check:
+def _check_size_is_listed(recipe: Mapping[str, Any], size: str) -> None:
+    """Check that every key that a recipe gives a size at a time has a value: the size's, or one by hand."""
+    sizes: dict[str, list[str]] = {}
+    for entry in flatten(recipe.get("per_size") or {}):
+        key, _, name = entry.rpartition(".")
+        sizes.setdefault(key, []).append(name)
+    values = flatten(recipe)
+    for key, listed in sizes.items():
+        if key in values and values[key] is None:
+            raise InputError(
+                f"recipe={recipe['name']} has no {key} for size={size}, only for {', '.join(listed)}; "
+                f"give recipe.{key}=... or choose another size"
+            )
+
+
+def _check_randaugment(value: Any) -> None:
+    if value is not None and not (isinstance(value, Mapping) and set(value) == {"layers", "magnitude"}):
+        raise InputError(f"recipe.randaugment={value} is not valid; valid: null or {{layers: 2, magnitude: 15}}")
+
+
+def _whole(least: int, most: int | None = None) -> Check:
     def rule(key: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise InputError(f"{key}={value} is not valid; it must be a whole number of at least {least}")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or value < least
+            or (most is not None and value > most)
+        ):
+            upper = "" if most is None else f" and at most {most}"
+            raise InputError(f"{key}={value} is not valid; it must be a whole number of at least {least}{upper}")
 
     return rule
 
@@ -106,11 +139,20 @@ RULES: dict[str, Check] = {
     "recipe.loss": _one_of("softmax", "sigmoid"),
     "recipe.label_smoothing": _number(0, 1),
     "recipe.stochastic_depth": _number(0, 1),
+    "recipe.mixup_alpha": _or_null(_number(0.001)),
+    "recipe.randaugment.layers": _whole(1),
+    "recipe.randaugment.magnitude": _whole(0, 30),  # torchvision's bins
+    "recipe.random_crop": _one_of(True, False),
+    "recipe.horizontal_flip": _one_of(True, False),
+    "recipe.center_crop": _one_of(True, False),
     "recipe.optimizer": _one_of("AdamW"),
+    "recipe.batch_size": _or_null(_whole(1)),
+    "recipe.scale_lr": _one_of(True, False),
     "recipe.lr": _number(0),
     "recipe.min_lr": _number(0),
     "recipe.schedule": _one_of("cosine", "linear", "constant"),
     "recipe.warmup_steps": _whole(0),
+    "recipe.warmup_epochs": _number(0),
     "recipe.weight_decay": _number(0),
     "recipe.gradient_clip": _or_null(_number(0)),
     "recipe.ema_decay": _or_null(_number(0, 1)),

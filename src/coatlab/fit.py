@@ -1,6 +1,7 @@
 """Train one run: data, network, trainer, from the last checkpoint if there is one, to the final measures."""
 
 import logging
+import math
 import os
 import statistics
 import warnings
@@ -13,11 +14,10 @@ import torch
 from lightning.fabric.accelerators.cuda import CUDAAccelerator
 from lightning.fabric.accelerators.mps import MPSAccelerator
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from coatlab.allocator import keep_freed_memory
 from coatlab.budget.cost import Cost, cost_of
-from coatlab.callbacks import Diverged, Guard, Measure
+from coatlab.callbacks import Diverged, Guard, Measure, MovingAverage
 from coatlab.checkpoints import AtomicCheckpoint, drop_training_state, newest, position, save_weights
 from coatlab.data.image_data import ImageData, make_data
 from coatlab.donor import find
@@ -25,9 +25,11 @@ from coatlab.errors import InputError
 from coatlab.metrics import MetricsFile
 from coatlab.network import Network, network_of
 from coatlab.progress import LiveProgress
+from coatlab.recipe import for_run
 from coatlab.records import read_metrics
 from coatlab.run import Run
 from coatlab.signals import Signals
+from coatlab.summary import show_plan
 from coatlab.task import Task
 from coatlab.tracker import WandbMirror, open_mirror
 from coatlab.transfer import transfer
@@ -66,7 +68,18 @@ def fit(run: Run) -> None:
         guard = Guard(run.folder, metrics, signals, config["seed"], settings["checkpoint_every"])
         measure = Measure(settings["log_every"])
         trainer = _trainer(run, [metrics, *([mirror] if mirror else [])], guard, measure)
-        task = Task(network, config["recipe"], channels_last=settings["channels_last"])
+        recipe = for_run(
+            config["recipe"],
+            batch=data.batch_size * settings["accumulate"],
+            steps_per_epoch=math.ceil(len(data.batches) / settings["accumulate"]),
+            epochs=settings["max_epochs"],
+        )
+        task = Task(
+            network,
+            config["recipe"] | recipe,
+            channels_last=settings["channels_last"],
+            num_classes=data.num_classes,
+        )
         if settings["compile"]:
             task.network.compile()
         run.update(
@@ -74,9 +87,12 @@ def fit(run: Run) -> None:
             budget=_budget(config, cost),
             attention=network.attention_fields(),
             data=data.facts(),
+            recipe=recipe,
             hardware=run.record["hardware"] | _device(trainer) | {"keeps_freed_memory": kept},
             tracker=mirror.entry() if mirror else {"name": "none"},
         )
+        title = f"going on after step {checkpoint[1]['global_step']}" if checkpoint else "about to train"
+        show_plan(run.record, run.folder, title, images=len(data.sets["train"]))
         final: dict[str, float | None] = {}
         code = 1
         try:
@@ -112,7 +128,7 @@ def _trainer(run: Run, loggers: list[Any], guard: Guard, measure: Measure) -> L.
     settings, recipe = run.config["trainer"], run.config["recipe"]
     callbacks: list[L.Callback] = [guard, measure]
     if recipe["ema_decay"] is not None:
-        callbacks.append(EMAWeightAveraging(decay=recipe["ema_decay"]))
+        callbacks.append(MovingAverage(recipe["ema_decay"]))
     if settings["progress"]:
         callbacks.append(LiveProgress(run.folder.name, measure))
     plugins: list[Any] = [AtomicCheckpoint()]

@@ -28,6 +28,7 @@ OPTED_OUT = (
     "init.run",  # the fingerprint of the run that it names stands under `init.donor`
     "init.pretrain",
     "recipe.epochs",  # trainer.max_epochs is what runs
+    "recipe.per_size",  # what is used stands under the recipe's own keys
     "attention.implementation",
     "data.root",
     "data.cache",

@@ -29,10 +29,8 @@ def rate_at(step: int, total: int, recipe: Mapping[str, Any]) -> float:
     """Return the learning rate of optimizer step `step` (from 0) of `total`.
 
     Linear from 0 over `warmup_steps`, then `schedule` from `lr` to `min_lr`, which the last step reaches.
-    A warm-up longer than the run is cut to a tenth of it, so that a short trial still trains.
     """
-    peak, least = recipe["lr"], recipe["min_lr"]
-    warmup = recipe["warmup_steps"] if recipe["warmup_steps"] < total else total // 10
+    peak, least, warmup = recipe["lr"], recipe["min_lr"], recipe["warmup_steps"]
     if step < warmup:
         return float(peak * (step + 1) / warmup)
     progress = min(1.0, (step - warmup) / max(1, total - 1 - warmup))

@@ -1,5 +1,6 @@
-"""The short table at the end of a run. No torch here: a run that was finished before shows the same."""
+"""The short tables before and after a run. No torch here: a run that was finished before shows the same."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,65 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
         rows["starts from"] = f"{Path(start['folder']).name}, {len(start['resized'])} tables resized"
     if upload := _upload(record["tracker"]):
         rows["upload"] = upload
+    _print(title, rows)
+
+
+def show_plan(record: dict[str, Any], folder: Path, title: str, images: int) -> None:
+    """Print what is going to be trained: network and cost, images, steps, rates, regularization, device and folder.
+
+    Args:
+        record: of a run that is about to train.
+        images: training images of an epoch.
+    """
+    config, cost, used, device = record["config"], record["cost"], record["recipe"], record["hardware"]
+    data, recipe, trainer = config["data"], config["recipe"], config["trainer"]
+    accumulated = f" ({trainer['accumulate']} x {data['batch_size']})" if trainer["accumulate"] > 1 else ""
+    rows = {
+        "layout": f"{config['layout']['name']}, size {config['size']['name']}",
+        "attention": _attention(record),
+        "cost": f"{cost['parameters'] / 1e6:.3f} M parameters, {cost['macs'] / 1e6:.2f} M MACs an image",
+        "images": f"{data['name']}: {images} of {data['num_classes']} classes, {data['image_size']} pixels",
+        "steps": f"{used['steps_per_epoch']} an epoch, {used['steps']} in all",
+        "batch": f"{used['batch']}{accumulated}",
+        "learning rate": _rate(recipe, used),
+        "recipe": f"{recipe['name']}: {recipe['loss']} loss, label smoothing {recipe['label_smoothing']:g}",
+        "regularization": _regularization(recipe),
+        "device": f"{device['gpu'] or device['device']}, {device['threads']} threads, {trainer['precision']}",
+        "folder": str(folder),
+    }
+    if start := record.get("init"):
+        rows["starts from"] = Path(start["folder"]).name
+    _print(title, rows)
+
+
+def _print(title: str, rows: Mapping[str, str]) -> None:
     console = Console(highlight=False)
     console.print(f"[bold]{title}[/]")
     for name, value in rows.items():
         console.print(f"[dim]{name:<20}[/] {escape(value)}", soft_wrap=True)
+
+
+def _rate(recipe: Mapping[str, Any], used: Mapping[str, Any]) -> str:
+    """Say the course of the learning rate and, if the batch has scaled it, from what."""
+    course = "" if recipe["schedule"] == "constant" else f" to {used['min_lr']:.3g}"
+    warmup = f", {used['warmup_steps']} steps of warm-up" if used["warmup_steps"] else ""
+    scaled = f" ({recipe['lr']:g} is for a batch of {used['reference_batch']})" if used["scale"] < 1 else ""
+    return f"{used['lr']:.3g}{course}, {recipe['schedule']}{warmup}{scaled}"
+
+
+def _regularization(recipe: Mapping[str, Any]) -> str:
+    """Name what is on, with its number."""
+    augment = recipe["randaugment"]
+    numbers = {
+        "weight decay": recipe["weight_decay"],
+        "stochastic depth": recipe["stochastic_depth"],
+        "MixUp": recipe["mixup_alpha"],
+        "RandAugment": augment and f"{augment['layers']} x {augment['magnitude']}",
+        "EMA": recipe["ema_decay"],
+    }
+    on = [f"{name} {number}" for name, number in numbers.items() if number]
+    on += [key.replace("_", " ") for key in ("random_crop", "horizontal_flip") if recipe[key]]
+    return ", ".join(on) or "none"
 
 
 def _attention(record: dict[str, Any]) -> str:

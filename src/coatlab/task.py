@@ -1,8 +1,9 @@
 """The LightningModule: loss, measures, optimizer. What is measured every epoch is defined here.
 
-`train/*` are means over the epoch as the steps saw it: moving weights, training mode. They do not enter
-comparisons. `train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is
-their difference in accuracy: the paper's generalization gap.
+`train/*` are means over the epoch as the steps saw it: moving weights, training mode, mixed images. They do not
+enter comparisons; under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the
+mixture. `train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is their difference in
+accuracy: the paper's generalization gap.
 
 B batch, C channels, H rows, W columns, K classes.
 """
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
+from torchvision.transforms.v2 import MixUp
 
 from coatlab.data.image_data import Batch
 from coatlab.optim import make_optimizer, make_schedule
@@ -24,13 +26,25 @@ MEASURED = ("eval", "train_eval")  # the order of the data module's validation l
 
 
 class Task(L.LightningModule):
-    """Image classification by a network, trained by a recipe."""
+    """Image classification by a network, trained by a recipe.
 
-    def __init__(self, network: nn.Module, recipe: Mapping[str, Any], *, channels_last: bool) -> None:
+    Args:
+        network: from images to logits.
+        recipe: of the config, with what `coatlab.recipe.for_run` adds; losses need the config's alone.
+        channels_last: memory format.
+        num_classes: K, which MixUp asks for.
+    """
+
+    def __init__(
+        self, network: nn.Module, recipe: Mapping[str, Any], *, channels_last: bool, num_classes: int | None = None
+    ) -> None:
         super().__init__()
         self.network: nn.Module = network.to(memory_format=torch.channels_last) if channels_last else network
         self.recipe = recipe
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        alpha = recipe["mixup_alpha"]
+        # one weight a batch, from the generator that is seeded at every step; each image with its neighbour
+        self.mixup = None if alpha is None else MixUp(alpha=alpha, num_classes=num_classes)
         names = ("train", *MEASURED, "test")
         self.means = nn.ModuleDict(
             {f"{name}_{what}": MeanMetric(nan_strategy="disable") for name in names for what in ("loss", "accuracy")}
@@ -46,8 +60,11 @@ class Task(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss that is minimized; `train/loss` is the same number."""
         images_BCHW, labels_B = batch
+        targets = labels_B
+        if self.mixup is not None:
+            images_BCHW, targets = self.mixup(images_BCHW, labels_B)
         logits_BK = self(images_BCHW)
-        losses_B = self.losses(logits_BK, labels_B, smoothing=self.recipe["label_smoothing"])
+        losses_B = self.losses(logits_BK, targets, smoothing=self.recipe["label_smoothing"])
         self._measure("train", logits_BK.detach(), labels_B, losses_B.detach())
         return losses_B.mean()
 
@@ -59,12 +76,16 @@ class Task(L.LightningModule):
         """Measure one batch of the test files."""
         self._evaluate("test", batch)
 
-    def losses(self, logits_BK: Tensor, labels_B: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Return the recipe's loss of each image, (B,): softmax, or sigmoid summed over classes (JFT, IN-21K)."""
+    def losses(self, logits_BK: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the recipe's loss of each image, (B,): softmax, or sigmoid summed over classes (JFT, IN-21K).
+
+        Targets are classes, (B,), or how much of each class an image has, (B, K), as MixUp gives them.
+        """
         if self.recipe["loss"] == "softmax":
-            return F.cross_entropy(logits_BK.float(), labels_B, label_smoothing=smoothing, reduction="none")
+            return F.cross_entropy(logits_BK.float(), targets, label_smoothing=smoothing, reduction="none")
         classes = logits_BK.shape[1]
-        targets_BK = F.one_hot(labels_B, classes) * (1 - smoothing) + smoothing / classes
+        shares_BK = F.one_hot(targets, classes) if targets.ndim == 1 else targets
+        targets_BK = shares_BK * (1 - smoothing) + smoothing / classes
         return F.binary_cross_entropy_with_logits(logits_BK.float(), targets_BK, reduction="none").sum(1)
 
     def measures(self, *names: str) -> dict[str, float]:
@@ -82,7 +103,7 @@ class Task(L.LightningModule):
         # Lightning refuses to clip the gradients of a fused optimizer under autocast
         fused = not str(self.trainer.precision).endswith("mixed")
         optimizer = make_optimizer(self.network, self.recipe, fused=fused)
-        schedule = make_schedule(optimizer, int(self.trainer.estimated_stepping_batches), self.recipe)
+        schedule = make_schedule(optimizer, self.recipe["steps"], self.recipe)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _evaluate(self, name: str, batch: Batch) -> None:
