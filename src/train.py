@@ -19,6 +19,8 @@ from coatlab.cli import one_sentence_errors
 from coatlab.configs import resolve
 from coatlab.content import with_content
 from coatlab.errors import RunError
+from coatlab.follow import follow
+from coatlab.ranks import place
 from coatlab.run import open_run
 from coatlab.summary import show
 
@@ -47,6 +49,10 @@ def run(composed: DictConfig) -> float | None:
 
 def run_one(config: dict[str, Any], words: Sequence[str]) -> float | None:
     """Skip, resume or train one run of a resolved config."""
+    here = place()
+    if here.rank:
+        follow(config, str(here.launch))
+        return None
     with open_run(config, overrides=words) as opened:
         if opened.record["status"] == "diverged":
             raise RunError(f"{opened.folder} diverged: {opened.record['error']}; delete the folder to train it again")

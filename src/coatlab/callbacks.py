@@ -22,7 +22,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from coatlab.checkpoints import LAST
 from coatlab.data.image_data import Batch
 from coatlab.data.sampler import SEED_STRIDE
-from coatlab.errors import RunError
+from coatlab.errors import RunError, Stopped
 from coatlab.metrics import MetricsFile
 from coatlab.signals import STOPPING, Signals
 from coatlab.task import MEASURED, Task
@@ -43,13 +43,13 @@ class Guard(L.Callback):
 
     Args:
         folder: the run folder.
-        metrics: its rows; a checkpoint holds how long they were.
+        metrics: its rows; a checkpoint holds how long they were. None where another process writes them.
         signals: armed again here, since Lightning takes TERM for itself.
         seed: the run's seed.
         every: seconds between checkpoints.
     """
 
-    def __init__(self, folder: Path, metrics: MetricsFile, signals: Signals, seed: int, every: float) -> None:
+    def __init__(self, folder: Path, metrics: MetricsFile | None, signals: Signals, seed: int, every: float) -> None:
         self.path, self.metrics, self.signals, self.seed, self.every = folder / LAST, metrics, signals, seed, every
         self.seconds = 0.0  # of training and evaluation, over all attempts
         self._started = self._saved = time.monotonic()
@@ -76,24 +76,27 @@ class Guard(L.Callback):
         if batch_idx % window == 0:  # gradients are not part of a checkpoint
             last = batch_idx + window >= trainer.num_training_batches
             due = time.monotonic() - self._saved >= self.every
-            if last or due or self.signals.received is not None:
+            received, due = _agree(trainer, self.signals, due)
+            if last or due or received:
                 trainer.save_checkpoint(self.path)
                 self._saved = time.monotonic()
-            self.signals.stop_if_received()
+            if received:
+                raise Stopped(received)
         processed: int = loop.batch_progress.total.processed  # type: ignore[attr-defined]
-        torch.manual_seed(self.seed * SEED_STRIDE + processed)
+        torch.manual_seed((trainer.global_rank << 48) + self.seed * SEED_STRIDE + processed)
 
-    def on_validation_batch_start(self, *args: Any, **kwargs: Any) -> None:
+    def on_validation_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
         """Stop if asked: the checkpoint is one step old."""
-        self.signals.stop_if_received()
+        self._stop_if_asked(trainer)
 
-    def on_test_batch_start(self, *args: Any, **kwargs: Any) -> None:
+    def on_test_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
         """Stop if asked: the checkpoint is one step and one evaluation old."""
-        self.signals.stop_if_received()
+        self._stop_if_asked(trainer)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add how far the rows and the clock are."""
-        checkpoint["coatlab"] = {"metrics_bytes": self.metrics.synced_length(), "seconds": self.elapsed()}
+        length = self.metrics.synced_length() if self.metrics is not None else 0
+        checkpoint["coatlab"] = {"metrics_bytes": length, "seconds": self.elapsed()}
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Go on with the clock of the attempts before."""
@@ -102,6 +105,11 @@ class Guard(L.Callback):
     def elapsed(self) -> float:
         """Return the seconds of training and evaluation so far, those of earlier attempts included."""
         return self.seconds + time.monotonic() - self._started
+
+    def _stop_if_asked(self, trainer: L.Trainer) -> None:
+        received, _ = _agree(trainer, self.signals, due=False)
+        if received:
+            raise Stopped(received)
 
 
 class Measure(L.Callback):
@@ -133,6 +141,7 @@ class Measure(L.Callback):
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and trainer.global_step % self.log_every == 0:
             loss: Tensor = outputs["loss"] * trainer.accumulate_grad_batches  # Lightning hands out the scaled one
+            loss = trainer.strategy.reduce(loss, reduce_op="mean")  # of all processes, which so agree on NaN
             self._log(trainer, {"train/step_loss": float(loss), "lr": _rate(trainer)})
             if not math.isfinite(float(loss)):
                 raise Diverged(trainer.global_step)
@@ -140,14 +149,19 @@ class Measure(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the epoch's row: everything that a figure or a table may ask for later."""
         assert isinstance(pl_module, Task)
+        _tell_the_others(trainer)
         self.row = {"epoch": trainer.current_epoch + 1, **pl_module.measures("train", *MEASURED)}
         self.row["gap"] = self.row["train_eval/accuracy"] - self.row["eval/accuracy"]
         self.row["lr"] = _rate(trainer)
-        self.row["images_per_second"] = self._images / max(self._ended - self._began, 1e-9)
+        self.row["images_per_second"] = trainer.world_size * self._images / max(self._ended - self._began, 1e-9)
         self.row["peak_memory_mb"] = _peak_memory(trainer)
         self._log(trainer, self.row)
         if not math.isfinite(self.row["train/loss"]):
             raise Diverged(trainer.global_step)
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Let the record know of the test images as well."""
+        _tell_the_others(trainer)
 
     def _log(self, trainer: L.Trainer, row: dict[str, float]) -> None:
         for logger in trainer.loggers:
@@ -168,6 +182,21 @@ class MovingAverage(WeightAveraging):
         """Make the average, on the device that trains."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
+
+
+def _agree(trainer: L.Trainer, signals: Signals, due: bool) -> tuple[int, bool]:
+    """Return the signal that any process of the run has received, 0 for none; and whether one is due to save."""
+    mine = torch.tensor([signals.received or 0, int(due)], device=trainer.strategy.root_device)
+    if trainer.world_size > 1:
+        mine = trainer.strategy.reduce(mine, reduce_op="max")
+    received, late = mine.tolist()
+    return received, bool(late)
+
+
+def _tell_the_others(trainer: L.Trainer) -> None:
+    """Have every process of the run know what each found out about the data."""
+    if trainer.world_size > 1:
+        trainer.datamodule.agree(trainer.strategy)  # type: ignore[attr-defined]
 
 
 def _rate(trainer: L.Trainer) -> float:

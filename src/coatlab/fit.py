@@ -13,6 +13,7 @@ import lightning as L
 import torch
 from lightning.fabric.accelerators.cuda import CUDAAccelerator
 from lightning.fabric.accelerators.mps import MPSAccelerator
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from coatlab.allocator import keep_freed_memory
@@ -25,6 +26,7 @@ from coatlab.errors import InputError
 from coatlab.metrics import MetricsFile
 from coatlab.network import Network, network_of
 from coatlab.progress import LiveProgress
+from coatlab.ranks import followers, place
 from coatlab.recipe import for_run
 from coatlab.records import read_metrics
 from coatlab.run import Run
@@ -48,9 +50,13 @@ def fit(run: Run) -> None:
     if settings["accelerator"] == "gpu" and not (CUDAAccelerator.is_available() or MPSAccelerator.is_available()):
         raise InputError("trainer.accelerator=gpu is not valid here: torch finds no GPU; valid: auto, cpu")
     kept = settings["keep_freed_memory"] and keep_freed_memory()
-    torch.set_num_threads(settings["threads"] or run.record["hardware"]["cores"])
-    with Signals() as signals:
+    here, world = place(), settings["devices"] * settings["nodes"]
+    _check_processes(settings, here.world)
+    torch.set_num_threads(settings["threads"] or max(1, run.record["hardware"]["cores"] // settings["devices"]))
+    # where nobody has started the other processes of the run
+    with Signals() as signals, followers(run.folder, settings["devices"] - 1 if here.world == 1 else 0):
         data = make_data(config)
+        data.share(here.rank, world)
         data.setup()
         data.recall(run.record.get("data", {}))
         data.on_facts = lambda: run.update(data=data.facts())
@@ -63,11 +69,11 @@ def fit(run: Run) -> None:
         state = checkpoint[1]["coatlab"] if checkpoint else {"metrics_bytes": 0}
         if checkpoint:
             data.batches.start_at(*position(checkpoint[1], len(data.batches)))
-        metrics = MetricsFile(run.folder, keep=state["metrics_bytes"])
-        mirror = _mirror(run)
+        metrics = MetricsFile(run.folder, keep=state["metrics_bytes"]) if run.leads else None
+        mirror = _mirror(run) if run.leads else None
         guard = Guard(run.folder, metrics, signals, config["seed"], settings["checkpoint_every"])
         measure = Measure(settings["log_every"])
-        trainer = _trainer(run, [metrics, *([mirror] if mirror else [])], guard, measure)
+        trainer = _trainer(run, [logger for logger in (metrics, mirror) if logger], guard, measure)
         recipe = for_run(
             config["recipe"],
             batch=data.batch_size * settings["accumulate"],
@@ -92,26 +98,42 @@ def fit(run: Run) -> None:
             tracker=mirror.entry() if mirror else {"name": "none"},
         )
         title = f"going on after step {checkpoint[1]['global_step']}" if checkpoint else "about to train"
-        show_plan(run.record, run.folder, title, images=len(data.sets["train"]))
+        if run.leads:
+            show_plan(run.record, run.folder, title, images=len(data.sets["train"]))
         final: dict[str, float | None] = {}
         code = 1
         try:
             trainer.fit(task, datamodule=data, ckpt_path=checkpoint and str(checkpoint[0]), weights_only=True)
             trainer.test(task, datamodule=data, verbose=False)
             final = {**measure.row, **task.measures("test"), "step": trainer.global_step}
-            final["images_per_second"] = _median_speed(run.folder)
-            save_weights(run.folder, task.network, run.record["fingerprint"])
-            run.complete(final, timings={"seconds": round(guard.elapsed(), 1), "attempts": len(run.record["attempts"])})
-            drop_training_state(run.folder)
+            if run.leads:
+                final["images_per_second"] = _median_speed(run.folder)
+                save_weights(run.folder, task.network, run.record["fingerprint"])
+                timings = {"seconds": round(guard.elapsed(), 1), "attempts": len(run.record["attempts"])}
+                run.complete(final, timings=timings)
+                drop_training_state(run.folder)
             code = 0
         except Diverged as diverged:
             final = dict(measure.row)
             run.diverge(str(diverged), final)
             raise
         finally:
-            metrics.close()
+            if metrics:
+                metrics.close()
             if mirror:
                 mirror.finish({key: value for key, value in final.items() if value is not None}, code)
+
+
+def _check_processes(settings: Mapping[str, Any], started: int) -> None:
+    """Check that the processes which a cluster has started are those that the config asks for."""
+    world = settings["devices"] * settings["nodes"]
+    asked = f"trainer.devices={settings['devices']} and trainer.nodes={settings['nodes']}"
+    if started not in (1, world):
+        raise InputError(f"{started} processes were started for one run, not {world} as {asked} ask for")
+    if started == 1 and settings["nodes"] > 1:
+        raise InputError(f"{asked} need a cluster that starts {world} processes, as srun or torchrun do")
+    if settings["sync_batchnorm"] and world > 1 and not CUDAAccelerator.is_available():
+        raise InputError("trainer.sync_batchnorm=true needs GPUs; on CPUs several processes need it to be false")
 
 
 def _network(config: Mapping[str, Any], data: ImageData) -> Network:
@@ -129,14 +151,20 @@ def _trainer(run: Run, loggers: list[Any], guard: Guard, measure: Measure) -> L.
     callbacks: list[L.Callback] = [guard, measure]
     if recipe["ema_decay"] is not None:
         callbacks.append(MovingAverage(recipe["ema_decay"]))
-    if settings["progress"]:
+    if settings["progress"] and run.leads:
         callbacks.append(LiveProgress(run.folder.name, measure))
+    world = settings["devices"] * settings["nodes"]
     plugins: list[Any] = [AtomicCheckpoint()]
-    if "SLURM_JOB_ID" in os.environ:
+    if "COATLAB_RANK" in os.environ or place().world == 1:
+        plugins.append(LightningEnvironment())
+    elif "SLURM_JOB_ID" in os.environ:
         plugins.append(SLURMEnvironment(auto_requeue=False))  # Lightning must not requeue: there is one requeuer only
     return L.Trainer(
         accelerator=settings["accelerator"],
-        devices=1,
+        devices=settings["devices"],
+        num_nodes=settings["nodes"],
+        strategy="ddp" if world > 1 else "auto",
+        sync_batchnorm=settings["sync_batchnorm"] and world > 1,
         precision=settings["precision"],
         max_epochs=settings["max_epochs"],
         accumulate_grad_batches=settings["accumulate"],
@@ -183,7 +211,7 @@ def _device(trainer: L.Trainer) -> dict[str, Any]:
     """Return what the record says of the device that trains."""
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {"device": device.type, "gpu": name, "devices": trainer.num_devices, "threads": torch.get_num_threads()}
+    return {"device": device.type, "gpu": name, "devices": trainer.world_size, "threads": torch.get_num_threads()}
 
 
 def _median_speed(folder: Path) -> float:

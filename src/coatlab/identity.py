@@ -36,6 +36,7 @@ OPTED_OUT = (
     "data.workers",
     "data.render",
     "trainer.accelerator",
+    "trainer.sync_batchnorm",
     "trainer.channels_last",
     "trainer.compile",
     "trainer.deterministic",
@@ -47,6 +48,7 @@ OPTED_OUT = (
 )
 # Settings of one kind of block, ignored by layouts that have none of that kind.
 ONLY_WITH_CONVOLUTION = ("network.norm", "network.downsample", "network.squeeze")
+PROCESSES = ("trainer.devices", "trainer.nodes")
 ONLY_WITH_ATTENTION = ("attention", "plan.head_size", "size.head_size")
 
 
@@ -60,6 +62,8 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
         dropped += ONLY_WITH_CONVOLUTION
     if "T" in letters and "C" not in letters and config["plan"]["strides"][1:] == [1]:
         dropped += ("network.pool",)  # nothing is down-sampled behind a patch stem
+    if not _normalizes_apart(config, letters):
+        dropped += PROCESSES  # a batch is shared among them, and their gradients are averaged
     if flat.get("attention.feature_map") != "favor":
         dropped += ("attention.features",)  # random features of one map
     return {
@@ -112,6 +116,13 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _normalizes_apart(config: Mapping[str, Any], letters: str) -> bool:
+    """Tell whether several processes take batch statistics, each over its share of a batch alone."""
+    trainer = config["trainer"]
+    several = trainer.get("devices", 1) * trainer.get("nodes", 1) > 1
+    return several and not trainer["sync_batchnorm"] and "C" in letters and config["network"]["norm"] == "batch"
 
 
 def _letters(config: Mapping[str, Any]) -> str:

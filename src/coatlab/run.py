@@ -23,13 +23,16 @@ from omegaconf import OmegaConf
 from coatlab.environment import code_version, processor, software
 from coatlab.errors import RunError, Stopped
 from coatlab.identity import fingerprint, folder_name
+from coatlab.ranks import place
 from coatlab.records import FINAL, SCHEMA, read_record, write_atomic, write_record
 
 
 class Run:
     """One run that this process holds; made by `open_run`."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], record: dict[str, Any], lock: IO[str]) -> None:
+    leads = True  # this process writes; those that train the run with it do not
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], record: dict[str, Any], lock: IO[str] | None) -> None:
         self.folder, self.config, self.record, self._lock = folder, config, record, lock
 
     @property
@@ -73,12 +76,19 @@ class Run:
         except OSError as full:  # the disk may be why the run failed; what the record said before still stands
             error.add_note(f"and {self.folder / 'record.json'} could not be updated: {full}")  # type: ignore[union-attr]
         finally:
-            self._lock.close()
+            if self._lock is not None:
+                self._lock.close()
 
     def begin_attempt(self) -> None:
         """Write that this process runs it now."""
         self.record["attempts"].append(
-            {"started": _now(), "host": socket.gethostname(), "pid": os.getpid(), "status": "running"}
+            {
+                "started": _now(),
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "launch": place().launch,
+                "status": "running",
+            }
         )
         self.update(
             status="running",

@@ -5,7 +5,7 @@ enter comparisons; under MixUp `train/accuracy` counts an image's own class, whi
 mixture. `train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is their difference in
 accuracy: the paper's generalization gap.
 
-B batch, C channels, H rows, W columns, K classes.
+B batch, C channels, H rows, W columns, K classes, R processes, S sums.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ from coatlab.data.image_data import Batch
 from coatlab.optim import make_optimizer, make_schedule
 
 MEASURED = ("eval", "train_eval")  # the order of the data module's validation loaders
+PERSISTENT = ("train_loss", "train_accuracy")  # an epoch that is resumed in its middle keeps its first part
 
 
 class Task(L.LightningModule):
@@ -49,13 +50,13 @@ class Task(L.LightningModule):
         self.means = nn.ModuleDict(
             {f"{name}_{what}": MeanMetric(nan_strategy="disable") for name in names for what in ("loss", "accuracy")}
         )
-        for what in ("loss", "accuracy"):
-            # an epoch that is resumed in its middle keeps its first part
-            self.means[f"train_{what}"].persistent(True)  # type: ignore[operator]
+        for name in PERSISTENT:
+            self.means[name].persistent(True)  # type: ignore[operator]
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return logits (B, K)."""
-        return self.network(images_BCHW.contiguous(memory_format=self.memory_format))
+        dtype = next(self.network.parameters()).dtype  # float64 with trainer.precision=64-true
+        return self.network(images_BCHW.to(dtype, memory_format=self.memory_format))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss that is minimized; `train/loss` is the same number."""
@@ -81,12 +82,36 @@ class Task(L.LightningModule):
 
         Targets are classes, (B,), or how much of each class an image has, (B, K), as MixUp gives them.
         """
+        logits_BK = logits_BK.to(torch.promote_types(logits_BK.dtype, torch.float32))  # half precision is not enough
         if self.recipe["loss"] == "softmax":
-            return F.cross_entropy(logits_BK.float(), targets, label_smoothing=smoothing, reduction="none")
+            return F.cross_entropy(logits_BK, targets, label_smoothing=smoothing, reduction="none")
         classes = logits_BK.shape[1]
         shares_BK = F.one_hot(targets, classes) if targets.ndim == 1 else targets
         targets_BK = shares_BK * (1 - smoothing) + smoothing / classes
-        return F.binary_cross_entropy_with_logits(logits_BK.float(), targets_BK, reduction="none").sum(1)
+        return F.binary_cross_entropy_with_logits(logits_BK, targets_BK.to(logits_BK), reduction="none").sum(1)
+
+    def on_validation_epoch_start(self) -> None:
+        """Evaluate with one set of statistics, where several processes have each their own."""
+        self._share_statistics()
+
+    def on_test_epoch_start(self) -> None:
+        """As before the evaluation of an epoch."""
+        self._share_statistics()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the sums of every process, where several train."""
+        if self.trainer.world_size > 1:
+            state = checkpoint[_moving(checkpoint)]
+            mine_S = torch.stack([state[key] for key in _sums(state)])
+            checkpoint["sums_RS"] = self.trainer.strategy.all_gather(mine_S)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with this process's sums; if there were others than now, with those of all of them in the first."""
+        if (sums_RS := checkpoint.get("sums_RS")) is not None:
+            state, rank = checkpoint[_moving(checkpoint)], self.trainer.global_rank
+            if len(sums_RS) != self.trainer.world_size:
+                sums_RS = torch.stack([sums_RS.sum(0), *torch.zeros(rank, sums_RS.shape[1])])
+            state |= dict(zip(_sums(state), sums_RS[rank], strict=True))
 
     def measures(self, *names: str) -> dict[str, float]:
         """Return and reset loss and accuracy of the named sets."""
@@ -106,6 +131,11 @@ class Task(L.LightningModule):
         schedule = make_schedule(optimizer, self.recipe["steps"], self.recipe)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def _share_statistics(self) -> None:
+        if self.trainer.world_size > 1:
+            for buffer in self.network.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
     def _evaluate(self, name: str, batch: Batch) -> None:
         images_BCHW, labels_B = batch
         if not len(labels_B):
@@ -117,3 +147,12 @@ class Task(L.LightningModule):
         # every image by itself: torchmetrics 1.9 ignores weights where it does not look for NaN
         self.means[f"{name}_loss"].update(losses_B)  # type: ignore[operator]
         self.means[f"{name}_accuracy"].update((logits_BK.argmax(1) == labels_B).float())  # type: ignore[operator]
+
+
+def _moving(checkpoint: Mapping[str, Any]) -> str:
+    """Return where a checkpoint has the state that training goes on from; Lightning puts averaged weights before it."""
+    return "current_model_state" if "current_model_state" in checkpoint else "state_dict"
+
+
+def _sums(state: Mapping[str, Any]) -> list[str]:
+    return [key for key in state if key.startswith("means.")]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
 from coatlab.data.decode import CorruptImage, decode
@@ -188,6 +189,13 @@ class EncodedData(ImageData):
             for number in range(len(corrupt.contents.labels)):
                 corrupt.flags[number] |= corrupt.contents.name(number) in names
             corrupt.news()
+
+    def agree(self, strategy: Strategy) -> None:
+        """Share which images are corrupt."""
+        for corrupt in self.corrupt.values():
+            flags = corrupt.flags.to(strategy.root_device, torch.uint8)
+            corrupt.flags.copy_(strategy.reduce(flags, reduce_op="max"))  # in place: workers look at this memory
+        self._look()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Say which images were found corrupt, then normalize."""

@@ -7,8 +7,8 @@ mode; and `test`, looked at once, after training.
 B batch, C channels, H rows, W columns.
 """
 
-import atexit
 import multiprocessing
+import multiprocessing.util
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +18,13 @@ import lightning as L
 import torch
 import torch.nn.functional as F
 from hydra.utils import instantiate
+from lightning.pytorch.strategies import Strategy
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from coatlab.data.sampler import EpochBatches
+from coatlab.data.sampler import EpochBatches, InOrder
 from coatlab.data.views import PLAIN, Views
+from coatlab.errors import InputError
 from coatlab.signals import STOPPING
 
 EVAL_BATCH = 500
@@ -41,7 +43,7 @@ class Indexed(Dataset[Batch], ABC):
         """Return the images of an epoch at some indices, and their classes."""
 
     def __getitem__(self, key: tuple[int, Tensor] | list[int]) -> Batch:
-        epoch, indices = key if isinstance(key, tuple) else (0, torch.tensor(key))
+        epoch, indices = key if isinstance(key, tuple) else (0, torch.tensor(key, dtype=torch.long))
         return self.batch(epoch, indices)
 
 
@@ -75,6 +77,7 @@ class ImageData(L.LightningDataModule, ABC):
     """
 
     eval_batch = EVAL_BATCH
+    rank, ranks = 0, 1  # of the processes that train together
     decodes = False  # whether evaluation images too are prepared by workers
 
     def __init__(
@@ -109,6 +112,9 @@ class ImageData(L.LightningDataModule, ABC):
         """Return what the record says of the images beside the config."""
         return {}
 
+    def agree(self, strategy: Strategy) -> None:
+        """Tell the other processes of the run what this one has found out; all call it at the same time."""
+
     def recall(self, facts: Mapping[str, Any]) -> None:
         """Take up the facts that an earlier attempt of the run recorded."""
 
@@ -119,6 +125,7 @@ class ImageData(L.LightningDataModule, ABC):
         sets = dict(self.make_sets())
         self.sets = sets | {"train": self.augment(sets["train"])}
         self.batches = self.make_batches()
+        self.batches.share(self.rank, self.ranks)
 
     def augment(self, train: Indexed) -> Indexed:
         """Return the training set as the recipe's views of it."""
@@ -129,6 +136,16 @@ class ImageData(L.LightningDataModule, ABC):
     def make_batches(self) -> EpochBatches:
         """Return the order of the training batches."""
         return EpochBatches(len(self.sets["train"]), self.batch_size, self.seed)
+
+    def share(self, rank: int, ranks: int) -> None:
+        """Give this process its part of every batch; before `setup`.
+
+        Raises:
+            InputError: a batch cannot be divided equally.
+        """
+        if self.batch_size % ranks:
+            raise InputError(f"data.batch_size={self.batch_size} cannot be divided equally among {ranks} processes")
+        self.rank, self.ranks = rank, ranks
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return full batches in an order that depends on seed and epoch alone."""
@@ -156,16 +173,18 @@ class ImageData(L.LightningDataModule, ABC):
         return (images_BCHW - self.mean.to(device)) / self.std.to(device), labels_B
 
     def _in_order(self, name: str) -> DataLoader[Batch]:
-        sampler = BatchSampler(SequentialSampler(self.sets[name]), self.eval_batch, drop_last=False)
-        return self._loader(name, sampler)
+        return self._loader(name, InOrder(len(self.sets[name]), self.eval_batch, self.rank, self.ranks))
 
     def _loader(self, name: str, sampler: Sampler[Any], **settings: Any) -> DataLoader[Batch]:
+        # evaluation sets that are held in memory are only gathered
+        workers = self.workers if name == "train" or self.decodes else 0
+        if workers:
+            multiprocessing.util.Finalize(None, _end_workers, exitpriority=10)
         return DataLoader(
             self.sets[name],
             sampler=sampler,
             batch_size=None,
-            # evaluation sets that are held in memory are only gathered
-            num_workers=self.workers if name == "train" or self.decodes else 0,
+            num_workers=workers,
             worker_init_fn=_leave_signals_to_the_run,
             pin_memory=torch.cuda.is_available(),
             **settings,
@@ -185,7 +204,6 @@ def _leave_signals_to_the_run(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-@atexit.register
 def _end_workers() -> None:
     """End workers that an error left behind: multiprocessing would ask them with TERM, and wait for ever."""
     if workers := multiprocessing.active_children():

@@ -1,0 +1,124 @@
+"""Which of several processes that train one run together this is, and the start of those that nobody has started.
+
+One process, rank 0, opens the run, holds its lock and writes its record; the others follow it. Where a cluster has
+started all of them (srun with several tasks, torchrun), each finds its rank in the environment. Where nobody has,
+rank 0 starts the others, on its own machine: `trainer.devices` processes in all. No torch here.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coatlab.errors import RunError
+from coatlab.records import FINAL, read_record
+
+PATIENCE = 600  # seconds that a follower waits for rank 0 to begin
+GRACE = 20  # seconds in which followers end by themselves
+
+
+@dataclass(frozen=True)
+class Place:
+    """A process's rank among `world`; `launch` is the same for all that were started together."""
+
+    rank: int
+    world: int
+    launch: str | None = None
+
+
+def place(environment: Mapping[str, str] = os.environ) -> Place:
+    """Read rank and number of processes from the environment, as torchrun or Slurm have set it."""
+    if "COATLAB_RANK" in environment:  # one of ours
+        return Place(int(environment["COATLAB_RANK"]), int(environment["COATLAB_WORLD"]))
+    if "TORCHELASTIC_RUN_ID" in environment:
+        launch = f"{environment['TORCHELASTIC_RUN_ID']}-{environment.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+        return Place(int(environment["RANK"]), int(environment["WORLD_SIZE"]), launch)
+    # set by srun for each task; an allocation's own shell has SLURM_NTASKS alone
+    if int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "SLURM_PROCID" in environment:
+        job = f"{environment['SLURM_JOB_ID']}.{environment['SLURM_STEP_ID']}"
+        launch = f"{job}-{environment.get('SLURM_RESTART_COUNT', 0)}"
+        return Place(int(environment["SLURM_PROCID"]), int(environment["SLURM_STEP_NUM_TASKS"]), launch)
+    return Place(0, 1)
+
+
+def await_leader(folder: Path, launch: str, patience: float = PATIENCE) -> dict[str, Any] | None:
+    """Wait until rank 0 has opened the run, and return its record; None if there is nothing left to do.
+
+    Raises:
+        RunError: it does not begin.
+    """
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        record = read_record(folder)
+        if record is not None:
+            attempt = record["attempts"][-1]
+            if attempt.get("launch") == launch and attempt["status"] == "running":
+                return record
+            if record["status"] in FINAL:
+                return None
+        time.sleep(0.2)
+    raise RunError(f"the process that leads has not begun {folder} within {patience:g} seconds")
+
+
+@contextmanager
+def followers(folder: Path, count: int) -> Iterator[None]:
+    """Start `count` followers of a run on this machine; when the leader is through, so are they.
+
+    Raises:
+        RunError: a follower failed, which is why the leader did.
+    """
+    if not count:
+        yield
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0", "LOCAL_RANK": "0"}
+    logs = [folder / f"rank{rank}.log" for rank in range(1, count + 1)]
+    processes = [_start(folder, rank, count + 1, log) for rank, log in enumerate(logs, start=1)]
+    try:
+        yield
+    except Exception as error:
+        _wait(processes, GRACE)
+        for process, log in zip(processes, logs, strict=True):
+            if process.returncode:
+                said = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
+                raise RunError(f"a process of the run ended: {said.removeprefix('error: ')} ({log})") from error
+        raise
+    finally:
+        _wait(processes, GRACE)
+        for process in processes:
+            process.kill()
+            process.wait()
+        for log in logs:
+            if not log.stat().st_size:
+                log.unlink()
+        for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK"):
+            os.environ.pop(name, None)
+
+
+def _start(folder: Path, rank: int, world: int, log: Path) -> subprocess.Popen[bytes]:
+    ranks = {"COATLAB_RANK": str(rank), "COATLAB_WORLD": str(world), "LOCAL_RANK": str(rank)}
+    with open(log, "wb") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "coatlab.follow", str(folder)],
+            env=os.environ | ranks,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _wait(processes: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Wait until all have ended, or for some seconds."""
+    end = time.monotonic() + seconds
+    for process in processes:
+        try:
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return
