@@ -15,13 +15,13 @@ SOURCE = REPOSITORY / "src" / "coatlab"
 # A module imports only modules of lower levels. A folder stands for its files.
 LEVELS = [
     ["errors"],
-    ["layout", "records", "identity", "environment", "allocator", "signals", "markdown"],
+    ["expand", "layout", "records", "identity", "environment", "allocator", "signals", "markdown"],
     ["configs", "attention", "data", "checks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
     ["network", "task", "tracker", "summary", "sheet", "donor"],
-    ["budget", "callbacks", "benchmark", "transfer"],
-    ["progress"],
-    ["fit"],
+    ["budget", "callbacks", "benchmark", "transfer", "cells", "expected"],
+    ["progress", "plan", "status", "upload"],
+    ["fit", "sweeper"],
 ]
 TOP = {"src", "conf", "sweeps", "analysis", "tests", "pyproject.toml", "Makefile", "README.md"}
 

@@ -79,12 +79,12 @@ def state_of(folder: Path) -> State:
         return State("unreadable", None, str(error))
     if record is None:
         return State("running", None, held) if held else State("missing")
-    status, error = record["status"], record.get("error")
+    status, why = record["status"], record.get("error")
     if held and status not in FINAL:
         return State("running", record, held)
     if status == "running":
         return State("interrupted", record, "its process is gone")
-    return State(status, record, " ".join(str(error).split()) if error else None)
+    return State(status, record, " ".join(str(why).split()) if why else None)
 
 
 def records_below(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from coatlab.configs import compose, resolve
 from coatlab.errors import InputError
+from coatlab.expand import written
 from coatlab.identity import diff, fingerprint, folder_name
 from coatlab.records import read_record, read_records
 
@@ -19,7 +20,7 @@ SAME_MACHINE = ("accelerator", "threads", "channels_last", "compile", "keep_free
 
 def pretraining(config: Mapping[str, Any]) -> list[str]:
     """Return the words of `init.pretrain`, as the command line has them."""
-    return [f"{key}={value}" for key, value in config["init"]["pretrain"].items()]
+    return [f"{key}={written(value)}" for key, value in config["init"]["pretrain"].items()]
 
 
 def described(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def find(config: Mapping[str, Any]) -> Path:
 def planned(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return the config with its donor's fingerprint in it, and the config of the donor where one is described.
 
-    The fingerprint makes the donor part of the run's identity. A run that starts from random weights comes back as it is.
+    The fingerprint makes the donor part of the run's identity. A run from random weights comes back as it is.
 
     Raises:
         InputError: as `find`; a described donor need not exist.

@@ -12,7 +12,7 @@ A value with commas sweeps, as on the command line. There, `key=value` narrows: 
 value. A value that no cell has wins: it takes the place of the one that was there, and cells that become equal are one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -36,7 +36,7 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
     """
 
     def axes(settings: Mapping[str, Any]) -> dict[str, list[str]]:
-        return dict(_values(f"{key}={_text(value)}", parser) for key, value in settings.items())
+        return dict(_values(f"{key}={written(value)}", parser) for key, value in settings.items())
 
     given = dict(_values(word, parser) for word in words)
     pick = axes(sweeper["pick"])
@@ -46,21 +46,20 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
         points = _choose(points, key, pick[key])
     for key, values in given.items():
         points = _choose(points, key, values, usual=pick.get(key))
-    return [[f"{key}={value}" for key, value in point.items()] for point in points]
+    unique = {frozenset(point.items()): point for point in points}
+    return [[f"{key}={value}" for key, value in point.items()] for point in unique.values()]
 
 
-def _choose(points: Sequence[Point], key: str, values: Sequence[str], usual: Sequence[str] | None = None) -> list[Point]:
+def _choose(
+    points: Sequence[Point], key: str, values: Sequence[str], usual: Sequence[str] | None = None
+) -> list[Point]:
     """Take the points that have one of the values; a value that none has is put into the `usual` ones, or into all."""
     chosen = []
     for value in values:
         having = [point for point in points if point.get(key) == value]
         others = [point for point in points if usual is None or point.get(key) in usual]
         chosen += having or [point | {key: value} for point in others]
-    return _unique(chosen)
-
-
-def _unique(points: Iterable[Point]) -> list[Point]:
-    return list({frozenset(point.items()): point for point in points}.values())
+    return chosen
 
 
 def _product(axes: Mapping[str, Sequence[str]]) -> list[Point]:
@@ -77,12 +76,12 @@ def _values(word: str, parser: OverridesParser) -> tuple[str, list[str]]:
     return override.get_key_element(), list(override.sweep_string_iterator())
 
 
-def _text(value: Any) -> str:
-    """Write a value of a yaml file as the command line has it."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+def written(value: Any) -> str:
+    """Write a value of a yaml file as the command line has it: null, lists and dictionaries as Hydra reads them."""
+    if value is None:
+        return "null"
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_text(entry)}" for key, entry in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(_text(entry) for entry in value) + "]"
+        return "[" + ",".join(written(entry) for entry in value) + "]"
     return str(value)

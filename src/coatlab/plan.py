@@ -11,6 +11,8 @@ from rich.markup import escape
 from coatlab.cells import FAILURES, Cell, State, records_below, state_of
 from coatlab.errors import RunError
 from coatlab.expected import Expect, expectation
+from coatlab.records import FINAL
+from coatlab.run import open_run
 from coatlab.summary import duration
 
 
@@ -67,9 +69,22 @@ def make_plan(cells: Iterable[Cell], retry: bool) -> Plan:
         different.setdefault(cell.fingerprint, cell)
     planned = []
     for cell in different.values():
-        state = _state(cell, retry)
-        planned.append(Planned(cell, state, _open(state, retry)))
+        state, blocked = _state(cell, retry)
+        planned.append(Planned(cell, state, _open(state, retry) and not blocked))
     return Plan(planned, same=len(every) - len(planned))
+
+
+def note_study(plan: Plan, study: str | None) -> None:
+    """Write into the records of runs that are done already that this study asks for them, too.
+
+    Raises:
+        RunError: a record cannot be written.
+    """
+    for one in plan.planned:
+        for cell in (one.cell, *([one.cell.donor] if one.cell.donor else [])):
+            record = state_of(cell.folder).record
+            if study and record and record["status"] in FINAL and study not in record["studies"]:
+                open_run(cell.config).close()
 
 
 def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
@@ -97,7 +112,7 @@ def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
         _row(console, "first", f"{len(donors)} to start from: " + ", ".join(cell.folder.name for cell in donors))
     if launched:
         expect = expectation(record for _, record in records_below(runs))
-        _row(console, "time", _time([one.cell for one in launched] + donors, expect))
+        _row(console, "expected", _time([one.cell for one in launched] + donors, expect))
     for one in plan.planned:
         if one.before.name == "running" or (one.before.name in FAILURES and not one.launch):
             _row(console, one.before.name, f"{one.cell.folder}: {one.before.reason}")
@@ -116,7 +131,7 @@ def close(plan: Plan, errors: Mapping[str, str], detached: bool = False) -> None
     """
     after = {}
     for one in plan.planned:
-        state = _state(one.cell, retry=False)
+        state, _ = _state(one.cell, retry=False)
         if state.name in ("missing", "interrupted") and one.cell.fingerprint in errors:
             state = State("failed", state.record, errors[one.cell.fingerprint])
         after[one.cell.folder] = state
@@ -139,14 +154,15 @@ def close(plan: Plan, errors: Mapping[str, str], detached: bool = False) -> None
         raise RunError(f"of {len(after)} runs {' and '.join(parts)}, listed above; record.json in the folder says more")
 
 
-def _state(cell: Cell, retry: bool) -> State:
-    """Return where a cell stands; one that is not begun and whose donor is final without weights has failed with it."""
+def _state(cell: Cell, retry: bool) -> tuple[State, bool]:
+    """Return where a cell stands, and whether it cannot go on: its donor has failed, and it has failed with it."""
     state = state_of(cell.folder)
     if cell.donor and state.name in ("missing", "interrupted", "failed"):
         first = state_of(cell.donor.folder)
         if first.name in FAILURES and not _open(first, retry):
-            return replace(state, name="failed", reason=f"it starts from {cell.donor.folder}: {first.reason}")
-    return state
+            reason = f"it starts from {cell.donor.folder}: {first.reason}"
+            return replace(state, name="failed", reason=reason), True
+    return state, False
 
 
 def _open(state: State, retry: bool) -> bool:

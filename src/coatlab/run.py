@@ -61,6 +61,10 @@ class Run:
         """Write that the run diverged: final, since the same command would diverge again."""
         self._end("diverged", error=reason, final=dict(final))
 
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._lock.close()
+
     def __enter__(self) -> "Run":
         return self
 
@@ -78,7 +82,7 @@ class Run:
         except OSError as full:  # the disk may be why the run failed; what the record said before still stands
             error.add_note(f"and {self.folder / 'record.json'} could not be updated: {full}")  # type: ignore[union-attr]
         finally:
-            self._lock.close()
+            self.close()
 
     def begin_attempt(self) -> None:
         """Write that this process runs it now."""

@@ -21,7 +21,7 @@ from coatlab.cells import compose_cells
 from coatlab.cli import sentence_of
 from coatlab.errors import RunError
 from coatlab.expand import expand
-from coatlab.plan import close, make_plan, show_plan
+from coatlab.plan import close, make_plan, note_study, show_plan
 from coatlab.records import write_atomic
 
 
@@ -54,6 +54,7 @@ class StudySweeper(BasicSweeper):
         plan = make_plan(cells, retry=master.sweep.retry == "failed")
         show_plan(plan, Path(master.paths.runs), master.study)
         self._save(master)
+        note_study(plan, master.study)
         errors: dict[str, str] = {}
         launched = 0
         for wave in plan.waves():
@@ -79,4 +80,3 @@ def _failed(job: JobReturn) -> bool:
 def _reason(job: JobReturn) -> str:
     error = job._return_value
     return sentence_of(error) or f"{type(error).__name__}: {error}"
-
