@@ -84,7 +84,7 @@ def note_study(plan: Plan, study: str | None) -> None:
         for cell in (one.cell, *([one.cell.donor] if one.cell.donor else [])):
             record = state_of(cell.folder).record
             if study and record and record["status"] in FINAL and study not in record["studies"]:
-                open_run(cell.config).close()
+                open_run(cell.config, wait=True).close()
 
 
 def show_plan(plan: Plan, runs: Path, study: str | None) -> None:

@@ -61,6 +61,7 @@ class StudySweeper(BasicSweeper):
             results = self.launcher.launch([list(cell.words) for cell in wave], initial_job_idx=launched)
             launched += len(wave)
             errors |= {cell.fingerprint: _reason(job) for cell, job in zip(wave, results, strict=False) if _failed(job)}
+        note_study(plan, master.study)  # of runs that other sweeps have finished meanwhile
         close(plan, errors, detached=bool(master.cluster.get("detach")))
 
     @staticmethod
