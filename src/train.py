@@ -5,6 +5,7 @@ python src/train.py --help
 """
 
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from omegaconf import DictConfig
 
 from coatlab import donor
 from coatlab.checks import check
-from coatlab.cli import one_sentence_errors, sentence_of
+from coatlab.cli import WANTS_TRACEBACK, one_sentence_errors, sentence_of
 from coatlab.configs import resolve
 from coatlab.errors import Held, RunError
 from coatlab.run import open_run
@@ -36,6 +37,8 @@ def train(composed: DictConfig) -> float | None:
         return None
     except Exception as error:
         print(f"error: {sentence_of(error) or f'{type(error).__name__}: {error}'}", file=sys.stderr)
+        if WANTS_TRACEBACK:
+            traceback.print_exception(error)
         raise
 
 
