@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-KEYS = ["layout", "attention", "size", "data", "train_size", "image_size", "init"]
+DETAILS = ["blocks", "head_size", "norm", "downsample"]  # shown where runs of one layout and size differ in them
+KEYS = ["layout", "attention", "size", "data", "train_size", "image_size", "init", *DETAILS]
 OFTEN_THE_SAME = ["data", "pixels", "start"]  # columns that are left out where all rows agree
 
 
@@ -15,6 +16,7 @@ def averages(runs: pd.DataFrame) -> pd.DataFrame:
             {
                 "layout": layout_name(named["layout"], named["attention"]),
                 "attention": named["attention"] + ("*" if cell["covering"].any() else ""),
+                **{detail: str(named[detail]) for detail in DETAILS},
                 "seeds": len(cell),
                 "parameters": f"{cell['parameters'].mean() / 1e6:.3f} M",
                 "MACs": f"{cell['macs'].mean() / 1e6:.2f} M",
@@ -31,7 +33,9 @@ def averages(runs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     table = pd.DataFrame(rows)
-    return table.drop(columns=[column for column in OFTEN_THE_SAME if table[column].nunique() == 1])
+    differing = runs.groupby(["layout", "size"])[DETAILS].nunique().max() > 1
+    dropped = [column for column in OFTEN_THE_SAME if table[column].nunique() == 1]
+    return table.drop(columns=dropped + [detail for detail in DETAILS if not differing[detail]])
 
 
 def layout_name(layout: str, attention: str) -> str:

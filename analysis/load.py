@@ -30,6 +30,10 @@ def _row(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
         "train_size": config["data"]["train_size"],
         "image_size": config["data"]["image_size"],
         "init": config["init"]["name"],
+        "blocks": "-".join(str(entry) for entry in config["plan"]["blocks"]),
+        "head_size": config["plan"]["head_size"],
+        "norm": config["network"]["norm"],
+        "downsample": config["network"]["downsample"],
         "seed": config["seed"],
         "covering": ", ".join(
             stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"

@@ -4,8 +4,9 @@ python src/train.py layout=CCTT attention=relative
 python src/train.py --help
 """
 
+import sys
+import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import hydra
@@ -15,10 +16,10 @@ from omegaconf import DictConfig
 
 from coatlab import donor
 from coatlab.checks import check
-from coatlab.cli import one_sentence_errors
+from coatlab.cli import WANTS_TRACEBACK, one_sentence_errors, sentence_of
 from coatlab.configs import resolve
 from coatlab.content import with_content
-from coatlab.errors import RunError
+from coatlab.errors import Held, RunError
 from coatlab.follow import follow
 from coatlab.ranks import place
 from coatlab.run import open_run
@@ -28,32 +29,42 @@ from coatlab.summary import show
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def train(composed: DictConfig) -> float | None:
     """Run the composed config and return its evaluation accuracy, as Hydra's sweepers expect."""
+    if HydraConfig.get().mode == RunMode.RUN:
+        with one_sentence_errors():
+            return run(composed)
     # in a sweep an error is Hydra's to collect, so that one failing cell does not stop the others
-    alone = HydraConfig.get().mode == RunMode.RUN
-    with one_sentence_errors() if alone else nullcontext():
+    try:
         return run(composed)
+    except Held as held:
+        print(held, file=sys.stderr)  # another sweep was faster: the run is left to it
+        return None
+    except Exception as error:
+        print(f"error: {sentence_of(error) or f'{type(error).__name__}: {error}'}", file=sys.stderr)
+        if WANTS_TRACEBACK:
+            traceback.print_exception(error)
+        raise
 
 
 def run(composed: DictConfig) -> float | None:
     """Skip, resume or train one run, and before it the run that it starts from, if that is described and not there."""
     config, words = with_content(resolve(composed)), HydraConfig.get().overrides.task
     check(config)
-    if config["init"]["name"] == "finetune":
-        if config["init"]["pretrain"] and not config["init"]["run"] and not donor.exists(config):
-            first = donor.described(config)
-            check(first)
-            run_one(first, donor.pretraining(config))
-        config = donor.named(config, donor.find(config))
+    config, first = donor.planned(config)
+    if first is not None and not donor.exists(first):
+        check(first)
+        run_one(first, donor.pretraining(config), wait=True)  # cells that need the same donor wait for one another
+    if config["init"].get("pretrain_only"):
+        return None
     return run_one(config, words)
 
 
-def run_one(config: dict[str, Any], words: Sequence[str]) -> float | None:
-    """Skip, resume or train one run of a resolved config."""
+def run_one(config: dict[str, Any], words: Sequence[str], wait: bool = False) -> float | None:
+    """Skip, resume or train one run of a resolved config; `wait` for a process that is at it, or be refused."""
     here = place()
     if here.rank:
         follow(config, str(here.launch))
         return None
-    with open_run(config, overrides=words) as opened:
+    with open_run(config, overrides=words, wait=wait) as opened:
         if opened.record["status"] == "diverged":
             raise RunError(f"{opened.folder} diverged: {opened.record['error']}; delete the folder to train it again")
         if opened.finished:

@@ -87,3 +87,23 @@ def test_no_study_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_not_there_is_said(tmp_path: Path, study: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         main([study, "--runs", str(tmp_path)])
+
+
+def test_runs_that_differ_in_a_detail_are_rows_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [[], ["plan.blocks=[2,1,2,5,1]"], ["network.norm=layer"], ["plan.head_size=24"]]
+    for words in changes:
+        with open_run(resolve(compose([f"paths.runs={tmp_path}", "study=details", *words]))) as run:
+            run.complete(FINAL, cost={"parameters": 400_000, "macs": 6_000_000})
+    main(["details", "--runs", str(tmp_path), "--reports", str(tmp_path / "reports")])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    rows = [
+        dict(zip(*(map(str.strip, line.split("|")) for line in (lines[0], other)), strict=True)) for other in lines[2:]
+    ]
+    assert [row["seeds"] for row in rows] == ["1"] * 4
+    assert sorted((row["blocks"], row["norm"], row["head_size"]) for row in rows) == [
+        ("2-1-2-5-1", "batch", "16"),
+        ("2-1-3-4-1", "batch", "16"),
+        ("2-1-3-4-1", "batch", "24"),
+        ("2-1-3-4-1", "layer", "16"),
+    ]
+    assert "downsample" not in lines[0]

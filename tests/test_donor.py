@@ -30,10 +30,11 @@ def test_a_run_is_found_by_whatever_names_it(how: str, tmp_path: Path) -> None:
     name = {"folder": str(folder), "name": folder.name, "beginning": "CCTT-rel", "fingerprint": mark[:6]}[how]
     tuned = config(tmp_path, "init=finetune", f"init.run={name}")
     assert donor.find(tuned) == folder
-    assert donor.named(tuned, folder)["init"]["donor"] == mark
-    assert fingerprint(donor.named(tuned, folder)) == fingerprint(
-        donor.named(config(tmp_path, "init=finetune", f"init.run={folder}"), folder)
-    )
+    named, first = donor.planned(tuned)
+    assert first is None  # it is there
+    assert named["init"]["donor"] == mark
+    again, _ = donor.planned(config(tmp_path, "init=finetune", f"init.run={folder}"))
+    assert fingerprint(named) == fingerprint(again)
 
 
 def test_a_described_donor_has_this_runs_network_and_a_known_fingerprint(tmp_path: Path) -> None:
@@ -46,11 +47,22 @@ def test_a_described_donor_has_this_runs_network_and_a_known_fingerprint(tmp_pat
         "plan.head_size=8", "seed=4", "network.pool=average",
     )  # fmt: skip
     assert fingerprint(donor.described(tuned)) == fingerprint(by_hand)
-    assert not donor.exists(tuned)
+    before, first = donor.planned(tuned)
+    assert first == donor.described(tuned)
+    assert not donor.exists(first)
     with open_run(by_hand) as run:
         run.complete({})
-    assert donor.exists(tuned)
+    assert donor.exists(first)
+    assert donor.planned(tuned)[0] == before
+    assert before["init"]["donor"] == fingerprint(by_hand)
     assert donor.find(tuned) == run.folder
+
+
+def test_the_words_of_a_description_are_read_as_they_were_meant(tmp_path: Path) -> None:
+    said = "init.pretrain={recipe.gradient_clip:null,plan:null,data.mean:[0.1],recipe.lr:0.1}"
+    assert donor.pretraining(config(tmp_path, "init=finetune", said)) == [
+        "recipe.gradient_clip=null", "plan=null", "data.mean=[0.1]", "recipe.lr=0.1",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

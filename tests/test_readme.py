@@ -47,6 +47,8 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
         words = [*words, "--help"]  # tests/test_sizes.py runs it
     elif words[0] == "src/train.py" and "--help" not in words:
         words += SMALL + (SMALL_DONOR if "sweep=transfer" in words else [])
+    if words[:2] == ["-m", "coatlab.upload"]:
+        words = [*words, "--help"]  # tests/test_upload.py runs it
     if words[:2] == ["-m", "analysis"]:
         words += ["--reports", str(tmp_path)]
     if words[:2] == ["-m", "coatlab.benchmark"]:

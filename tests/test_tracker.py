@@ -75,6 +75,17 @@ def test_without_a_key_it_is_offline_and_a_resume_replays_the_whole(tmp_path: Pa
     assert second.entry()["mode"] == "offline"
 
 
+@pytest.mark.parametrize(("group", "expected"), [(None, "layouts"), ("mine", "mine")])
+def test_the_runs_of_a_study_are_a_group(group: str | None, expected: str, tmp_path: Path) -> None:
+    mirror = open_mirror(
+        SETTINGS | {"group": group}, folder=tmp_path, fingerprint="f" * 16, config={"study": "layouts"}, rows=[]
+    )
+    assert mirror is not None
+    settings = mirror.experiment.settings
+    assert (settings.run_group, settings.run_job_type) == (expected, "train")
+    mirror.finish({}, 0)
+
+
 def test_a_mirror_that_dies_is_said_once_and_never_raises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     class Dying:
         project, dir = "p", str(tmp_path)

@@ -119,6 +119,8 @@ def _odd(key: str, value: Any) -> None:
 # A key of a choice that is not chosen (`attention.window` of another attention) is not there, and not checked.
 RULES: dict[str, Check] = {
     "seed": _whole(0),
+    "sweep.retry": _one_of("failed", "never"),
+    "init.pretrain_only": _one_of(True, False),
     "budget": _one_of("reference", "matched"),
     "data.train_size": _or_null(_whole(1)),
     "data.eval_size": _whole(1),

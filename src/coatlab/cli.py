@@ -41,7 +41,7 @@ def one_sentence_errors() -> Iterator[None]:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
-        sentence = _sentence(error)
+        sentence = sentence_of(error)
         if WANTS_TRACEBACK or sentence is None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
@@ -53,7 +53,7 @@ def one_sentence_errors() -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = before
 
 
-def _sentence(error: BaseException) -> str | None:
+def sentence_of(error: BaseException) -> str | None:
     """Return the line to print for `error`, or None where only a traceback helps."""
     ours = next((e for e in _causes(error) if isinstance(e, InputError | RunError)), None)
     if ours is not None:

@@ -29,8 +29,12 @@ def groups() -> list[str]:
     return sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
 
 
-def compose(overrides: list[str]) -> DictConfig:
+def compose(overrides: list[str], hydra_too: bool = False) -> DictConfig:
     """Compose train.yaml with Hydra overrides, as the command line does, without running anything.
+
+    Args:
+        overrides: the words.
+        hydra_too: keep Hydra's own settings, below `hydra`.
 
     Raises:
         InputError: a group choice that does not exist; the sentence lists those that do.
@@ -43,7 +47,7 @@ def compose(overrides: list[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return hydra_compose("train", overrides)
+            return hydra_compose("train", overrides, return_hydra_config=hydra_too)
     except MissingConfigException as error:
         raise missing_choice(error) from error
     finally:

@@ -11,6 +11,7 @@ from typing import Any
 from coatlab.configs import compose, resolve
 from coatlab.content import with_content
 from coatlab.errors import InputError
+from coatlab.expand import written
 from coatlab.identity import diff, fingerprint, folder_name
 from coatlab.records import read_record, read_records
 
@@ -20,7 +21,7 @@ SAME_MACHINE = ("accelerator", "threads", "channels_last", "compile", "keep_free
 
 def pretraining(config: Mapping[str, Any]) -> list[str]:
     """Return the words of `init.pretrain`, as the command line has them."""
-    return [f"{key}={value}" for key, value in config["init"]["pretrain"].items()]
+    return [f"{key}={written(value)}" for key, value in config["init"]["pretrain"].items()]
 
 
 def described(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,29 +54,46 @@ def find(config: Mapping[str, Any]) -> Path:
     if record is None or record["status"] != "complete":
         status = record["status"] if record else "not there"
         raise InputError(f"init.run={folder} is {status}; only a complete run can give its weights")
+    _same_network(f"init.run={folder.name}", record["config"], config)
+    return folder
+
+
+def planned(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the config with its donor's fingerprint in it, and the config of the donor where one is described.
+
+    The fingerprint makes the donor part of the run's identity. A run from random weights comes back as it is.
+
+    Raises:
+        InputError: as `find`; a described donor need not exist.
+    """
+    if config["init"]["name"] != "finetune":
+        return config, None
+    if config["init"]["pretrain"] and config["init"]["run"] is None:
+        first = described(config)
+        _same_network("init.pretrain", first, config)
+        mark = fingerprint(first)
+    else:
+        first, record = None, read_record(find(config))
+        assert record is not None
+        mark = str(record["fingerprint"])
+    return config | {"init": config["init"] | {"donor": mark}}, first
+
+
+def exists(donor: Mapping[str, Any]) -> bool:
+    """Tell whether a donor, by its own config, is complete already."""
+    record = read_record(Path(donor["paths"]["runs"]) / folder_name(donor))
+    return record is not None and record["status"] == "complete" and record["fingerprint"] == fingerprint(donor)
+
+
+def _same_network(name: str, donor: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     differing = {
         key: values
-        for key, values in diff(record["config"], config).items()
+        for key, values in diff(donor, config).items()
         if key.partition(".")[0] in NETWORK or key == "data.channels"
     }
     if differing:
         listed = "; ".join(f"{key} is {there} there and {here} here" for key, (there, here) in differing.items())
-        raise InputError(f"init.run={folder.name} has another network: {listed}")
-    return folder
-
-
-def named(config: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the config with the donor's fingerprint in it, which makes it part of the run's identity."""
-    record = read_record(folder)
-    assert record is not None
-    return config | {"init": config["init"] | {"donor": record["fingerprint"]}}
-
-
-def exists(config: Mapping[str, Any]) -> bool:
-    """Tell whether a described donor is complete already."""
-    donor = described(config)
-    record = read_record(Path(config["paths"]["runs"]) / folder_name(donor))
-    return record is not None and record["status"] == "complete" and record["fingerprint"] == fingerprint(donor)
+        raise InputError(f"{name} has another network: {listed}")
 
 
 def _named(name: str, runs: Path) -> Path:

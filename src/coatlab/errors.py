@@ -12,6 +12,10 @@ class RunError(RuntimeError):
     """A run folder that cannot be used now: held by another process, not writable, of a newer schema."""
 
 
+class Held(RunError):
+    """A run folder that another live process is at: a sweep leaves the run to it."""
+
+
 class Stopped(BaseException):
     """A signal asked the run to stop, and its state is saved. A BaseException, so that it unwinds Lightning."""
 

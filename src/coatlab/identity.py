@@ -27,6 +27,7 @@ OPTED_OUT = (
     "size.local",  # what is used stands under `attention`
     "init.run",  # the fingerprint of the run that it names stands under `init.donor`
     "init.pretrain",
+    "init.pretrain_only",
     "recipe.epochs",  # trainer.max_epochs is what runs
     "recipe.per_size",  # what is used stands under the recipe's own keys
     "attention.implementation",

@@ -11,6 +11,8 @@ goes with the process, also on kill -9.
 import fcntl
 import os
 import socket
+import struct
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,10 +23,13 @@ from typing import IO, Any
 from omegaconf import OmegaConf
 
 from coatlab.environment import code_version, processor, software
-from coatlab.errors import RunError, Stopped
+from coatlab.errors import Held, RunError, Stopped
 from coatlab.identity import fingerprint, folder_name
 from coatlab.ranks import place
 from coatlab.records import FINAL, SCHEMA, read_record, write_atomic, write_record
+
+_FLOCK = "qqihh" if sys.platform == "darwin" else "hhqqi"  # struct flock, in C's alignment
+_FLOCK_TYPE = 3 if sys.platform == "darwin" else 0  # where l_type stands in it
 
 
 class Run:
@@ -59,6 +64,11 @@ class Run:
         """Write that the run diverged: final, since the same command would diverge again."""
         self._end("diverged", error=reason, final=dict(final))
 
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            self._lock.close()
+
     def __enter__(self) -> "Run":
         return self
 
@@ -76,8 +86,7 @@ class Run:
         except OSError as full:  # the disk may be why the run failed; what the record said before still stands
             error.add_note(f"and {self.folder / 'record.json'} could not be updated: {full}")  # type: ignore[union-attr]
         finally:
-            if self._lock is not None:
-                self._lock.close()
+            self.close()
 
     def begin_attempt(self) -> None:
         """Write that this process runs it now."""
@@ -104,20 +113,22 @@ class Run:
         self.update(status=status, **entries)
 
 
-def open_run(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run:
+def open_run(config: Mapping[str, Any], overrides: Sequence[str] = (), wait: bool = False) -> Run:
     """Open the folder of a resolved config: new, to be resumed, or already finished.
 
     Args:
         config: the resolved config; `paths.runs` is where the folder goes.
         overrides: the words that made it, kept in .hydra/.
+        wait: for a process that holds the folder, instead of refusing.
 
     Raises:
-        RunError: the folder cannot be written, is held by another process, or has a record of a newer schema.
+        Held: another process is at it.
+        RunError: the folder cannot be written, or has a record of a newer schema.
     """
     folder = Path(config["paths"]["runs"]) / folder_name(config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(folder)
+        lock = _take_lock(folder, wait)
     except OSError as error:
         raise RunError(
             f"paths.runs={config['paths']['runs']} cannot be used: {error.strerror} ({error.filename})"
@@ -144,18 +155,33 @@ def open_run(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run:
         raise
 
 
-def _take_lock(folder: Path) -> IO[str]:
+def holder(folder: Path) -> str | None:
+    """Return who holds the folder's lock, or None; the lock is looked at, never taken, so nobody is refused for it."""
+    try:
+        # a process that holds the lock itself would lose it when this file is closed
+        with open(folder / ".lock") as lock:
+            asked = struct.pack(_FLOCK, *((0, 0, 0, fcntl.F_WRLCK, 0) if _FLOCK_TYPE else (fcntl.F_WRLCK, 0, 0, 0, 0)))
+            answer = struct.unpack(_FLOCK, fcntl.fcntl(lock, fcntl.F_GETLK, asked))
+            return None if answer[_FLOCK_TYPE] == fcntl.F_UNLCK else lock.read().strip() or "another process"
+    except FileNotFoundError:
+        return None
+
+
+def _take_lock(folder: Path, wait: bool) -> IO[str]:
     """Lock the folder for this process's life, and say in the lock file who holds it."""
     lock = open(folder / ".lock", "a+")  # noqa: SIM115 (held as long as the run)
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.seek(0)
-        holder = lock.read().strip() or "another process"
-        lock.close()
-        raise RunError(
-            f"{folder} is being run by {holder}; wait for it, or stop it and give the same command again"
-        ) from None
+        other = lock.read().strip() or "another process"
+        if not wait:
+            lock.close()
+            raise Held(
+                f"{folder} is being run by {other}; wait for it, or stop it and give the same command again"
+            ) from None
+        print(f"waiting for {folder}, which is being run by {other}", file=sys.stderr)
+        fcntl.lockf(lock, fcntl.LOCK_EX)
     lock.seek(0)
     lock.truncate()
     lock.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}")

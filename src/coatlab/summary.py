@@ -23,7 +23,7 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
         "train loss": f"{final['train_eval/loss']:.4f} (accuracy {final['train_eval/accuracy']:.2%}, evaluation mode)",
         "evaluation accuracy": f"{final['eval/accuracy']:.2%} (held out), {final['test/accuracy']:.2%} (test files)",
         "gap": f"{final['gap']:+.2%}",
-        "time": _duration(record["timings"]["seconds"]),
+        "time": duration(record["timings"]["seconds"]),
         "folder": str(folder),
         "compare": f"python -m analysis {study} --runs {folder.parent}",
     }
@@ -113,6 +113,9 @@ def _upload(tracker: dict[str, Any]) -> str | None:
     return tracker.get("url")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write seconds as a person says them, in two units at most."""
     minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -79,7 +79,7 @@ def open_mirror(
     """Open the W&B run of an experiment and replay its rows; None if W&B cannot be used at all.
 
     Args:
-        settings: conf/tracker/wandb.yaml: mode, project, entity.
+        settings: conf/tracker/wandb.yaml: mode, project, entity, group.
         folder: the run folder; its name is the W&B run's.
         rows: metrics.jsonl so far.
     """
@@ -121,7 +121,7 @@ def _init(mode: str, settings: Mapping[str, Any], folder: Path, fingerprint: str
         "project": settings["project"],
         "entity": settings["entity"],
         "name": folder.name,
-        "group": config.get("study"),
+        "group": settings.get("group") or config.get("study"),
         "job_type": "train",
         "config": dict(config),
         "dir": str(folder.resolve()),

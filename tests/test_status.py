@@ -1,0 +1,146 @@
+"""Where a study stands, from its folders: every state, what is missing, what finishes it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coatlab.cells import STATES
+from coatlab.configs import compose
+from coatlab.errors import InputError
+from coatlab.status import main
+from tests.test_cells import config, held, make  # noqa: F401 (a fixture)
+
+SMOKE = ["sweep=smoke"]
+KEYS = {"name", "studies", "seed", "state", "asked", "folder", "fingerprint", "error", "age", "epoch", "epochs"}
+
+
+def status(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    capsys.readouterr()
+    main([*words, "--json"])
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_a_study_that_was_never_begun_misses_all_its_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = status(capsys, "smoke", "--runs", str(tmp_path))
+    assert found["study"] == "smoke"
+    assert found["counts"] == {state: 4 if state == "missing" else 0 for state in STATES}
+    assert found["commands"] == [f"python src/train.py sweep=smoke paths.runs={tmp_path}"]
+    assert all(set(cell) == KEYS for cell in found["cells"])
+    assert [(cell["name"][:4], cell["seed"]) for cell in found["cells"]] == [
+        ("CCTT", 0), ("CCTT", 1), ("CTTT", 0), ("CTTT", 1),
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_state_has_its_line_and_the_command_finishes_what_can_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = {
+        "complete": make(tmp_path, "complete", *SMOKE, "seed=0"),
+        "interrupted": make(tmp_path, "interrupted", *SMOKE, "seed=1"),
+        "failed": make(tmp_path, "failed", *SMOKE, "layout=CTTT", "seed=0"),
+        "diverged": make(tmp_path, "diverged", *SMOKE, "layout=CTTT", "seed=1"),
+    }
+    (made["interrupted"] / "metrics.jsonl").write_text('{"step": 9}\n{"step": 10, "epoch": 1}\n{"step": 12}\n')
+    unreadable = make(tmp_path, "complete", *SMOKE, "seed=2")
+    (unreadable / "record.json").write_text('{"schema": 99}')
+    words = ["smoke", "seed=0,1,2", "--runs", str(tmp_path)]
+    found = status(capsys, *words)
+    states = {cell["folder"]: cell["state"] for cell in found["cells"]}
+    assert {state: states[str(folder)] for state, folder in made.items()} == {state: state for state in made}
+    assert states[str(unreadable)] == "unreadable"
+    assert sum(state == "missing" for state in states.values()) == 1
+    assert found["counts"] == {**dict.fromkeys(STATES, 1), "running": 0}
+    assert found["commands"] == [f"python src/train.py sweep=smoke seed=0,1,2 paths.runs={tmp_path}"]
+    (interrupted,) = [cell for cell in found["cells"] if cell["state"] == "interrupted"]
+    assert (interrupted["epoch"], interrupted["epochs"]) == (1, 2)
+    assert interrupted["age"] >= 0
+    main(words)
+    text = " ".join(capsys.readouterr().out.split())
+    for told in ("ZeroDivisionError: oh", "the loss is not finite", "stopped by Ctrl-C", "schema 99", "1/2"):
+        assert told in text
+    assert f"finish it: python src/train.py sweep=smoke seed=0,1,2 paths.runs={tmp_path}" in text
+
+
+def test_a_study_that_is_done_needs_no_command_even_if_a_run_diverged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, "complete", *SMOKE)
+    make(tmp_path, "diverged", *SMOKE, "layout=CTTT")
+    found = status(capsys, "smoke", "seed=0", "--runs", str(tmp_path))
+    assert found["commands"] == []
+    assert found["counts"]["missing"] == 0
+
+
+def test_a_live_run_is_running_and_says_who_is_at_it(
+    held: tuple[Path, int],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, pid = held
+    (cell,) = status(capsys, "--runs", str(folder.parent))["cells"]
+    assert cell["state"] == "running"
+    assert cell["error"].startswith(f"process {pid} on ")
+
+
+def test_runs_that_other_words_asked_for_are_shown_and_finished_by_those_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from coatlab.run import open_run
+
+    words = ["sweep=smoke", "seed=7", "layout=CCTT"]
+    with pytest.raises(KeyboardInterrupt), open_run(config(tmp_path, *words), words):
+        raise KeyboardInterrupt
+    found = status(capsys, "smoke", "--runs", str(tmp_path))
+    assert [cell["seed"] for cell in found["cells"] if not cell["asked"]] == [7]
+    assert found["commands"] == [
+        f"python src/train.py sweep=smoke paths.runs={tmp_path}",
+        "python src/train.py sweep=smoke seed=7 layout=CCTT",
+    ]
+
+
+def test_cells_of_one_layout_are_told_apart_by_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [cell["name"] for cell in status(capsys, "stage_depth", "--runs", str(tmp_path))["cells"]]
+    start = "CCTT-relative-nano-fashion_mnist plan.blocks="
+    assert names == [f"{start}{blocks}" for blocks in ("[2, 1, 2, 5, 1]", "[2, 1, 1, 6, 1]", "[2, 1, 3, 4, 1]")]
+
+
+def test_a_donor_is_part_of_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = status(capsys, "transfer", "layout=CCTT", "--runs", str(tmp_path))
+    assert [cell["name"].startswith("CCTT-relative-nano-fractals") for cell in found["cells"]].count(True) == 1
+    assert found["counts"]["missing"] == 5
+
+
+def test_without_a_study_there_is_a_line_for_each_and_all_shows_every_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, "complete", *SMOKE)
+    make(tmp_path, "failed", "seed=5")
+    main(["--runs", str(tmp_path)])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["smoke", "1"] in lines
+    assert ["none", "1"] in lines
+    main(["--all", "--runs", str(tmp_path)])
+    assert "1 complete, 1 failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["smok"], "study=smok does not exist .did you mean smoke"), (["smoke", "layout=TCCC"], "layout=TCCC puts conv")],
+)
+def test_bad_words_are_one_sentence(words: list[str], sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=sentence):
+        main([*words, "--runs", str(tmp_path)])
+
+
+def test_torch_is_never_imported(repository: Path) -> None:
+    code = (
+        "import sys; from coatlab.status import main; main(['smoke', '--json']);"
+        "import coatlab.sweeper, coatlab.upload; print([name for name in sys.modules if name.startswith('torch')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert compose([]).sweep.retry == "failed"

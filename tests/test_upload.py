@@ -1,0 +1,150 @@
+"""What was written offline goes to W&B once, one run an experiment; a server that is not there costs nothing."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from coatlab.errors import InputError, RunError
+from coatlab.tracker import open_mirror
+from coatlab.upload import main, to_send
+from tests.test_cells import held, make  # noqa: F401 (a fixture)
+from tests.test_tracker import SETTINGS, history
+
+STAND_IN = """#!/bin/sh
+# what `wandb sync` does for us: a mark beside what was sent
+echo "$@" >> {log}
+shift
+for part in "$@"; do
+    case "$part" in *{refused}*) echo "wandb: hello"; echo "Error: refused"; exit 1;; esac
+    touch "$part/run-x.wandb.synced"
+done
+"""
+
+
+class Server(BaseHTTPRequestHandler):
+    """A W&B server as far as being there."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    http = HTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    ask(monkeypatch, f"http://127.0.0.1:{http.server_port}")
+    yield
+    http.shutdown()
+    http.server_close()
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Let W&B's settings name a server."""
+    import wandb
+
+    monkeypatch.setattr(wandb, "setup", lambda: type("Setup", (), {"settings": wandb.Settings(base_url=url)})())
+
+
+@pytest.fixture
+def wandb_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder, log = tmp_path / "bin", tmp_path / "log"
+    folder.mkdir()
+    (folder / "wandb").write_text(STAND_IN.format(log=log, refused="s13"))
+    (folder / "wandb").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    log.touch()
+    return log
+
+
+def offline(runs: Path, *words: str) -> Path:
+    part = make(runs, "complete", *words) / "wandb" / "offline-run-1-abc"
+    part.mkdir(parents=True)
+    return part
+
+
+def test_each_run_is_sent_once(
+    tmp_path: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "runs"
+    parts = [offline(runs, f"seed={seed}", "study=smoke") for seed in (0, 1)]
+    offline(runs, "seed=2", "study=layouts")
+    make(runs, "complete", "seed=3", "study=smoke")  # without a tracker
+    main(["smoke", "--runs", str(runs)])
+    assert wandb_program.read_text().splitlines() == [f"sync {part}" for part in parts]
+    assert "2 uploaded, 0 were there already" in capsys.readouterr().out
+    main(["--runs", str(runs)])
+    assert len(wandb_program.read_text().splitlines()) == 3
+    assert "1 uploaded, 2 were there already" in capsys.readouterr().out
+    main(["--runs", str(runs)])
+    assert len(wandb_program.read_text().splitlines()) == 3
+
+
+def test_a_run_that_is_refused_is_named_the_others_are_sent_and_it_is_tried_again(
+    tmp_path: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "runs"
+    parts = [offline(runs, f"seed={seed}") for seed in (12, 13, 14)]
+    for number in (3, 4):
+        with pytest.raises(RunError, match=r"1 of . runs could not be uploaded \(Error: refused\); their files are as"):
+            main(["--runs", str(runs)])
+        assert f"{parts[1].parents[1].name}: Error: refused" in capsys.readouterr().out
+        assert len(wandb_program.read_text().splitlines()) == number
+
+
+def test_a_server_that_is_not_there_is_one_sentence_and_nothing_is_tried(
+    tmp_path: Path, wandb_program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(tmp_path / "runs")
+    ask(monkeypatch, "http://127.0.0.1:9")
+    with pytest.raises(
+        RunError, match=r"W&B's server http://127.0.0.1:9 does not answer \(.*refused\); nothing is lost"
+    ):
+        main(["--runs", str(tmp_path / "runs")])
+    assert wandb_program.read_text() == ""
+
+
+def test_a_run_that_is_going_on_is_left_alone(
+    held: tuple[Path, int],  # noqa: F811
+    wandb_program: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, _ = held
+    (folder / "wandb" / "offline-run-1-abc").mkdir(parents=True)
+    main(["--runs", str(folder.parent)])
+    assert wandb_program.read_text() == ""
+    assert "1 still running and left alone" in capsys.readouterr().out
+
+
+def test_a_study_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="study=smok does not exist"):
+        main(["smok", "--runs", str(tmp_path)])
+
+
+def test_what_is_sent_of_an_interrupted_run_is_one_part_that_holds_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    folder = make(tmp_path, "complete")
+    mark = json.loads((folder / "record.json").read_text())["fingerprint"]
+    rows: list[dict] = []
+    for start in (0, 2, 4):
+        mirror = open_mirror(SETTINGS, folder=folder, fingerprint=mark, config={"study": "s"}, rows=rows)
+        assert mirror is not None
+        for step in (start, start + 1):
+            mirror.log_metrics({"loss": float(step)}, step=step)
+            rows.append({"step": step, "loss": float(step)})
+        mirror.finish({}, exit_code=0)
+    waiting, _, _ = to_send(tmp_path, None)
+    ((part,),) = waiting.values()
+    assert part.parent == folder / "wandb"
+    ids, written = history(folder)
+    assert set(ids) == {mark}
+    assert [step for step, _ in written] == list(range(6))
