@@ -121,7 +121,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _normalizes_apart(config: Mapping[str, Any], letters: str) -> bool:
     """Tell whether several processes take batch statistics, each over its share of a batch alone."""
-    trainer = config["trainer"]
+    trainer = config.get("trainer", {})  # records before there were several processes have no such keys
     several = trainer.get("devices", 1) * trainer.get("nodes", 1) > 1
     return several and not trainer["sync_batchnorm"] and "C" in letters and config["network"]["norm"] == "batch"
 
