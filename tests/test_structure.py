@@ -19,7 +19,7 @@ LEVELS = [
     ["configs", "attention", "data", "checks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
     ["network", "task", "tracker", "summary", "sheet", "donor"],
-    ["budget", "callbacks", "benchmark", "transfer"],
+    ["budget", "callbacks", "benchmark", "transfer", "cluster"],
     ["progress"],
     ["fit"],
 ]
