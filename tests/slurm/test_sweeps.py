@@ -1,0 +1,144 @@
+"""Sweeps on a real Slurm: they land, and no signal, kill or lost controller loses work or repeats it."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coatlab.records import read_metrics
+from tests.commandline import CommandLine, wait_for
+from tests.slurm.cluster import Cluster
+from tests.test_resume import assert_same_run, steps
+
+ON_SLURM = ["cluster=slurm", "cluster.partition=low", "cluster.cpus=1", "cluster.memory_gb=1", "cluster.poll=0.5"]
+# some seconds of training with random draws at every step; only a signal makes a checkpoint inside an epoch
+LONG = ["trainer.max_epochs=20", "trainer.checkpoint_every=1000", "recipe.stochastic_depth=0.3"]
+
+
+def records(command: CommandLine) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(command.runs.glob("*/record.json"))]
+
+
+def completions(command: CommandLine) -> list[int]:
+    """Return of each run how often it was trained to its end."""
+    return [sum(attempt["status"] == "complete" for attempt in record["attempts"]) for record in records(command)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    command = CommandLine(tmp_path_factory.mktemp("undisturbed"))
+    done = command.run(*LONG, "tracker=none")
+    assert done.returncode == 0, done.stderr
+    return command
+
+
+def job_of(slurm: Cluster) -> str:
+    """Return the only job, once it runs."""
+    (job,) = wait_for(lambda: [job for job, state in slurm.jobs().items() if state == "RUNNING"])
+    return str(job)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=200)
+    return process.returncode, out, err
+
+
+def test_a_sweep_of_six_cells_lands(slurm: Cluster, on_slurm: CommandLine) -> None:
+    done = on_slurm.run("--multirun", "layout=CCCC,CCTT,CTTT", "seed=0,1", *ON_SLURM, "tracker=none")
+    assert done.returncode == 0, done.stderr
+    assert [record["status"] for record in records(on_slurm)] == ["complete"] * 6
+    assert done.stderr.count(" done ") == 6
+    assert not slurm.jobs()
+
+
+@pytest.mark.parametrize("how", ["preempted", "requeued"])
+def test_a_job_that_must_leave_goes_on_where_it_was(
+    slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine, how: str
+) -> None:
+    process = on_slurm.start(*LONG, *ON_SLURM, "tracker.mode=offline")
+    wait_for(lambda: steps(on_slurm) >= 3)
+    job = job_of(slurm)
+    if how == "preempted":
+        slurm.ask("sbatch", "--partition=high", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+    else:
+        slurm.ask("scontrol", "requeue", job)
+    wait_for(lambda: on_slurm.record()["status"] == "interrupted")
+    slurm.hurry(job)
+    code, _, err = finish(process)
+    assert code == 0, err
+    assert_same_run(on_slurm, undisturbed)
+    record = on_slurm.record()
+    assert [attempt["status"] for attempt in record["attempts"]] == ["interrupted", "complete"]
+    assert record["attempts"][0]["error"] == f"stopped by signal {signal.SIGTERM}"
+    # one requeue, and one tracker run in however many parts
+    assert f"JobId={job} " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
+    assert " Restarts=1 " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
+    parts = [path for path in on_slurm.folder().glob("wandb/**/offline-run-*") if not path.is_symlink()]
+    assert len(parts) == 2
+    assert {part.name.rpartition("-")[2] for part in parts} == {record["fingerprint"]}
+
+
+def test_cancelled_and_killed_tasks_and_a_lost_controller_lose_nothing(slurm: Cluster, on_slurm: CommandLine) -> None:
+    sweep = ["--multirun", "seed=0,1,2", *LONG, *ON_SLURM, "tracker=none"]
+    process = on_slurm.start(*sweep)
+    running = wait_for(lambda: [job for job, state in slurm.jobs().items() if state == "RUNNING"][1:] and slurm.jobs())
+    first, second = [job for job, state in running.items() if state == "RUNNING"]
+    wait_for(lambda: [len(read_metrics(folder)) >= 3 for folder in run_folders(on_slurm)] == [True, True])
+    slurm.kill_controller()
+    slurm.start_controller()
+    slurm.ask("scancel", first)
+    (victim,) = [pid for pid in slurm.pids(second) if is_worker(pid)]
+    os.kill(victim, signal.SIGKILL)
+    code, _, err = finish(process)
+    assert code == 1
+    assert "Slurm says CANCELLED of its job; the same command goes on from it" in err
+    assert "Slurm says FAILED of its job; the same command goes on from it" in err
+    assert sorted(record["status"] for record in records(on_slurm)) == ["complete", "interrupted", "running"]
+    again = on_slurm.run(*sweep)
+    assert again.returncode == 0, again.stderr
+    assert completions(on_slurm) == [1, 1, 1]
+
+
+def test_detached_jobs_go_on_alone_and_the_same_command_waits_for_them(slurm: Cluster, on_slurm: CommandLine) -> None:
+    sweep = ["--multirun", "seed=0,1,2", "trainer.max_epochs=8", *ON_SLURM, "tracker=none"]
+    left = on_slurm.run(*sweep, "cluster.detach=true")
+    assert left.returncode == 0, left.stderr
+    (array,) = {job.partition("_")[0] for job in slurm.jobs()}
+    assert f"submitted 3 cells as job {array}" in left.stdout
+    assert f"scancel {array}" in left.stdout
+    back = on_slurm.run(*sweep)
+    assert back.returncode == 0, back.stderr
+    assert f"3 cells are queued already: {array}_0 {array}_1 {array}_2" in back.stdout
+    assert completions(on_slurm) == [1, 1, 1]
+    assert [len(record["attempts"]) for record in records(on_slurm)] == [1, 1, 1]
+
+
+def test_what_slurm_refuses_is_one_sentence(slurm: Cluster, on_slurm: CommandLine) -> None:
+    done = on_slurm.run(*ON_SLURM, "cluster.partition=nowhere")
+    assert done.returncode == 1
+    assert "error: Slurm refuses the jobs" in done.stderr
+    assert "invalid partition" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cell_that_fails_is_listed_with_its_reason(slurm: Cluster, on_slurm: CommandLine) -> None:
+    done = on_slurm.run("--multirun", "recipe.lr=0.001,1e30", *ON_SLURM, "tracker=none")
+    assert done.returncode == 1
+    assert sorted(record["status"] for record in records(on_slurm)) == ["complete", "diverged"]
+    (failed,) = [line for line in done.stderr.splitlines() if " failed " in line]
+    assert "the training loss is not finite at step" in failed
+    assert "Traceback" not in done.stderr
+
+
+def run_folders(command: CommandLine) -> list[Path]:
+    return sorted(path.parent for path in command.runs.glob("*/record.json"))
+
+
+def is_worker(pid: int) -> bool:
+    """Tell whether a process is the Python of a cell, not a shell or srun."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b"submitit.core._submit" in words and b"srun" not in words
