@@ -167,11 +167,6 @@ class Cluster:
         time.sleep(3)  # a start within the second in which the job was killed destroys it
         self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
 
-    def pids(self, job: str) -> list[int]:
-        """Return the processes of a job that runs its cell, the step's Python first."""
-        listed = self.ask("scontrol", "listpids", job).splitlines()[1:]
-        return [int(line.split()[0]) for line in listed if line.split()[2] not in ("batch", "extern", "-")]
-
     def story(self) -> str:
         """Return what the daemons wrote last, for a test that failed."""
         logs = [self.folder / f"{name}.log" for name in ("slurmctld", "slurmd")]

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,30 +56,54 @@ def test_a_sweep_of_six_cells_lands(slurm: Cluster, on_slurm: CommandLine) -> No
     assert not slurm.jobs()
 
 
-@pytest.mark.parametrize("how", ["preempted", "requeued"])
-def test_a_job_that_must_leave_goes_on_where_it_was(
-    slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine, how: str
+def leave(slurm: Cluster, command: CommandLine, job: str, how: Sequence[str]) -> None:
+    """Have a job leave in the middle of an epoch, and let Slurm start it again at once."""
+    attempts, before = len(command.record()["attempts"]), steps(command)
+    wait_for(lambda: steps(command) >= before + 3)
+    slurm.ask(*how)
+    wait_for(lambda: command.record()["status"] == "interrupted")
+    slurm.hurry(job)
+    wait_for(lambda: len(command.record()["attempts"]) > attempts)
+
+
+def test_a_preempted_job_goes_on_where_it_was(
+    slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine
 ) -> None:
     process = on_slurm.start(*LONG, *ON_SLURM, "tracker.mode=offline")
-    wait_for(lambda: steps(on_slurm) >= 3)
+    wait_for(lambda: steps(on_slurm))
     job = job_of(slurm)
-    if how == "preempted":
-        slurm.ask("sbatch", "--partition=high", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
-    else:
-        slurm.ask("scontrol", "requeue", job)
-    wait_for(lambda: on_slurm.record()["status"] == "interrupted")
-    slurm.hurry(job)
+    leave(slurm, on_slurm, job, ["sbatch", "--partition=high", "--exclusive", "--output=/dev/null", "--wrap=true"])
+    assert_went_on(slurm, on_slurm, undisturbed, process, job, ["interrupted", "complete"])
+
+
+def test_a_job_that_is_requeued_and_then_warned_of_its_time_limit_goes_on_where_it_was(
+    slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine
+) -> None:
+    process = on_slurm.start(*LONG, *ON_SLURM, "tracker.mode=offline")
+    wait_for(lambda: steps(on_slurm))
+    job = job_of(slurm)
+    leave(slurm, on_slurm, job, ["scontrol", "requeue", job])
+    leave(slurm, on_slurm, job, ["scancel", "--signal=USR2", job])  # what --signal of the batch script asks for
+    assert_went_on(slurm, on_slurm, undisturbed, process, job, ["interrupted", "interrupted", "complete"])
+
+
+def assert_went_on(
+    slurm: Cluster,
+    command: CommandLine,
+    undisturbed: CommandLine,
+    process: subprocess.Popen[str],
+    job: str,
+    attempts: list[str],
+) -> None:
     code, _, err = finish(process)
     assert code == 0, err
-    assert_same_run(on_slurm, undisturbed)
-    record = on_slurm.record()
-    assert [attempt["status"] for attempt in record["attempts"]] == ["interrupted", "complete"]
-    assert record["attempts"][0]["error"] == f"stopped by signal {signal.SIGTERM}"
-    # one requeue, and one tracker run in however many parts
-    assert f"JobId={job} " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
-    assert " Restarts=1 " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
-    parts = [path for path in on_slurm.folder().glob("wandb/**/offline-run-*") if not path.is_symlink()]
-    assert len(parts) == 2
+    assert_same_run(command, undisturbed)
+    record = command.record()
+    assert [attempt["status"] for attempt in record["attempts"]] == attempts
+    # each time requeued once, by whomever; and one tracker run in several parts
+    assert f" Restarts={len(attempts) - 1} " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
+    parts = [path for path in command.folder().glob("wandb/**/offline-run-*") if not path.is_symlink()]
+    assert len(parts) == len(attempts)
     assert {part.name.rpartition("-")[2] for part in parts} == {record["fingerprint"]}
 
 
@@ -91,8 +116,7 @@ def test_cancelled_and_killed_tasks_and_a_lost_controller_lose_nothing(slurm: Cl
     slurm.kill_controller()
     slurm.start_controller()
     slurm.ask("scancel", first)
-    (victim,) = [pid for pid in slurm.pids(second) if is_worker(pid)]
-    os.kill(victim, signal.SIGKILL)
+    os.kill(pid_of(on_slurm, second), signal.SIGKILL)
     code, _, err = finish(process)
     assert code == 1
     assert "Slurm says CANCELLED of its job; the same command goes on from it" in err
@@ -138,7 +162,8 @@ def run_folders(command: CommandLine) -> list[Path]:
     return sorted(path.parent for path in command.runs.glob("*/record.json"))
 
 
-def is_worker(pid: int) -> bool:
-    """Tell whether a process is the Python of a cell, not a shell or srun."""
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return b"submitit.core._submit" in words and b"srun" not in words
+def pid_of(command: CommandLine, job: str) -> int:
+    """Return the process that trains the cell of a job, from its record."""
+    (note,) = [note for note in (command.runs / ".slurm").glob("*.job") if note.read_text() == job]
+    record = json.loads((command.runs / note.stem / "record.json").read_text())
+    return int(record["attempts"][-1]["pid"])

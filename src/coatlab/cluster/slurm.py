@@ -100,7 +100,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
                 jobs[number] = job
             array = submitted[0].partition("_")[0]
             print(f"submitted {len(new)} cells as job {array}")
-            print(f"logs:    {folder / array}")
+            print(f"logs:    {folder}/{array}_*_log.out")
             print(f"state:   squeue --jobs {array}")
             print(f"cancel:  scancel {array}")
             print(f"finish:  {_same_command()}")
@@ -113,7 +113,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
 
         settings = self.settings
         # a job that comes to its limit before `__call__` is restarted by submitit, as often as it takes
-        executor = submitit.AutoExecutor(folder.resolve() / "%j", cluster="slurm", slurm_max_num_timeout=10**6)
+        executor = submitit.AutoExecutor(folder.resolve(), cluster="slurm", slurm_max_num_timeout=10**6)
         executor.update_parameters(
             name=self.config.hydra.job.name,
             timeout_min=settings["minutes"],
@@ -142,10 +142,14 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
     def _wait(self, cells: dict[int, Cell], jobs: dict[int, str], board: Board) -> dict[int, JobReturn]:
         """Show what happens until no job is queued or runs, and return how each cell ended."""
         ended: dict[int, JobReturn] = {}
+        silent = False
         with Signals() as signals, board:
             signals.arm(signal.SIGINT)
             while len(ended) < len(cells):
                 known = states([job for number, job in jobs.items() if number not in ended])
+                if known is None and not silent:
+                    print("Slurm's controller does not answer; waiting for it", file=sys.stderr)
+                silent = known is None
                 open_cells = [number for number in cells if number not in ended]
                 for number in open_cells if known is not None else []:
                     state, cell = known.get(jobs[number]), cells[number]
@@ -183,7 +187,7 @@ def _noted(cell: Cell) -> str | None:
 
 def _log(cell: Cell, job: str) -> Path:
     """Return where submitit and Slurm write what a cell prints."""
-    return cell.folder.parent / ".slurm" / job.partition("_")[0] / f"{job}_0_log.out"
+    return cell.folder.parent / ".slurm" / f"{job}_0_log.out"
 
 
 def _same_command() -> str:
