@@ -66,9 +66,7 @@ def leave(slurm: Cluster, command: CommandLine, job: str, how: Sequence[str]) ->
     wait_for(lambda: len(command.record()["attempts"]) > attempts)
 
 
-def test_a_preempted_job_goes_on_where_it_was(
-    slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine
-) -> None:
+def test_a_preempted_job_goes_on_where_it_was(slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine) -> None:
     process = on_slurm.start(*LONG, *ON_SLURM, "tracker.mode=offline")
     wait_for(lambda: steps(on_slurm))
     job = job_of(slurm)

@@ -2,7 +2,7 @@
 
 Plain forked processes, because the pools give up too much: joblib (loky) ends all cells when one is killed, and
 submitit's local executor starts all cells at once and imports torch in each. A cell that fails or is killed leaves the
-others alone. Ctrl-C and TERM ask every cell to save and stop; a second Ctrl-C, or the death of this process, kills them.
+others alone. Ctrl-C and TERM ask every cell to save and stop; a second Ctrl-C, or the end of this process, kills all.
 """
 
 import signal

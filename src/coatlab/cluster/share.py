@@ -37,7 +37,7 @@ def share(cells: int, cores: int, gpus: Sequence[str], *, jobs: int | None, per_
 
 
 def visible_gpus() -> list[str]:
-    """List the GPUs that CUDA would show, without torch: those of CUDA_VISIBLE_DEVICES, or all that the driver names."""
+    """List the GPUs that CUDA would show, without torch: CUDA_VISIBLE_DEVICES, or all that the driver names."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]

@@ -1,8 +1,8 @@
 """Hydra launcher for `cluster=slurm`: cells as tasks of one array job, through Hydra's submitit launcher.
 
 submitit writes the batch script and starts the cell; it neither waits nor requeues here. Waiting for its result never
-ends where a job was killed hard, and its requeue, Lightning's and ours must not be two: `SlurmLauncher.__call__`, on the
-node, takes the signals before anything can be lost, and is the only one that requeues (coatlab/cluster/queue.py).
+ends where a job was killed hard. And of three that could requeue (submitit, Lightning, we) one must: on the node
+`SlurmLauncher.__call__` takes the signals first thing, and requeues where Slurm has not done it (queue.py).
 Which job runs a cell is noted in runs/.slurm, so that the same command finds jobs that are still queued.
 """
 
@@ -146,19 +146,20 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
         with Signals() as signals, board:
             signals.arm(signal.SIGINT)
             while len(ended) < len(cells):
-                known = states([job for number, job in jobs.items() if number not in ended])
+                open_cells = [number for number in cells if number not in ended]
+                known = states([jobs[number] for number in open_cells])
                 if known is None and not silent:
                     print("Slurm's controller does not answer; waiting for it", file=sys.stderr)
                 silent = known is None
-                open_cells = [number for number in cells if number not in ended]
-                for number in open_cells if known is not None else []:
+                known = known if known is not None else dict.fromkeys(jobs.values(), "UNKNOWN")
+                for number in open_cells:
                     state, cell = known.get(jobs[number]), cells[number]
                     if is_over(state):
                         log = _log(cell, jobs[number])
                         printed = log.read_text(errors="replace") if log.exists() else ""
                         ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
                         board.end(cell.folder.name, reason(ended[number]), note=f"log: {log}")
-                running = [number for number in open_cells if known and known.get(jobs[number]) == "RUNNING"]
+                running = [number for number in open_cells if known.get(jobs[number]) == "RUNNING"]
                 board.update({cells[number].folder.name: cells[number] for number in running})
                 pause = time.monotonic() + self.settings["poll"]
                 while len(ended) < len(cells) and time.monotonic() < pause:
