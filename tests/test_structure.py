@@ -115,7 +115,6 @@ def test_every_module_has_a_test(path: Path) -> None:
         "errors", "__main__", "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
         "parts",  # test_solver
         "process",  # test_local
-        "slurm",  # tests/slurm
         "image_data", "in_memory", "splits", "callbacks", "progress", "fit", "summary", "configs", "environment",
     }  # fmt: skip
     assert path.stem in covered_elsewhere or (REPOSITORY / "tests" / f"test_{path.stem}.py").is_file()

@@ -17,7 +17,7 @@ from tests.test_resume import assert_same_run, steps
 
 ON_SLURM = ["cluster=slurm", "cluster.partition=low", "cluster.cpus=1", "cluster.memory_gb=1", "cluster.poll=0.5"]
 # some seconds of training with random draws at every step; only a signal makes a checkpoint inside an epoch
-LONG = ["trainer.max_epochs=20", "trainer.checkpoint_every=1000", "recipe.stochastic_depth=0.3"]
+LONG = ["trainer.max_epochs=14", "trainer.checkpoint_every=1000", "recipe.stochastic_depth=0.3"]
 
 
 def records(command: CommandLine) -> list[dict[str, Any]]:
@@ -132,6 +132,12 @@ def test_detached_jobs_go_on_alone_and_the_same_command_waits_for_them(slurm: Cl
     (array,) = {job.partition("_")[0] for job in slurm.jobs()}
     assert f"submitted 3 cells as job {array}" in left.stdout
     assert f"scancel {array}" in left.stdout
+    waiting = on_slurm.start(*sweep)
+    wait_for(lambda: "waiting for 3 jobs" in waiting.stdout.readline())
+    waiting.send_signal(signal.SIGINT)
+    code, _, err = finish(waiting)
+    assert code == 130
+    assert "the jobs go on; the same command waits for them again" in err
     back = on_slurm.run(*sweep)
     assert back.returncode == 0, back.stderr
     assert f"3 cells are queued already: {array}_0 {array}_1 {array}_2" in back.stdout

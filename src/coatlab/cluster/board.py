@@ -48,8 +48,7 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name in list(self._lines):
-            self._drop(name)
+        self.update({})
         self._progress.stop()
 
     def end(self, name: str, why: str | None, note: str = "") -> None:

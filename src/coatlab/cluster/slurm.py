@@ -27,7 +27,7 @@ from coatlab.cluster.cells import Cell, cluster_settings, compose_cell, failed, 
 from coatlab.cluster.queue import is_over, requeue_this_job, states
 from coatlab.errors import InputError, RunError, Stopped
 from coatlab.records import write_atomic
-from coatlab.signals import Signals, raise_when_signalled
+from coatlab.signals import STOPPING, raise_when_signalled
 
 SOURCE = Path(__file__).resolve().parents[2]
 
@@ -47,12 +47,10 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             try:
                 _ = super().__call__(*arguments).return_value  # raises what the cell raised
             except Stopped:
+                for number in STOPPING:  # requeueing brings the next one, and must not be cut by it
+                    signal.signal(number, signal.SIG_IGN)
                 requeue_this_job(self.settings["requeues"])
                 raise
-
-    def checkpoint(self, *arguments: Any) -> Any:
-        """Start the cell anew: all that submitit may have to do, before `__call__` has begun."""
-        return super().checkpoint(*arguments)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit the cells that are not queued yet, and wait until none is queued or runs.
@@ -60,7 +58,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
         Raises:
             InputError: a setting of the cluster is not valid, or there is no Slurm.
             RunError: Slurm refuses the jobs.
-            Stopped: a signal came; the jobs go on.
+            KeyboardInterrupt: Ctrl-C; the jobs go on.
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         if shutil.which("sbatch") is None:
@@ -143,30 +141,30 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
         """Show what happens until no job is queued or runs, and return how each cell ended."""
         ended: dict[int, JobReturn] = {}
         silent = False
-        with Signals() as signals, board:
-            signals.arm(signal.SIGINT)
-            while len(ended) < len(cells):
-                open_cells = [number for number in cells if number not in ended]
-                known = states([jobs[number] for number in open_cells])
-                if known is None and not silent:
-                    print("Slurm's controller does not answer; waiting for it", file=sys.stderr)
-                silent = known is None
-                known = known if known is not None else dict.fromkeys(jobs.values(), "UNKNOWN")
-                for number in open_cells:
-                    state, cell = known.get(jobs[number]), cells[number]
-                    if is_over(state):
-                        log = _log(cell, jobs[number])
-                        printed = log.read_text(errors="replace") if log.exists() else ""
-                        ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
-                        board.end(cell.folder.name, reason(ended[number]), note=f"log: {log}")
-                running = [number for number in open_cells if known.get(jobs[number]) == "RUNNING"]
-                board.update({cells[number].folder.name: cells[number] for number in running})
-                pause = time.monotonic() + self.settings["poll"]
-                while len(ended) < len(cells) and time.monotonic() < pause:
-                    if signals.received is not None:
-                        print("the jobs go on; the same command waits for them again", file=sys.stderr)
-                        signals.stop_if_received()
-                    time.sleep(0.1)
+        try:
+            with board:
+                print(f"waiting for {len(jobs)} jobs; they go on without this command", flush=True)
+                while len(ended) < len(cells):
+                    time.sleep(self.settings["poll"])
+                    open_cells = [number for number in cells if number not in ended]
+                    known = states([jobs[number] for number in open_cells])
+                    if known is None and not silent:
+                        print("Slurm's controller does not answer; waiting for it", file=sys.stderr)
+                    silent = known is None
+                    if known is None:
+                        continue
+                    for number in open_cells:
+                        state, cell = known.get(jobs[number]), cells[number]
+                        if is_over(state):
+                            log = _log(cell, jobs[number])
+                            printed = log.read_text(errors="replace") if log.exists() else ""
+                            ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
+                            board.end(cell.folder.name, reason(ended[number]), note=f"log: {log}")
+                    running = [number for number in open_cells if known.get(jobs[number]) == "RUNNING"]
+                    board.update({cells[number].folder.name: cells[number] for number in running})
+        except KeyboardInterrupt:
+            print("the jobs go on; the same command waits for them again", file=sys.stderr)
+            raise
         return ended
 
 
