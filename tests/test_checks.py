@@ -15,7 +15,7 @@ def test_the_defaults_are_valid() -> None:
 
 
 def test_every_rule_is_for_a_key_that_exists() -> None:
-    groups = ("attention", "data", "init", "recipe")
+    groups = ("attention", "cluster", "data", "init", "recipe")
     options = [f"{group}={choice}" for group in groups for choice in choices(group)]
     known = {key for option in options for key in flatten(resolve(compose([option])))}
     assert not set(RULES) - known

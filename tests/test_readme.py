@@ -45,6 +45,10 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
         words += [f"BIN={Path(sys.executable).parent}", "ARGS=--collect-only -q"]
     elif command == "python -m coatlab.budget solve --size nano":
         words = [*words, "--help"]  # tests/test_sizes.py runs it
+    elif "cluster=slurm" in words:
+        words = [words[0], "--cfg", "job", *words[1:]]  # tests/slurm runs it on a real one
+    elif "packing" in words:
+        words += [*SMALL[:3], "--runs", "2"]
     elif words[0] == "src/train.py" and "--help" not in words:
         words += SMALL + (SMALL_DONOR if "sweep=transfer" in words else [])
     if words[:2] == ["-m", "coatlab.upload"]:

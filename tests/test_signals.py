@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from coatlab.errors import Stopped
-from coatlab.signals import STOPPING, Signals
+from coatlab.signals import STOPPING, Signals, raise_when_signalled
 
 
 @pytest.mark.parametrize("number", [*STOPPING, signal.SIGINT])
@@ -42,3 +42,20 @@ def test_the_handlers_before_come_back() -> None:
     with Signals() as signals:
         signals.arm(signal.SIGINT, *STOPPING)
     assert [signal.getsignal(number) for number in (*STOPPING, signal.SIGINT)] == before
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_where_no_state_is_lost_a_signal_stops_at_once_and_within_signals_it_waits(number: int) -> None:
+    before = {each: signal.getsignal(each) for each in STOPPING}
+    try:
+        raise_when_signalled()
+        with pytest.raises(Stopped), Signals() as signals:
+            os.kill(os.getpid(), number)
+            assert signals.received == number
+            signals.stop_if_received()
+        with pytest.raises(Stopped) as stopped:
+            os.kill(os.getpid(), number)
+        assert stopped.value.signal_number == number
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -22,7 +22,7 @@ LEVELS = [
     ["configs", "attention", "data", "checks", "ranks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
     ["network", "task", "tracker", "summary", "sheet", "donor", "follow"],
-    ["budget", "callbacks", "benchmark", "transfer", "cells", "expected"],
+    ["budget", "callbacks", "benchmark", "transfer", "cells", "cluster", "expected"],
     ["progress", "plan", "status", "upload"],
     ["fit", "sweeper"],
 ]  # fmt: skip
@@ -117,7 +117,7 @@ def test_every_module_has_a_test(path: Path) -> None:
     covered_elsewhere = {  # through the command line or the networks they are part of
         "errors", "__main__", "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
         "parts",  # test_solver
-        "follow", "parent",  # test_ranks
+        "follow", "parent", "process",  # test_ranks, test_local
         "image_data", "in_memory", "splits", "content",  # test_encoded, test_folder
         "callbacks", "progress", "fit", "summary", "configs", "environment",
     }  # fmt: skip

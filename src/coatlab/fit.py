@@ -227,6 +227,6 @@ def _quiet() -> None:
         ".*does not have many workers.*",
         ".*`isinstance\\(treespec, LeafSpec\\)`.*",
         ".*your validation dataloaders? has `shuffle.*",
-        ".*`srun` command is available.*",
+        ".*The `srun` command is available.*",  # a run outside of a job, on a machine of a cluster
     ):
         warnings.filterwarnings("ignore", message)

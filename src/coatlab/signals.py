@@ -57,3 +57,16 @@ class Signals:
             os.write(sys.stderr.fileno(), b"\nsaving the run's state; Ctrl-C again stops at once\n")
         if self.received is None:
             self.received = number
+
+
+def raise_when_signalled() -> None:
+    """Raise Stopped at once on a stopping signal, from now on and wherever `Signals` is not in charge.
+
+    For a job whose own end is ours to decide: before and after training there is no state to be saved.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    for number in STOPPING:
+        signal.signal(number, handle)

@@ -1,4 +1,4 @@
-"""The command: `python -m coatlab.benchmark attention` and `python -m coatlab.benchmark data fractals`."""
+"""The command: `python -m coatlab.benchmark attention`, `... data fractals`, `... packing`."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from coatlab.allocator import keep_freed_memory
-from coatlab.benchmark import scaling, throughput
+from coatlab.benchmark import packing, scaling, throughput
 from coatlab.benchmark.plot import draw_growth, save
 from coatlab.checks import check
 from coatlab.cli import one_sentence_errors
@@ -48,10 +48,15 @@ def main(words: list[str] | None = None) -> int:
     feed.add_argument("data", help=f"by commas: {', '.join(choices('data'))}")
     feed.add_argument("override", nargs="*", help="other keys, as in layout=CCCC data.workers=2")
     feed.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    about = "equal small runs through cluster=local against their training steps in bare loops, on the CPU"
+    pack = commands.add_parser("packing", help=about, description=about, parents=[shared])
+    pack.add_argument("override", nargs="*", help=f"other keys; the runs are {' '.join(packing.RUN)}")
+    pack.add_argument("--runs", type=int, default=8)
     chosen = parser.parse_args(words)
     keep_freed_memory()
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler says when it starts and stops
-    (_attention if chosen.command == "attention" else _data)(chosen, _device(chosen.device))
+    command = {"attention": _attention, "data": _data, "packing": _packing}[chosen.command]
+    command(chosen, _device(chosen.device))
     return 0
 
 
@@ -96,6 +101,15 @@ def _data(chosen: argparse.Namespace, device: torch.device) -> None:
     _report(
         chosen.reports / "benchmark-data", f"# Do the data keep up?\n\n{about}\n\n{to_markdown(pd.DataFrame(table))}\n"
     )
+
+
+def _packing(chosen: argparse.Namespace, device: torch.device) -> None:
+    """Measure what packing runs costs over bare loops, and write the table."""
+    table = packing.measure(chosen.override, runs=chosen.runs, turns=chosen.turns)
+    about = f"{chosen.runs} runs, {_machine(torch.device('cpu'))}. Seconds of whole processes, the two in turn."
+    median = f"Median ratio: {table['ratio'].median():.3f}"
+    text = f"# What does packing cost?\n\n{about}\n\n{to_markdown(table.round(3))}\n\n{median}\n"
+    _report(chosen.reports / "benchmark-packing", text)
 
 
 def _report(folder: Path, text: str) -> None:

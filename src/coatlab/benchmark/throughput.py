@@ -24,7 +24,7 @@ def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, 
     data = make_data(config)
     data.setup()
     torch.manual_seed(config["seed"])
-    batches, step = _batches(data, device), _step(config, data, device)
+    batches, step = endless_batches(data, device), training_step(config, data, device)
     images, labels = next(batches)
     for _ in range(2):
         step(images, labels)  # compiles, fills caches
@@ -40,7 +40,7 @@ def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, 
     return {name: statistics.median(values) for name, values in rates.items()}
 
 
-def _batches(data: ImageData, device: torch.device) -> Iterator[Batch]:
+def endless_batches(data: ImageData, device: torch.device) -> Iterator[Batch]:
     """Yield normalized training batches on the device, epoch after epoch."""
     loader = data.train_dataloader()
     for epoch in itertools.count():
@@ -49,7 +49,7 @@ def _batches(data: ImageData, device: torch.device) -> Iterator[Batch]:
             yield data.on_after_batch_transfer((images.to(device), labels.to(device)), 0)
 
 
-def _step(config: Mapping[str, Any], data: ImageData, device: torch.device) -> Callable[..., None]:
+def training_step(config: Mapping[str, Any], data: ImageData, device: torch.device) -> Callable[..., None]:
     """Return a training step of the config's network and recipe."""
     shape = {"image_size": data.image_size, "num_classes": data.num_classes, "channels": data.channels}
     recipe = config["recipe"]

@@ -1,0 +1,88 @@
+"""What a sweep through cluster=local costs over the bare work: equal small runs against their training steps alone.
+
+Bare: a process of one thread on every core, each with its part of the runs one after the other, and in a run nothing
+but batches, forward, backward and optimizer. The sweep does the same steps and all else that makes a run: evaluation
+after every epoch and on the test files, checkpoints, records. Both are timed as a user waits for them, from the start
+of Python to its end, in turns.
+"""
+
+import itertools
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from hydra.utils import instantiate
+
+from coatlab.allocator import keep_freed_memory
+from coatlab.benchmark.throughput import endless_batches, training_step
+from coatlab.checks import check
+from coatlab.configs import compose, conf_dir, resolve
+from coatlab.data.image_data import ImageData
+from coatlab.environment import processor
+from coatlab.errors import InputError, RunError
+
+# long enough that the test files, which every run looks at once, are a small part
+RUN = ("data.train_size=8000", "data.eval_size=500", "data.train_eval_size=500", "trainer.max_epochs=8")
+ALWAYS = ("trainer.accelerator=cpu", "trainer.threads=1", "tracker=none")
+
+
+def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
+    """Return a row a turn: seconds of the sweep, seconds of the bare loops, and their ratio.
+
+    Raises:
+        InputError: a key is not valid, or there is no src/train.py.
+        RunError: a run failed; what it said is in the message.
+    """
+    train = conf_dir().parent / "src" / "train.py"
+    if not train.is_file():
+        raise InputError(f"the benchmark needs a checkout of coatlab; {train} does not exist")
+    words = [*RUN, *overrides, *ALWAYS]
+    check(resolve(compose(words)))
+    rows = []
+    for _ in range(turns):
+        with tempfile.TemporaryDirectory() as folder:
+            seeds = "seed=" + ",".join(str(seed) for seed in range(runs))
+            sweep = [str(train), *words, seeds, "cluster=local", f"paths.runs={folder}"]
+            local = _time([sweep])
+        bare = [["-c", f"from {__name__} import train_bare; train_bare({words}, {seeds})"] for seeds in shares(runs)]
+        rows.append({"sweep": local, "bare": _time(bare)})
+    table = pd.DataFrame(rows)
+    return table.assign(ratio=table["sweep"] / table["bare"])
+
+
+def shares(runs: int) -> list[list[int]]:
+    """Share the seeds 0 to runs - 1 among a process on every core."""
+    processes = min(processor()["cores"], runs)
+    return [list(range(process, runs, processes)) for process in range(processes)]
+
+
+def train_bare(words: Sequence[str], seeds: Sequence[int]) -> None:
+    """Take the training steps of runs, one run after the other, and nothing else."""
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    for seed in seeds:
+        config = resolve(compose([*words, f"seed={seed}"]))
+        torch.manual_seed(seed)
+        data: ImageData = instantiate(config["data"], seed=seed, _convert_="all")
+        data.setup()
+        step = training_step(config, data, torch.device("cpu"))
+        steps = len(data.batches) * config["trainer"]["max_epochs"]
+        for images, labels in itertools.islice(endless_batches(data, torch.device("cpu")), steps):
+            step(images, labels)
+
+
+def _time(commands: Sequence[Sequence[str]]) -> float:
+    """Return the seconds until all of some commands of Python, started together, have ended."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as said:
+        started = [subprocess.Popen([sys.executable, *command], stdout=said, stderr=said) for command in commands]
+        failed = [process for process in started if process.wait() != 0]
+        seconds = time.perf_counter() - began
+        if failed:
+            said.seek(0)
+            raise RunError(f"a benchmarked command failed: {said.read()[-2000:]}")
+    return seconds

@@ -1,0 +1,97 @@
+"""What a person sees of a whole sweep: a bar for all cells and a line for each running one, or a line a finished cell.
+
+How far a cell is comes from its metrics.jsonl. The display has no thread of its own: the launcher forks.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from coatlab.cluster.launch import Cell
+from coatlab.records import read_metrics
+
+
+class Board:
+    """The display of a sweep.
+
+    Args:
+        cells: how many the launcher was given.
+        console: where to; stderr if not given.
+    """
+
+    def __init__(self, cells: int, console: Console | None = None) -> None:
+        self.cells, self.done, self.failed = cells, 0, 0
+        self.console = console or Console(stderr=True)
+        self._began = time.monotonic()
+        self._part_at_start: dict[str, float] = {}
+        self._lines: dict[str, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=self.console,
+            auto_refresh=False,
+            disable=not self.console.is_terminal,
+        )
+        self._all = self._progress.add_task("cells", total=cells, state="")
+
+    def __enter__(self) -> "Board":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.update({})
+        self._progress.stop()
+
+    def end(self, name: str, why: str | None, note: str = "") -> None:
+        """Say how a cell ended: `why` it failed, None if it did not; `note` follows only a failure."""
+        self.done, self.failed = self.done + (why is None), self.failed + (why is not None)
+        self._drop(name)
+        word = "[green]done[/]  " if why is None else "[red]failed[/]"
+        count = f"{self.done + self.failed}/{self.cells}"
+        rest = "".join(f"  {escape(part)}" for part in (why, note) if why and part)
+        self.console.print(f"{count}  {word}  {escape(name)}{rest}", highlight=False, soft_wrap=True)
+
+    def update(self, running: Mapping[str, Cell]) -> None:
+        """Show the cells that run, by name of their line, with epoch and speed; and the time left."""
+        if self._progress.disable:
+            return
+        for gone in self._lines.keys() - running.keys():
+            self._drop(gone)
+        part = 0.0
+        for name, cell in running.items():
+            epoch, speed = _course(cell)
+            part += epoch / cell.epochs - self._part_at_start.setdefault(name, epoch / cell.epochs)
+            if name not in self._lines:
+                self._lines[name] = self._progress.add_task(f"  {escape(name)}", total=cell.epochs, state="")
+            state = f"epochs, {speed:.0f} images/s" if speed else "epochs"
+            self._progress.update(self._lines[name], completed=epoch, state=state)
+        ended = self.done + self.failed
+        state = f"{len(running)} running, {self.failed} failed{self._left(ended + part)}"
+        self._progress.update(self._all, completed=ended, state=state)
+        self._progress.refresh()
+
+    def _left(self, part: float) -> str:
+        """Word the time left, from the cells (and parts of cells) that were run since the start."""
+        if part <= 0:
+            return ""
+        seconds = (time.monotonic() - self._began) / part * (self.cells - part)
+        return f", about {timedelta(seconds=round(seconds))} left"
+
+    def _drop(self, name: str) -> None:
+        if name in self._lines:
+            self._progress.remove_task(self._lines.pop(name))
+
+
+def _course(cell: Cell) -> tuple[int, float | None]:
+    """Return the epochs that a cell has behind it and the speed of the last one in images per second."""
+    rows = [row for row in read_metrics(cell.folder) if "epoch" in row]
+    return (int(rows[-1]["epoch"]), rows[-1].get("images_per_second")) if rows else (0, None)

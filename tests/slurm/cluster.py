@@ -1,0 +1,210 @@
+"""A real Slurm on this machine's loopback, in a folder of its own: started in seconds, gone afterwards.
+
+Ports, munge socket and database are its own, so that a Slurm that is already on the machine is not disturbed. One node
+with two partitions: jobs of `high` preempt those of `low`, which then are requeued.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PACKAGES = ["slurm-wlm", "munge", "slurmdbd", "slurm-wlm-mysql-plugin", "mariadb-server"]
+PROGRAMS = ["munged", "slurmctld", "slurmd", "slurmdbd", "mariadbd", "mariadb-install-db"]
+
+SLURM_CONF = """
+ClusterName=coatlab
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={ctld_port}
+SlurmdPort={d_port}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+ReturnToService=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=localhost
+AccountingStoragePort={dbd_port}
+AccountingStoragePass={folder}/munge.socket
+JobRequeue=1
+KillWait=10
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmdSpoolDir={folder}/spool
+StateSaveLocation={folder}/state
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=2000 State=UNKNOWN
+PartitionName=low Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=15
+PartitionName=high Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+"""
+DBD_CONF = """
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+DbdHost=localhost
+DbdPort={dbd_port}
+SlurmUser=root
+PidFile={folder}/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=root
+StorageLoc=slurm_acct_db
+"""
+
+
+def why_not() -> str | None:
+    """Say why no Slurm can be started here; None: it can. On CI it is installed first."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if os.geteuid() != 0:
+        return "a real Slurm needs root"
+    if missing and os.environ.get("CI") == "true":
+        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=True)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES], env=quiet, check=True)
+        missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        return f"{', '.join(missing)} not found; apt-get install {' '.join(PACKAGES)}, or CI=true to have it installed"
+    return None
+
+
+class Cluster:
+    """The daemons of one Slurm; `environment` is what its commands need."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {
+            "SLURM_CONF": str(folder / "slurm.conf"),
+            "MYSQL_UNIX_PORT": str(folder / "mariadb.socket"),
+        }
+        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self) -> None:
+        """Start everything and wait until the node is idle."""
+        folder = self.folder
+        folder.chmod(0o755)  # munge wants no folder that others can write, and must be reached by its clients
+        for name in ("state", "spool"):
+            (folder / name).mkdir()
+        ports = dict(zip(("ctld_port", "d_port", "dbd_port"), free_ports(3), strict=True))
+        values = {"folder": folder, "host": socket.gethostname().partition(".")[0], "cpus": os.cpu_count(), **ports}
+        (folder / "slurm.conf").write_text(SLURM_CONF.format(**values))
+        (folder / "slurmdbd.conf").write_text(DBD_CONF.format(**values))
+        (folder / "slurmdbd.conf").chmod(0o600)
+        (folder / "munge.key").write_bytes(os.urandom(128))
+        (folder / "munge.key").chmod(0o600)
+        files = {"socket": "munge.socket", "pid-file": "munge.pid", "log-file": "munge.out", "seed-file": "munge.seed"}
+        self._daemon(
+            "munged", "--foreground", "--force", f"--key-file={folder}/munge.key",
+            *(f"--{option}={folder}/{name}" for option, name in files.items()),
+        )  # fmt: skip
+        data, place = f"--datadir={folder}/database", f"--socket={folder}/mariadb.socket"
+        self._call("mariadb-install-db", "--no-defaults", "--user=root", "--skip-test-db", data)
+        self._daemon(
+            "mariadbd", "--no-defaults", "--user=root", "--skip-networking", data, place, f"--pid-file={folder}/db.pid"
+        )
+        until(lambda: self._try("mariadb", "--no-defaults", place, "-e", "create database if not exists slurm_acct_db"))
+        self._daemon("slurmdbd", "-D")
+        until(lambda: answers(ports["dbd_port"]))
+        self.start_controller()
+        self._daemon("slurmd", "-D")
+        until(lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%T"))
+
+    def start_controller(self) -> None:
+        self._daemon("slurmctld", "-D", "-i")
+        until(lambda: self._try("scontrol", "ping"))
+
+    def kill_controller(self) -> None:
+        """Kill slurmctld with -9."""
+        controller = self._daemons.pop("slurmctld")
+        controller.kill()
+        controller.wait()
+
+    def stop(self) -> None:
+        """End all jobs, then all daemons; nothing that was started here is left."""
+        if self._try("scontrol", "ping"):
+            with contextlib.suppress(TimeoutError):
+                self.cancel_all()
+        for daemon in reversed(self._daemons.values()):
+            daemon.terminate()
+            try:
+                daemon.wait(20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+
+    def cancel_all(self) -> None:
+        """End all jobs, hard."""
+        self._try("scancel", "--signal=KILL", "--full", "--user=root")
+        self._try("scancel", "--user=root")
+        until(lambda: not self.jobs(), seconds=30)
+
+    def ask(self, *command: str) -> str:
+        """Run a command of Slurm and return what it prints."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}\n{self.story()}"
+        return done.stdout
+
+    def jobs(self) -> dict[str, str]:
+        """Return the state of each job that is queued, runs or is about to end."""
+        lines = self.ask("squeue", "--noheader", "--array", "--format=%i %T").splitlines()
+        return dict(line.split() for line in lines)
+
+    def hurry(self, job: str) -> None:
+        """Let a requeued job start now: Slurm makes it wait for two minutes."""
+        until(lambda: self.jobs().get(job) == "PENDING")
+        time.sleep(3)  # a start within the second in which the job was killed destroys it
+        self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+    def story(self) -> str:
+        """Return what the daemons wrote last, for a test that failed."""
+        logs = [self.folder / f"{name}.log" for name in ("slurmctld", "slurmd")]
+        tails = [f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]) for log in logs if log.exists()]
+        return "\n".join(tails)
+
+    def _daemon(self, name: str, *arguments: str) -> None:
+        with open(self.folder / f"{name}.log", "ab") as log:
+            self._daemons[name] = subprocess.Popen(
+                [name, *arguments], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def _call(self, *command: str) -> None:
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+
+    def _try(self, *command: str) -> bool:
+        return subprocess.run(command, env=self.environment, capture_output=True).returncode == 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody uses now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def answers(port: int) -> bool:
+    """Tell whether a program listens at a port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the condition did not come true")
+        time.sleep(0.1)
