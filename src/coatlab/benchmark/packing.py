@@ -15,13 +15,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
-from hydra.utils import instantiate
 
 from coatlab.allocator import keep_freed_memory
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.checks import check
 from coatlab.configs import compose, conf_dir, resolve
-from coatlab.data.image_data import ImageData
+from coatlab.data.image_data import make_data
 from coatlab.environment import processor
 from coatlab.errors import InputError, RunError
 
@@ -67,7 +66,7 @@ def train_bare(words: Sequence[str], seeds: Sequence[int]) -> None:
     for seed in seeds:
         config = resolve(compose([*words, f"seed={seed}"]))
         torch.manual_seed(seed)
-        data: ImageData = instantiate(config["data"], seed=seed, _convert_="all")
+        data = make_data(config)
         data.setup()
         step = training_step(config, data, torch.device("cpu"))
         steps = len(data.batches) * config["trainer"]["max_epochs"]
