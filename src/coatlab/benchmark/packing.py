@@ -79,8 +79,12 @@ def _time(commands: Sequence[Sequence[str]]) -> float:
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         started = [subprocess.Popen([sys.executable, *command], stdout=said, stderr=said) for command in commands]
-        failed = [process for process in started if process.wait() != 0]
-        seconds = time.perf_counter() - began
+        try:
+            failed = [process for process in started if process.wait() != 0]
+            seconds = time.perf_counter() - began
+        finally:
+            for process in started:
+                process.terminate()  # does nothing to those that ended
         if failed:
             said.seek(0)
             raise RunError(f"a benchmarked command failed: {said.read()[-2000:]}")
