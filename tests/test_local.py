@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from coatlab.cluster import local
+from coatlab.cluster.launch import reason
+from coatlab.configs import compose
+from coatlab.errors import InputError
 from tests.commandline import CommandLine, kill, wait_for
 from tests.test_resume import assert_same_run
 
@@ -125,12 +129,16 @@ def test_a_killed_launcher_leaves_no_orphan(command: CommandLine) -> None:
     assert statuses(command) == ["complete"] * 2
 
 
-def test_bad_input_of_one_cell_is_its_own_failure(command: CommandLine) -> None:
-    done = command.run("--multirun", "cluster=local", "recipe.warmup_steps=5,-1", "tracker=none")
-    assert done.returncode == 1
-    assert statuses(command) == ["complete"]
-    assert "recipe.warmup_steps=-1 is not valid; it must be a whole number of at least 0" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_cell_that_cannot_be_composed_any_more_is_its_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*arguments: object) -> None:
+        raise InputError("init.run=x is not there")
+
+    monkeypatch.setattr(local, "compose_cell", gone)
+    launcher = local.LocalLauncher()
+    config = compose(["cluster=local"], hydra_too=True)
+    launcher.setup(hydra_context=None, task_function=lambda _: None, config=config)  # type: ignore[arg-type]
+    (ended,) = launcher.launch([["seed=1"]], initial_job_idx=0)
+    assert reason(ended) == "init.run=x is not there"
 
 
 def test_bad_settings_of_the_cluster_are_one_sentence(command: CommandLine) -> None:
