@@ -30,7 +30,7 @@ study: setup  ## the five layouts on real images, then their table (about five m
 	$(BIN)/python -m analysis layouts
 
 test: setup  ## all tests, a file at a time on every core
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 budgets: setup  ## solve the plans of conf/size again and show what differs
 	$(BIN)/python -m coatlab.budget solve $(ARGS)

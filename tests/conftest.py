@@ -16,6 +16,14 @@ settings.register_profile("coatlab", deadline=None, derandomize=True)
 settings.load_profile("coatlab")
 
 
+# minutes each: one core begins with them, so that no core is left alone with one at the end
+LONG = ("tests/slurm/test_sweeps.py", "tests/test_sweeper.py", "tests/test_readme.py", "tests/test_resume.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(name) if (name := item.nodeid.partition("::")[0]) in LONG else len(LONG))
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path)

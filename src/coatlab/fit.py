@@ -7,7 +7,7 @@ import statistics
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
@@ -33,8 +33,10 @@ from coatlab.run import Run
 from coatlab.signals import Signals
 from coatlab.summary import show_plan
 from coatlab.task import Task
-from coatlab.tracker import WandbMirror, open_mirror
 from coatlab.transfer import transfer
+
+if TYPE_CHECKING:
+    from coatlab.tracker import WandbMirror
 
 
 def fit(run: Run) -> None:
@@ -183,10 +185,12 @@ def _trainer(run: Run, loggers: list[Any], guard: Guard, measure: Measure) -> L.
     )
 
 
-def _mirror(run: Run) -> WandbMirror | None:
+def _mirror(run: Run) -> "WandbMirror | None":
     settings = run.config["tracker"]
     if settings["name"] != "wandb":
         return None
+    from coatlab.tracker import open_mirror  # W&B is imported only where it is used
+
     return open_mirror(
         settings,
         folder=run.folder,

@@ -82,8 +82,10 @@ def followers(folder: Path, count: int) -> Iterator[None]:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0", "LOCAL_RANK": "0"}
     logs = [folder / f"rank{rank}.log" for rank in range(1, count + 1)]
     processes = [_start(folder, rank, count + 1, log) for rank, log in enumerate(logs, start=1)]
+    through = False
     try:
         yield
+        through = True
     except Exception as error:
         _wait(processes, GRACE)
         for process, log in zip(processes, logs, strict=True):
@@ -96,9 +98,8 @@ def followers(folder: Path, count: int) -> Iterator[None]:
         for process in processes:
             process.kill()
             process.wait()
-        for log in logs:
-            if not log.stat().st_size:
-                log.unlink()
+        for log in logs if through else []:
+            log.unlink()  # what libraries say of a run that went well
         for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK"):
             os.environ.pop(name, None)
 

@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import shlex
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,8 @@ from coatlab.summary import duration
 
 NO_STUDY = "none"
 COLORS = {"complete": "green", "running": "cyan", "missing": "dim", "interrupted": "yellow"}
+
+PIPED_COLUMNS = 300
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def _show(rows: Sequence[Row], commands: Sequence[str]) -> None:
         note = "" if all(row.asked for row in same) or not any(row.asked for row in rows) else " (asked by other words)"
         cells = [escape(name) + note, f"[{COLORS.get(state, 'red')}]{state}[/]", seeds, epochs, ages, escape(why)]
         table.add_row(*cells)
-    console = Console(highlight=False)
+    console = _console()
     if rows:
         console.print(table)
     count = Counter(row.state for row in rows)
@@ -200,13 +203,18 @@ def _show(rows: Sequence[Row], commands: Sequence[str]) -> None:
         console.print(f"finish it: {escape(command)}", soft_wrap=True)
 
 
+def _console() -> Console:
+    """Return where the tables go; in a pipe or a file a reason is not cut into pieces."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
+
+
 def _show_studies(rows: Sequence[Row]) -> None:
     """Print a line for each study: how many runs in which state. What a study misses only its sweep tells."""
     table = Table("study", *STATES[:-1], box=box.SIMPLE)
     for study in sorted({study for row in rows for study in row.studies or [NO_STUDY]}):
         count = Counter(row.state for row in rows if study in (row.studies or [NO_STUDY]))
         table.add_row(study, *(str(count[state] or "") for state in STATES[:-1]))
-    console = Console(highlight=False)
+    console = _console()
     console.print(table if rows else "no run")
     console.print("python -m coatlab.status STUDY tells more; studies: " + ", ".join(choices("sweep")))
 

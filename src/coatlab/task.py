@@ -55,8 +55,8 @@ class Task(L.LightningModule):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return logits (B, K)."""
-        dtype = next(self.network.parameters()).dtype  # float64 with trainer.precision=64-true
-        return self.network(images_BCHW.to(dtype, memory_format=self.memory_format))
+        images_BCHW = images_BCHW.to(self.dtype, memory_format=self.memory_format)  # float64 where the network is
+        return self.network(images_BCHW)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss that is minimized; `train/loss` is the same number."""

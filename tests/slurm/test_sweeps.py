@@ -126,7 +126,7 @@ def test_cancelled_and_killed_tasks_and_a_lost_controller_lose_nothing(slurm: Cl
 
 
 def test_detached_jobs_go_on_alone_and_the_same_command_waits_for_them(slurm: Cluster, on_slurm: CommandLine) -> None:
-    sweep = ["--multirun", "seed=0,1,2", "trainer.max_epochs=8", *ON_SLURM, "tracker=none"]
+    sweep = ["--multirun", "seed=0,1,2", "trainer.max_epochs=24", *ON_SLURM, "tracker=none"]
     left = on_slurm.run(*sweep, "cluster.detach=true")
     assert left.returncode == 0, left.stderr
     (array,) = {job.partition("_")[0] for job in slurm.jobs()}
