@@ -6,12 +6,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import pytest
 import wandb
 from wandb.proto import wandb_internal_pb2
 
-from coatlab.tracker import WandbMirror, open_mirror
+from coatlab.tracker import WandbMirror, _has_key, open_mirror
 
 SETTINGS = {"mode": "auto", "project": "coatlab-test", "entity": None}
 
@@ -147,3 +148,18 @@ def test_a_server_that_is_not_there_costs_seconds_and_ends_offline(
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "offline"
     assert "W&B online is not available" in done.stderr
+
+
+@pytest.mark.parametrize("where", ["default", "environment"])
+def test_a_key_that_wandb_login_wrote_is_found(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    if where == "environment":
+        monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
+    host = urlparse(wandb.Settings().base_url).hostname
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert not _has_key()
+    (tmp_path / "netrc").write_text("machine elsewhere login user password k\n")
+    assert not _has_key()
+    (tmp_path / "netrc").write_text(f"machine {host} login user password {'k' * 40}\n")
+    assert _has_key()

@@ -140,7 +140,7 @@ def _has_key() -> bool:
     """Tell whether an API key is set, in the environment or by `wandb login`, without ever asking for one."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    host = urlparse(wandb.Settings().base_url).hostname or ""  # the default has changed between releases
     try:
         return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
