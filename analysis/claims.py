@@ -12,8 +12,8 @@ left - right of a relation, paired by seed and turned so that positive is better
 where confidence is a one-sided t-test at 5 %, so that the bounds to look at are the ends of the 90 % interval that is
 shown, and Holm's correction over the claim's relations holds the chance of any wrong verdict of a claim at 5 %. All
 else is undecided, with the reason and, where it can be told, with the number of seeds that would settle it: at the
-size of difference and the noise seen, with a power of 80 %. A claim is the weakest of its relations: contradicted if
-one is, else undecided if one is, else supported.
+size of difference seen, a cautious estimate of the noise, and a power of 80 % for the whole claim. A claim is the
+weakest of its relations: contradicted if one is, else undecided if one is, else supported.
 
 Who adds seeds until a verdict pleases has more than 5 % of wrong ones: add the number that is recommended, once.
 """
@@ -121,6 +121,7 @@ def decide(claim: Claim, cells: Mapping[str, stats.Floats], missing: Mapping[str
     differences = [turned * stats.paired(left_S, right_S) for left_S, right_S in sides]
     tests = [_tests(r.sign, d_S, claim) for r, d_S in zip(claim.relations, differences, strict=True)]
     corrected = stats.holm([float(np.fmin(*both)) for both in tests])
+    noise = stats.noise_limit(differences)
     found = []
     for relation, (left_S, right_S), d_S, (supports, contradicts), p in zip(
         claim.relations, sides, differences, tests, corrected, strict=True
@@ -133,7 +134,7 @@ def decide(claim: Claim, cells: Mapping[str, stats.Floats], missing: Mapping[str
         if p <= LEVEL:
             finding = replace(finding, verdict=SUPPORTED if supports <= contradicts else CONTRADICTED)
         else:
-            needed = _needed(relation.sign, d_S, claim)
+            needed = _needed(relation.sign, d_S, claim, noise)
             clear = bool(np.fmin(supports, contradicts) <= LEVEL)
             finding = replace(finding, needed=needed, reason=_reason(relation, d_S, needed, clear, missing or {}))
         found.append(finding)
@@ -164,19 +165,22 @@ def _threshold(sign: str, claim: Claim) -> float:
     return {AT_LEAST: -claim.about, ABOVE: 0.0}.get(sign, claim.far)
 
 
-def _needed(sign: str, differences_S: stats.Floats, claim: Claim) -> int | None:
-    """Return the seeds that would settle a relation the way it leans, at the strictest level Holm may ask for."""
-    level = LEVEL / len(claim.relations)
+def _needed(sign: str, differences_S: stats.Floats, claim: Claim, noise: float) -> int | None:
+    """Return the seeds that would settle a relation the way it leans, at the strictest level Holm may ask for.
+
+    The chance to fail is shared among the relations, so that the claim as a whole has the power that is stated.
+    """
+    level, power = LEVEL / len(claim.relations), 1 - (1 - POWER) / len(claim.relations)
     mean = float(differences_S.mean()) if len(differences_S) else stats.NAN
     if sign != ABOUT:
         low = high = _threshold(sign, claim)
     elif abs(mean) < claim.about:
-        return stats.seeds_needed(differences_S, -claim.about, claim.about, level, POWER)
+        return stats.seeds_needed(differences_S, -claim.about, claim.about, level, power, noise)
     else:
         low, high, level = claim.about, -claim.about, level / 2  # the test against ≈ looks at both sides
     if mean > low:
-        return stats.seeds_needed(differences_S, low=low, level=level, power=POWER)
-    return stats.seeds_needed(differences_S, high=high, level=level, power=POWER)
+        return stats.seeds_needed(differences_S, low=low, level=level, power=power, noise=noise)
+    return stats.seeds_needed(differences_S, high=high, level=level, power=power, noise=noise)
 
 
 def _reason(

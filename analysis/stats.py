@@ -124,18 +124,30 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [NAN if np.isnan(p) else float(value) for p, value in zip(p_values, corrected, strict=True)]
 
 
+def noise_limit(samples: Sequence[Floats]) -> float:
+    """Return the upper 80 % limit of the standard deviation that samples have in common; NaN where none has one.
+
+    To plan with (Browne 1995): an estimate from a few seeds is too small half the time, and a number of seeds planned
+    with it as well. All samples of a comparison together know the noise much better than one.
+    """
+    known = [sample_S for sample_S in samples if testable(sample_S)]
+    freedom = sum(len(sample_S) - 1 for sample_S in known)
+    squares = sum(((sample_S - sample_S.mean()) ** 2).sum() for sample_S in known)
+    return float(np.sqrt(squares / stats.chi2.ppf(1 - UPPER_LIMIT, freedom))) if known else NAN
+
+
 def seeds_needed(
     differences_S: Floats,
     low: float = -np.inf,
     high: float = np.inf,
     level: float = 0.05,
     power: float = 0.8,
+    noise: float | None = None,
 ) -> int | None:
     """Return the seeds with which t-tests would place the mean difference above `low` and below `high`.
 
-    The mean is taken as the differences have it, and their standard deviation at its upper 80 % limit (Browne 1995):
-    the one estimated from three or five seeds is too small half the time, and the number then too small as well. For
-    two bounds the power is at least the sum of both less one.
+    The mean is taken as the differences have it, and their standard deviation as the larger of theirs and `noise` (by
+    default `noise_limit` of these differences alone). For two bounds the power is at least the sum of both less one.
 
     Returns:
         The number in all, those already run included; None where the mean is not between the bounds, where the
@@ -144,7 +156,7 @@ def seeds_needed(
     mean, n = float(differences_S.mean()) if len(differences_S) else NAN, len(differences_S)
     if not testable(differences_S) or not low < mean < high:
         return None
-    sd = deviation(differences_S) * np.sqrt((n - 1) / stats.chi2.ppf(1 - UPPER_LIMIT, n - 1))
+    sd = max(deviation(differences_S), noise_limit([differences_S]) if noise is None else noise)
 
     def enough(seeds: int) -> bool:
         return _power((mean - low) / sd, seeds, level) + _power((high - mean) / sd, seeds, level) - 1 >= power

@@ -87,7 +87,7 @@ def test_seeds_are_paired_and_missing_ones_left_out() -> None:
     assert stats.paired(left, right) == pytest.approx([0.1, 0.3])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     assert stats.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
@@ -125,3 +125,22 @@ def test_the_seeds_needed_are_those_of_the_power_at_the_upper_limit_of_the_noise
     sd = differences.std(ddof=1) * np.sqrt(4 / scipy_stats.chi2.ppf(0.2, 4))
     powers = [ttest_power(0.5 / sd, seeds, 0.05, alternative="larger") for seeds in (n - 1, n)]
     assert powers[0] < 0.8 <= powers[1]
+
+
+def test_the_limit_of_the_noise_is_above_it_four_times_in_five_and_nearer_with_more_samples() -> None:
+    samples = np.random.default_rng(5).normal(0, 2, (4000, 4, 3))
+    alone = np.array([stats.noise_limit([one[0]]) for one in samples])
+    together = np.array([stats.noise_limit(list(one)) for one in samples])
+    assert (alone > 2).mean() == pytest.approx(0.8, abs=0.03)
+    assert (together > 2).mean() == pytest.approx(0.8, abs=0.03)
+    assert np.median(together) < 0.8 * np.median(alone)
+    one = samples[0, 0]
+    assert stats.noise_limit([one, np.array([0.1])]) == stats.noise_limit([one])
+    assert np.isnan(stats.noise_limit([np.array([0.1])]))
+
+
+def test_noise_that_is_known_better_is_planned_with_unless_the_sample_has_more() -> None:
+    differences = np.array([0.6, 1.0, 1.4])
+    same = stats.seeds_needed(differences, low=0.8, noise=differences.std(ddof=1))
+    assert same == stats.seeds_needed(differences, low=0.8, noise=0.01)
+    assert same < stats.seeds_needed(differences, low=0.8)  # type: ignore[operator]
