@@ -15,7 +15,9 @@ else is undecided, with the reason and, where it can be told, with the number of
 size of difference seen, a cautious estimate of the noise, and a power of 80 % for the whole claim. A claim is the
 weakest of its relations: contradicted if one is, else undecided if one is, else supported.
 
-Who adds seeds until a verdict pleases has more than 5 % of wrong ones: add the number that is recommended, once.
+Who adds seeds until a verdict pleases has more than 5 % of wrong ones: add the number that is recommended, once. That
+number takes the difference seen for the true one, so near a margin, where seeds easily show too much of it, it settles
+fewer claims: of simulated studies all, and 72 % where every relation was within one or two thousandths of its margin.
 """
 
 from collections.abc import Mapping, Sequence
@@ -98,7 +100,9 @@ def judge(claim: Claim, runs: pd.DataFrame, histories: pd.DataFrame, generator: 
     if len(twice):
         name, seed = twice.iloc[0][["name", "seed"]]
         several = ", ".join(str(run) for run in twice.index[(twice["name"] == name) & (twice["seed"] == seed)])
-        return undecided(claim, f"runs {several} are all {name} with seed {seed}: they differ in something else", notes)
+        return undecided(
+            claim, f"runs {several} are all {name} with seed {seed:.0f}: they differ in something else", notes
+        )
     values, more = _values(claim, about, histories)
     names = names_of(claim.relations)
     table = about.assign(value=values).pivot(index="seed", columns="name", values="value").reindex(columns=names)
@@ -191,7 +195,7 @@ def _reason(
     if absent:
         return "; ".join(absent)
     if len(differences_S) < 2:
-        return f"{len(differences_S)} seeds in common; a verdict needs two or more"
+        return f"{len(differences_S) or 'no'} seed in common; a verdict needs two or more"
     if not stats.testable(differences_S):
         return f"all {len(differences_S)} differences are equal, which says nothing of the noise"
     seeds = f"about {needed} seeds" if needed else f"more than {stats.MOST_SEEDS} seeds"
@@ -210,6 +214,8 @@ def _with_improvement(
 
 def _about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the complete runs a claim is about, with their `name` in it, and a note on those that did not complete."""
+    if not len(runs) or not (runs["status"] == "complete").any():  # there may be no measures yet
+        return pd.DataFrame(columns=["name", "seed"]), []
     metrics = [] if claim.metric == MATCHED else [claim.metric]
     for column in ["status", "seed", claim.names, *claim.rows, *metrics]:
         if column not in runs:
@@ -223,7 +229,9 @@ def _about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     chosen &= names.isin(names_of(claim.relations))
     about = runs.assign(name=names)[chosen]
     complete = about["status"] == "complete"
-    notes = [f"left out: {run['name']} seed {run['seed']}, {run['status']}" for _, run in about[~complete].iterrows()]
+    notes = [
+        f"left out: {run['name']} seed {run['seed']:.0f}, {run['status']}" for _, run in about[~complete].iterrows()
+    ]
     return about[complete], notes
 
 

@@ -5,6 +5,9 @@ data after equal steps, and the final `eval/accuracy` of fine-tuned runs. `analy
 
 Deviation from the paper: it reads training loss off the training steps; here it is `train_eval/loss`, measured after
 each epoch in evaluation mode on fixed training images, so that the loss of all layouts is that of a finished epoch.
+
+A caution: under one schedule for all, a layout that fits faster comes to the loss of a slower one while its learning
+rate is still high, and its accuracy there is that of an unfinished training. Final accuracies belong beside these.
 """
 
 import numpy as np
@@ -50,19 +53,16 @@ def matched_accuracy(runs: pd.DataFrame, histories: pd.DataFrame) -> tuple[pd.Se
 
 
 def at_loss(losses_E: Floats, accuracies_E: Floats, loss: float) -> float:
-    """Interpolate the accuracy where the training loss first comes down to `loss`; E epochs in the order of training.
+    """Interpolate the accuracy where the training loss comes down to `loss`; E epochs in the order of training.
 
-    Linear in the loss, between the last epoch above it and the first epoch at it or below. A curve that rises again
-    later, by noise or over-fitting, keeps its first crossing. NaN where there is none: a curve that stays above, and
-    one that begins below, whose accuracy at that loss was never seen and is not extrapolated.
+    Linear in the loss, between the last epoch above it and the first at it or below. A curve that rises again, as they
+    do while the learning rate is high, counts where it comes down for the last time. NaN where it never does: a curve
+    that stays above, and one that begins below, whose accuracy at that loss was never seen and is not extrapolated.
     """
-    below = np.flatnonzero(losses_E <= loss)
-    if not len(below):
-        return float("nan")
-    first = int(below[0])
-    if losses_E[first] == loss:
-        return float(accuracies_E[first])
-    if first == 0:
-        return float("nan")
-    share = (losses_E[first - 1] - loss) / (losses_E[first - 1] - losses_E[first])
-    return float(accuracies_E[first - 1] + share * (accuracies_E[first] - accuracies_E[first - 1]))
+    below = losses_E <= loss
+    down = np.flatnonzero(below[1:] & ~below[:-1]) + 1
+    if not len(down):
+        return float(accuracies_E[0]) if len(losses_E) and losses_E[0] == loss else float("nan")
+    last = int(down[-1])
+    share = (losses_E[last - 1] - loss) / (losses_E[last - 1] - losses_E[last])
+    return float(accuracies_E[last - 1] + share * (accuracies_E[last] - accuracies_E[last - 1]))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from analysis.claim import Claim, load_claims
-from analysis.claims import CONTRADICTED, SUPPORTED, UNDECIDED, Judgement, decide, judge, weakest, written
+from analysis.claims import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Judgement, decide, judge, weakest, written
 from analysis.ordering import names_of, parse
 from coatlab.errors import InputError
 from tests.planted import LAYOUTS, frames
@@ -89,7 +89,7 @@ def test_with_a_loss_lower_is_better() -> None:
 
 def test_one_seed_missing_layouts_and_no_runs_are_undecided_with_the_reason() -> None:
     one = judged(G, *frames(seeds=1))
-    assert {finding.reason for finding in one.findings} == {"1 seeds in common; a verdict needs two or more"}
+    assert {finding.reason for finding in one.findings} == {"1 seed in common; a verdict needs two or more"}
     assert one.findings[3].difference == pytest.approx(one.findings[3].left - one.findings[3].right)
     effects = {name: effect for name, effect in LAYOUTS.items() if name != "CTTT"}
     missing = judged(G, *frames(effects, seeds=10))
@@ -98,8 +98,9 @@ def test_one_seed_missing_layouts_and_no_runs_are_undecided_with_the_reason() ->
     assert missing.findings[2].reason == missing.findings[3].reason == "no complete run of CTTT"
     assert missing.needed is None
     runs, histories = frames()
-    none = judged(G, runs[:0], histories[:0])
-    assert none.findings[0].reason == "no complete run of CCCC; no complete run of CCCT"
+    for nothing in (pd.DataFrame({"status": []}), runs[:0], runs[["status"]].assign(status="running")):
+        none = judged(G, nothing, histories[:0])
+        assert none.findings[0].reason == "no complete run of CCCC; no complete run of CCCT"
 
 
 def test_only_seeds_that_both_have_are_compared() -> None:
@@ -168,3 +169,52 @@ def test_the_generator_and_the_order_of_runs_change_no_verdict(draw: int, seeds:
     found = zip(decide(G, cells), decide(G, backwards), strict=True)
     assert all(one.verdict == other.verdict and one.p == pytest.approx(other.p) for one, other in found)
     assert set(cells) == set(names_of(G.relations))
+
+
+def planted(effects: list[float], seeds: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw accuracies of the layouts of claim G: effect, noise of the seed that all share, noise of the run."""
+    of_seed = generator.normal(0, 0.004, seeds)
+    return {
+        name: effect + of_seed + generator.normal(0, 0.004, seeds)
+        for name, effect in zip(names_of(G.relations), effects, strict=True)
+    }
+
+
+def wrong(findings: list[Finding], holds: list[bool]) -> bool:
+    """Tell whether any relation has a verdict against the truth."""
+    against = [CONTRADICTED if true else SUPPORTED for true in holds]
+    return any(finding.verdict == bad for finding, bad in zip(findings, against, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("effects", "holds"),
+    [([0.815, 0.813, 0.808, 0.795, 0.72], [True] * 4), ([0.815, 0.813, 0.808, 0.815, 0.72], [True, True, False, True])],
+    ids=["true", "false"],
+)
+def test_of_500_studies_few_are_wrong_and_the_seeds_advised_settle_four_in_five(
+    effects: list[float], holds: list[bool]
+) -> None:
+    generator = np.random.default_rng(0)
+    mistaken = advised = settled = 0
+    for _ in range(500):
+        cells = planted(effects, 3, generator)
+        first = decide(G, cells)
+        mistaken += wrong(first, holds)
+        needed = Judgement(G, weakest([finding.verdict for finding in first]), first).needed
+        if needed is None:
+            continue
+        more = planted(effects, needed - 3, generator)
+        second = decide(G, {name: np.concatenate([cells[name], more[name]]) for name in cells})
+        mistaken += wrong(second, holds)
+        advised += 1
+        settled += weakest([finding.verdict for finding in second]) == (SUPPORTED if all(holds) else CONTRADICTED)
+    assert mistaken <= 25
+    assert advised > 100
+    assert settled >= 0.8 * advised
+
+
+def test_where_every_relation_just_fails_one_study_in_twenty_is_wrong() -> None:
+    generator = np.random.default_rng(0)
+    effects = np.cumsum([0.8, -0.01001, 0.01001, 0.00001, -0.02999]).tolist()
+    mistaken = sum(wrong(decide(G, planted(effects, 5, generator)), [False] * 4) for _ in range(500))
+    assert 0 < mistaken <= scipy_stats.binom.ppf(0.999, 500, 0.05)

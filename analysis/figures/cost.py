@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import legend, looks, named, panels, point, regimes, seeds, summaries
+from analysis.figures.style import INTERVAL, legend, looks, named, panels, point, regimes, seeds, summaries
 from analysis.metrics import ACCURACY
 
 SHOWN = {"millions": "million multiply-adds an image", "images_per_second": "images per second, training, as measured"}
@@ -13,7 +13,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     """Draw a row of two panels for each regime, a point with its intervals for each layout."""
     runs = named(runs).assign(millions=runs["macs"] / 1e6)
     rows = regimes(runs)
-    figure, axes = panels(len(rows), len(SHOWN), f"{seeds(part for _, part in rows)}; 95 % bootstrap interval")
+    figure, axes = panels(len(rows), len(SHOWN), seeds((part for _, part in rows), INTERVAL))
     for line, (title, part) in zip(axes, rows, strict=True):
         accuracies = summaries(part, ACCURACY)
         for axis, (column, label) in zip(line, SHOWN.items(), strict=True):

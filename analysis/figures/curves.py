@@ -16,7 +16,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     """Draw a row of two panels for each regime, and a line and a band for each layout."""
     runs = named(runs)
     rows = regimes(runs)
-    figure, axes = panels(len(rows), len(SHOWN), f"{seeds(part for _, part in rows)}; band: lowest to highest seed")
+    figure, axes = panels(len(rows), len(SHOWN), seeds((part for _, part in rows), "band: lowest to highest seed"))
     for line, (title, part) in zip(axes, rows, strict=True):
         curves = histories.merge(part[["name"]], left_on="fingerprint", right_index=True)
         for axis, (column, label) in zip(line, SHOWN.items(), strict=True):

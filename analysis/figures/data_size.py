@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import in_order, legend, looks, named, panels, regimes, seeds, summaries, whiskers
+from analysis.figures.style import INTERVAL, in_order, legend, looks, named, panels, regimes, seeds, summaries, whiskers
 from analysis.metrics import ACCURACY
 
 
@@ -12,8 +12,8 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     """Draw a panel for each data set and start; runs on all images (`data.train_size` null) have no place in it."""
     runs = named(runs).dropna(subset=["data.train_size"])
     cells = regimes(runs, but=["data.train_size"])
-    told = seeds(part for _, part in regimes(runs))
-    figure, axes = panels(1, len(cells), f"{told}; 95 % bootstrap interval")
+    told = seeds((part for _, part in regimes(runs)), INTERVAL)
+    figure, axes = panels(1, len(cells), told)
     for axis, (title, part) in zip(axes[0], cells, strict=True):
         sizes = sorted(part["data.train_size"].unique())
         for name in in_order(part["name"]):

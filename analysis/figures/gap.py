@@ -3,15 +3,13 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import looks, named, panels, regimes, seeds, summaries, whiskers
+from analysis.figures.style import INTERVAL, looks, named, panels, regimes, seeds, summaries, whiskers
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     """Draw a panel for each regime: the mean with its interval, and behind it every run."""
     cells = regimes(named(runs))
-    figure, axes = panels(
-        1, len(cells), f"{seeds(part for _, part in cells)}; 95 % bootstrap interval; small: single runs"
-    )
+    figure, axes = panels(1, len(cells), seeds((part for _, part in cells), f"{INTERVAL}; small: single runs"))
     for axis, (title, part) in zip(axes[0], cells, strict=True):
         found = summaries(part, "gap")
         for place, (name, summary) in enumerate(found.items()):

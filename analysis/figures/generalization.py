@@ -7,7 +7,7 @@ on abundant ones (sec. 2.2 of the paper; it shows the two apart, in the panels o
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import legend, looks, named, panels, point, regimes, seeds, summaries
+from analysis.figures.style import INTERVAL, legend, looks, named, panels, point, regimes, seeds, summaries
 from analysis.metrics import ACCURACY, MATCHED, matched_accuracy
 from coatlab.errors import InputError
 
@@ -26,8 +26,8 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     if not cells or not len(abundant):
         raise InputError(f"generalization against capacity needs runs on few images and on data.name={ABUNDANT}")
     capacity = summaries(abundant, ACCURACY)
-    told = seeds([abundant, *(part for _, part in cells)])
-    figure, axes = panels(1, len(cells), f"{told}; 95 % bootstrap interval")
+    told = seeds([abundant, *(part for _, part in cells)], INTERVAL)
+    figure, axes = panels(1, len(cells), told)
     for axis, (title, part) in zip(axes[0], cells, strict=True):
         values, loss = matched_accuracy(part, histories)
         for name, generalization in summaries(part.assign(**{MATCHED: values}), MATCHED).items():

@@ -20,6 +20,7 @@ LAYOUTS = ["CCCC", "CCCT", "CCTT", "CTTT", "ViT_REL"]
 ATTENTIONS = ["relative", "post", "absolute", "window", "neighborhood", "linear"]
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 REGIME = ["data.name", "data.train_size", "data.image_size", "init.name"]  # a panel each
+INTERVAL = "95 % bootstrap interval"
 SEED = 0  # of the bootstrap: the same runs give the same picture
 
 
@@ -69,13 +70,13 @@ def summaries(runs: pd.DataFrame, column: str) -> dict[str, Summary]:
     }
 
 
-def seeds(cells: Iterable[pd.DataFrame]) -> str:
-    """Say of how many seeds the means in panels are, and that one seed has no interval."""
+def seeds(cells: Iterable[pd.DataFrame], around: str) -> str:
+    """Say of how many seeds the means in panels are and what is drawn around them; one seed has nothing around it."""
     numbers = {len(own) for part in cells for _, own in part.groupby("name")}
     least, most = min(numbers, default=0), max(numbers, default=0)
     if most < 2:
         return "one seed, so no interval"
-    return f"mean of {least} seeds" if least == most else f"mean of {least} to {most} seeds"
+    return f"mean of {least if least == most else f'{least} to {most}'} seeds; {around}"
 
 
 def whiskers(summary: Summary) -> list[list[float]]:
