@@ -17,7 +17,8 @@ weakest of its relations: contradicted if one is, else undecided if one is, else
 
 Who adds seeds until a verdict pleases has more than 5 % of wrong ones: add the number that is recommended, once. That
 number takes the difference seen for the true one, so near a margin, where seeds easily show too much of it, it settles
-fewer claims: of simulated studies all, and 72 % where every relation was within one or two thousandths of its margin.
+fewer claims: nearly all of 500 planted studies with clear differences, 72 % with one 0.001 inside its margin (noise of
+a difference: 0.006).
 """
 
 from collections.abc import Mapping, Sequence

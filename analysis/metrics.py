@@ -1,7 +1,7 @@
-"""The paper's measures of generalization (sec. 2.2): the gap, and evaluation accuracy at matched training loss.
+"""The paper's measure of generalization (sec. 2.2): evaluation accuracy at matched training loss.
 
-Capacity and transfer need no measure of their own: they are the final `train_eval/*` and `eval/*` of runs on abundant
-data after equal steps, and the final `eval/accuracy` of fine-tuned runs. `analysis/claims.yaml` says which runs.
+Its other measures are in the records: the `gap`; for capacity the final `train_eval/*` and `eval/*` of runs on abundant
+data after equal steps; for transfer the final `eval/accuracy` of fine-tuned runs. `analysis/claims.yaml` says which.
 
 Deviation from the paper: it reads training loss off the training steps; here it is `train_eval/loss`, measured after
 each epoch in evaluation mode on fixed training images, so that the loss of all layouts is that of a finished epoch.
@@ -17,11 +17,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 MATCHED = "matched/accuracy"  # the name of the measure where a metric is asked for
 LOSS, ACCURACY = "train_eval/loss", "eval/accuracy"
-
-
-def gap(runs: pd.DataFrame) -> pd.Series:
-    """Return training less evaluation accuracy of each run, both in evaluation mode, in 0 to 1."""
-    return runs["train_eval/accuracy"] - runs[ACCURACY]
 
 
 def matched_loss(curves: pd.DataFrame) -> float:

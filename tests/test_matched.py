@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.metrics import at_loss, gap, matched_accuracy
+from analysis.metrics import at_loss, matched_accuracy
 
 
 def curves(**losses_and_accuracies: list[tuple[float, float]]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -56,8 +56,3 @@ def test_what_was_never_seen_is_not_made_up() -> None:
     assert found[["quick", "unrecorded"]].isna().all()
     assert np.isnan(at_loss(np.array([2.0, 1.0]), np.array([0.2, 0.5]), 0.5))
     assert at_loss(np.array([1.0, 0.5]), np.array([0.2, 0.5]), 1.0) == 0.2
-
-
-def test_the_gap_is_training_less_evaluation() -> None:
-    runs = pd.DataFrame({"train_eval/accuracy": [0.9], "eval/accuracy": [0.7]})
-    assert gap(runs).tolist() == pytest.approx([0.2])
