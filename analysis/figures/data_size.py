@@ -1,0 +1,31 @@
+"""Evaluation accuracy against the number of training images, a line a layout."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures.style import INTERVAL, in_order, legend, looks, named, panels, regimes, seeds, summaries, whiskers
+from analysis.metrics import ACCURACY
+
+
+def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
+    """Draw a panel for each data set and start; runs on all images (`data.train_size` null) have no place in it."""
+    runs = named(runs).dropna(subset=["data.train_size"])
+    cells = regimes(runs, but=["data.train_size"])
+    told = seeds((part for _, part in regimes(runs)), INTERVAL)
+    figure, axes = panels(1, len(cells), told)
+    for axis, (title, part) in zip(axes[0], cells, strict=True):
+        sizes = sorted(part["data.train_size"].unique())
+        for name in in_order(part["name"]):
+            own = part[part["name"] == name]
+            found = {size: summaries(own[own["data.train_size"] == size], ACCURACY).get(name) for size in sizes}
+            points = {size: summary for size, summary in found.items() if summary}
+            ends = np.hstack([whiskers(summary) for summary in points.values()])
+            means = [summary.mean for summary in points.values()]
+            axis.errorbar(list(points), means, yerr=ends, capsize=3, **looks(runs["name"])[name], label=name)
+        axis.set_xscale("log")
+        axis.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axis.minorticks_off()
+        axis.set(xlabel="training images", ylabel="evaluation accuracy", title=title)
+    legend(figure, list(runs["name"]), lines=True)
+    return figure

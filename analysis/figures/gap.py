@@ -1,0 +1,23 @@
+"""The generalization gap of each layout: training less evaluation accuracy, both in evaluation mode."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures.style import INTERVAL, looks, named, panels, regimes, seeds, summaries, whiskers
+
+
+def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
+    """Draw a panel for each regime: the mean with its interval, and behind it every run."""
+    cells = regimes(named(runs))
+    figure, axes = panels(1, len(cells), seeds((part for _, part in cells), f"{INTERVAL}; small: single runs"))
+    for axis, (title, part) in zip(axes[0], cells, strict=True):
+        found = summaries(part, "gap")
+        for place, (name, summary) in enumerate(found.items()):
+            look = looks(part["name"])[name] | {"linestyle": "none"}
+            own = part.loc[part["name"] == name, "gap"]
+            axis.plot([place + 0.2] * len(own), own, **look, markersize=4, alpha=0.5)
+            axis.errorbar([place], [summary.mean], yerr=whiskers(summary), capsize=3, markersize=8, **look)
+        axis.set_xticks(range(len(found)), list(found), rotation=20, ha="right")
+        axis.set_xlim(-0.5, len(found) - 0.3)
+        axis.set(ylabel="gap in accuracy", title=title)
+    return figure
