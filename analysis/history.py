@@ -76,13 +76,16 @@ def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, li
     rows = rows.apply(pd.to_numeric, errors="coerce").astype({"step": "int64"})
     run = np.repeat(np.arange(len(lengths)), lengths)
     step = rows["step"].to_numpy()
-    again = np.flatnonzero((run[1:] == run[:-1]) & (step[1:] == step[:-1])) + 1
+    same = np.append(False, (run[1:] == run[:-1]) & (step[1:] == step[:-1]))[: len(rows)]
+    places = np.arange(len(rows))
+    depth = places - np.maximum.accumulate(np.where(same, 0, places))  # 0: the first row of its step
     measures = [column for column in rows.columns if column != "step"]
     rows[measures] = rows[measures].astype("float64")
     values = rows[measures].to_numpy(copy=True)
-    for i in again:  # in order, so that three rows of a step become one as well
-        values[i] = np.where(np.isnan(values[i]), values[i - 1], values[i])
-    left = np.setdiff1d(np.arange(len(rows)), again - 1)
+    for deep in range(1, int(depth.max(initial=0)) + 1):  # three rows of a step become one as well
+        later = np.flatnonzero(depth == deep)
+        values[later] = np.where(np.isnan(values[later]), values[later - 1], values[later])
+    left = np.flatnonzero(~np.append(same[1:], False)[: len(rows)])
     result = pd.DataFrame(values[left], columns=measures)
     result.insert(0, "step", step[left])
     return result, np.bincount(run[left], minlength=len(lengths)).tolist()
