@@ -1,44 +1,148 @@
-"""Run folders -> one DataFrame, a row a run."""
+"""Run folders -> two DataFrames: a row a run, and a row an epoch or logged step.
 
+`python -m analysis` never mixes runs that are complete with others: every status is here, in a column, and `note`
+counts and names those that are not complete. Where runs are in W&B, `analysis.wandb_source` gives the same frames.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from coatlab.identity import attention_name
-from coatlab.records import read_records
+from analysis.history import read_histories
+from coatlab.cells import state_of
+from coatlab.errors import InputError, RunError
+from coatlab.identity import attention_name, flatten
+from coatlab.records import read_record
+
+NAMED = 20  # runs that are named in a note; the others are counted
 
 
-def load_runs(runs: Path, study: str | None = None) -> pd.DataFrame:
-    """Read the records below `runs`, of one study or all of them; every status is kept, in column `status`."""
-    rows = [
-        _row(folder, record) for folder, record in read_records(runs) if study is None or study in record["studies"]
-    ]
-    return pd.DataFrame(rows)
+@dataclass(frozen=True)
+class Loaded:
+    """The runs of a study, whatever their status.
+
+    Attributes:
+        runs: a row a run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of its
+            config by the dotted name, and `config` as a whole; `attention`, which it really has; final measures and
+            cost by their names in the record; `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`,
+            `precision`; `covering`, the stages in which local attention is global.
+        history: a row an epoch or logged step, in their order: `fingerprint`, `step`, and the measures of the row, NaN
+            where a row has none.
+        donors: the configs of all runs that were found, of other studies too, by fingerprint.
+        skipped: what was found and is no run, in a sentence each.
+    """
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    donors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> pd.DataFrame:
+        """Return the complete runs."""
+        return self.runs[self.runs["status"] == "complete"]
+
+    def note(self) -> list[str]:
+        """Count the runs by status, and name each that is not complete, with its error."""
+        count = Counter(self.runs["status"])
+        others = ", ".join(f"{number} {status}" for status, number in sorted(count.items()) if status != "complete")
+        lines = [f"{count['complete']} of {len(self.runs)} runs complete" + (f"; {others}" if others else "") + "."]
+        rest = self.runs[self.runs["status"] != "complete"]
+        for run in rest.head(NAMED).itertuples():
+            error = f" ({' '.join(str(run.error).split())})" if isinstance(run.error, str) and run.error else ""
+            lines.append(f"not in the tables: {run.run}, {run.status}{error}")
+        if len(rest) > NAMED:
+            lines.append(f"not in the tables: {len(rest) - NAMED} more")
+        return [*lines, *self.skipped]
 
 
-def _row(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
-    config = record["config"]
-    return {
-        "run": folder.name,
+def load(runs: Path, study: str | None = None) -> Loaded:
+    """Read the run folders below `runs`, of one study or all of them.
+
+    A record that cannot be read is in every study, as `unreadable`: it does not say whose it is.
+
+    Raises:
+        InputError: two folders hold the same run.
+    """
+    found, donors = [], {}
+    for path in sorted(runs.glob("*/record.json")):
+        folder = path.parent
+        try:
+            record = read_record(folder)
+        except (RunError, OSError) as error:
+            record = {"fingerprint": folder.name, "status": "unreadable", "error": str(error), "studies": [study]}
+        if record is None:
+            continue
+        donors[record["fingerprint"]] = record.get("config", {})
+        if study is not None and study not in record["studies"]:
+            continue
+        if record["status"] == "running":  # it may be that its process is gone
+            record["status"] = state_of(folder).name
+        found.append((folder, record))
+    table = frame((folder.name, record) for folder, record in found)
+    history = read_histories({record["fingerprint"]: folder for folder, record in found}, runs)
+    return Loaded(table, history, donors)
+
+
+def frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """Make the frame of runs from names and records.
+
+    Raises:
+        InputError: two have the same fingerprint.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    known: dict[str, Any] = {}  # parts of configs, which many runs share
+    for name, record in records:
+        row = _row(name, record, known)
+        if (other := rows.setdefault(record["fingerprint"], row)) is not row:
+            raise InputError(
+                f"{other['run']} and {name} are the same run (fingerprint {record['fingerprint']}); move one away"
+            )
+    columns = {key: None for row in rows.values() for key in row} or dict.fromkeys(
+        ["run", "status", "error", "studies"]
+    )
+    data = {key: [row.get(key) for row in rows.values()] for key in columns}
+    return pd.DataFrame(data, index=pd.Index(list(rows), name="fingerprint"), columns=list(columns))
+
+
+def _row(name: str, record: Mapping[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    row = {
+        "run": name,
         "status": record["status"],
         "error": record.get("error"),
-        "layout": config["layout"]["name"],
-        "attention": attention_name(config),
-        "size": config["size"]["name"],
-        "data": config["data"]["name"],
-        "train_size": config["data"]["train_size"],
-        "image_size": config["data"]["image_size"],
-        "init": config["init"]["name"],
-        "blocks": "-".join(str(entry) for entry in config["plan"]["blocks"]),
-        "head_size": config["plan"]["head_size"],
-        "norm": config["network"]["norm"],
-        "downsample": config["network"]["downsample"],
-        "seed": config["seed"],
+        "studies": tuple(record.get("studies", ())),
+    }
+    config: dict[str, Any] = {}
+    for key, value in record.get("config", {}).items():
+        text = key + json.dumps(value)
+        if text not in known:
+            known[text] = (value, flatten({key: value}))
+        config[key] = known[text][0]
+        row |= known[text][1]
+    hardware, code = record.get("hardware", {}), record.get("code", {})
+    return row | {
+        "config": config,
+        "attention": attention_name(config) if config else None,
+        **record.get("final", {}),
+        **record.get("cost", {}),
+        **record.get("timings", {}),
+        "attempts": len(record.get("attempts", ())),
+        "code": _version(code),
+        **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device")},
+        "precision": config.get("trainer", {}).get("precision"),
         "covering": ", ".join(
             stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"
         ),
-        **record["cost"],
-        **record["final"],
-        **record["timings"],
     }
+
+
+def _version(code: Mapping[str, Any]) -> str | None:
+    """Name the code by its commit, with a mark if that was changed, or by its version."""
+    if not code.get("commit"):
+        return code.get("version")
+    return str(code["commit"])[:12] + (" with changes" if code.get("dirty") else "")

@@ -1,79 +1,171 @@
-"""The study's table, from records that a test writes."""
+"""The command: a study's tables from records that a test writes, against the same numbers by hand."""
 
+import csv
+import io
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from analysis.__main__ import main
-from analysis.load import load_runs
-from coatlab.configs import compose, resolve
 from coatlab.errors import InputError
-from coatlab.run import open_run
-
-FINAL = {
-    "train_eval/loss": 0.5,
-    "train_eval/accuracy": 0.9,
-    "eval/accuracy": 0.8,
-    "test/accuracy": 0.79,
-    "gap": 0.1,
-    "images_per_second": 100.0,
-}
+from tests.commandline import REPOSITORY
+from tests.made_runs import make_run
 
 
-def write(
-    runs: Path, layout: str, seed: int, accuracy: float | None, study: str = "layouts", attention: str = "relative"
-) -> None:
-    words = [f"paths.runs={runs}", f"layout={layout}", f"seed={seed}", f"study={study}", f"attention={attention}"]
-    config = resolve(compose(words))
-    if accuracy is None:
-        with pytest.raises(ZeroDivisionError), open_run(config):
-            raise ZeroDivisionError("a | b")
-        return
-    with open_run(config) as run:
-        local = attention in ("window", "neighborhood")
-        seen = {"S3": {"reach": "local" if local else "global"}, "S4": {"reach": "covering" if local else "global"}}
-        cost = {"parameters": 400_000, "macs": 6_000_000}
-        run.complete(FINAL | {"eval/accuracy": accuracy}, cost=cost, attention=seen)
+def tables(tmp_path: Path, study: str, *words: str) -> tuple[str, list[dict[str, str]]]:
+    """Run the command and return table.md and the rows of table.csv."""
+    main([study, "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports"), *words])
+    folder = tmp_path / "reports" / study
+    assert (folder / "table.tex").read_text().count(r"\toprule") == (folder / "table.md").read_text().count("\n| --")
+    return (folder / "table.md").read_text(), list(csv.DictReader(io.StringIO((folder / "table.csv").read_text())))
 
 
 def test_the_table_averages_seeds_in_the_papers_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = tmp_path / "runs"
     for layout, seed, accuracy in [("CCTT", 0, 0.8), ("CCTT", 1, 0.9), ("ViT_REL", 0, 0.7)]:
-        write(runs, layout, seed, accuracy)
-    write(runs, "CTTT", 0, None)
-    write(runs, "CCCC", 0, 0.5, study="other")
-    main(["layouts", "--runs", str(runs), "--reports", str(tmp_path / "reports")])
-    text = (tmp_path / "reports" / "layouts" / "table.md").read_text()
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
-    table = pd.DataFrame(rows[2:], columns=rows[0])
-    assert table["layout"].tolist() == ["ViT_REL", "CCTT"]
-    assert table["eval acc."].tolist() == ["70.0%", "85.0%"]
-    assert table["seeds"].tolist() == ["1", "2"]
-    assert "3 of 4 runs complete" in text
-    assert "not in the table: CTTT-relative-nano-fashion_mnist-s0-" in text
-    assert "failed (ZeroDivisionError: a | b)" in text
+        make_run(runs, f"layout={layout}", seed=seed, accuracy=accuracy)
+    make_run(runs, "layout=CTTT", status="failed")
+    make_run(runs, "layout=CCCC", study="other")
+    text, rows = tables(tmp_path, "layouts")
+    assert [row["layout"] for row in rows] == ["ViT_REL", "CCTT"]
+    assert [float(row["eval acc."]) for row in rows] == pytest.approx([0.7, 0.85])
+    assert [(row["seeds"], row["eval acc. n"]) for row in rows] == [("1", "1"), ("2", "2")]
+    assert [float(row["parameters (M)"]) for row in rows] == [0.41, 0.41]
+    assert "3 of 4 runs complete; 1 failed." in text
+    assert "not in the tables: CTTT-relative-nano-fashion\\_mnist-s0-" not in text  # as it is within a word
+    assert "not in the tables: CTTT-relative-nano-fashion_mnist-s0-" in text
+    assert r"failed (ZeroDivisionError: a \| b)" in text
+    assert "Unequal seeds: 1 of 2 rows lack some of the seeds 0, 1." in text
     printed = capsys.readouterr().out
-    assert text in printed
+    assert "85.0%" in printed
     assert printed.strip().endswith("table.md")
 
 
+def test_every_number_equals_a_few_lines_of_pandas(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / "runs", f"layout={layout}", seed=seed, accuracy=accuracy)
+        for layout, base in [("CCCC", 0.6), ("CTTT", 0.7)]
+        for seed, accuracy in enumerate([base, base + 0.03, base + 0.05])
+    ]
+    records = [json.loads((folder / "record.json").read_text()) for folder in folders]
+    plain = pd.DataFrame([{"layout": one["config"]["layout"]["name"], **one["final"]} for one in records])
+    means = plain.groupby("layout").mean()
+    _, rows = tables(tmp_path, "layouts")
+    titles = {
+        "train loss": "train_eval/loss",
+        "eval acc.": "eval/accuracy",
+        "gap": "gap",
+        "images/s": "images_per_second",
+    }
+    for row in rows:
+        for title, measure in titles.items():
+            assert float(row[title]) == pytest.approx(means.loc[row["layout"], measure])
+
+
+def test_a_planted_confound_is_refused_and_footnoted_where_it_is_allowed(tmp_path: Path) -> None:
+    for seed in range(2):
+        make_run(tmp_path / "runs", "layout=CCCC", seed=seed)
+        make_run(tmp_path / "runs", "layout=CCTT", seed=seed)
+    folder = make_run(tmp_path / "runs", "layout=CCTT", "data.batch_size=32", seed=2)
+    with pytest.raises(InputError, match=rf"data.batch_size is 32 in {folder.name}, not 128"):
+        tables(tmp_path, "layouts")
+    assert not (tmp_path / "reports").exists()
+    text, rows = tables(tmp_path, "layouts", "--allow", "data.batch_size")
+    assert f"Compared although data.batch_size is 32 in {folder.name}, not 128 (--allow data.batch_size)." in text
+    # never averaged with the others
+    assert [(row["layout"], row["batch_size"], row["seeds"]) for row in rows] == [
+        ("CCCC", "128", "2"),
+        ("CCTT", "128", "2"),
+        ("CCTT", "32", "1"),
+    ]
+
+
+def test_code_and_hardware_are_warnings(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "layout=CCCC")
+    code = {"version": "0.1.0", "commit": "b" * 40, "dirty": True}
+    make_run(tmp_path / "runs", "layout=CCTT", code=code, hardware={"cpu": "another", "device": "cpu"})
+    text, _ = tables(tmp_path, "layouts")
+    assert f"Warning: 2 code versions: {'a' * 12} (1), {'b' * 12} with changes (1)." in text
+    assert "Warning: 2 CPUs: a processor (1), another (1)." in text
+
+
+def test_data_sets_are_tables_of_their_own_and_what_one_lacks_is_said(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "layout=CCCC")
+    make_run(tmp_path / "runs", "layout=CCTT")
+    make_run(tmp_path / "runs", "layout=CCTT", "data=fractals")
+    text, rows = tables(tmp_path, "layouts")
+    assert {row["table"]: row["layout"] for row in rows} == {
+        "data.name=fashion_mnist": "CCTT",
+        "data.name=fractals": "CCTT",
+    }
+    assert len(rows) == 3
+    assert text.count("Missing, no complete run here: CCCC.") == 1
+
+
 def test_attention_variants_stand_in_order_and_a_vit_is_named_plainly(tmp_path: Path) -> None:
-    cells = [("CCTT", "linear"), ("ViT_REL", "relative"), ("CCTT", "window"), ("ViT_REL", "absolute")]
-    for layout, attention in cells:
-        write(tmp_path, layout, 0, 0.8, study="attention", attention=attention)
-    main(["attention", "--runs", str(tmp_path), "--reports", str(tmp_path / "reports")])
-    text = (tmp_path / "reports" / "attention" / "table.md").read_text()
-    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in text.splitlines() if line.startswith("|")][2:]
-    assert rows == [["relative", "ViT_REL"], ["absolute", "ViT"], ["window*", "CCTT"], ["linear", "CCTT"]]
+    for layout, attention in [("CCTT", "linear"), ("ViT_REL", "relative"), ("CCTT", "window"), ("ViT_REL", "absolute")]:
+        make_run(tmp_path / "runs", f"layout={layout}", f"attention={attention}", study="attention")
+    text, rows = tables(tmp_path, "attention")
+    assert [(row["table"], row["attention"], row["layout"]) for row in rows] == [
+        ("layout.name=CCTT", "window*", "CCTT"),
+        ("layout.name=CCTT", "linear", "CCTT"),
+        ("layout.name=ViT_REL", "relative", "ViT_REL"),
+        ("layout.name=ViT_REL", "absolute", "ViT"),
+    ]
     assert text.count("is global in S4") == 1
 
 
-def test_all_is_every_run(tmp_path: Path) -> None:
-    write(tmp_path, "CCTT", 0, 0.8)
-    write(tmp_path, "CCCC", 0, 0.5, study="other")
-    assert len(load_runs(tmp_path)) == 2
-    assert load_runs(tmp_path, "other")["attention"].tolist() == ["none"]
+def test_transfer_compares_layouts_and_starts_at_a_resolution(tmp_path: Path) -> None:
+    for layout in ("CCTT", "CTTT"):
+        folder = make_run(tmp_path / "runs", f"layout={layout}", "data=fractals", study="transfer")
+        donor = json.loads((folder / "record.json").read_text())["fingerprint"]
+        make_run(tmp_path / "runs", f"layout={layout}", study="transfer")
+        make_run(tmp_path / "runs", f"layout={layout}", "init=finetune", study="transfer", donor=donor)
+    text, rows = tables(tmp_path, "transfer")
+    assert [(row["table"], row["layout"], row["init"]) for row in rows if "fashion" in row["table"]] == [
+        ("data.name=fashion_mnist", layout, start) for layout in ("CCTT", "CTTT") for start in ("finetune", "scratch")
+    ]
+    assert len(rows) == 6
+    assert "Missing" not in text
+
+
+def test_a_combination_that_is_missing_is_named(tmp_path: Path) -> None:
+    for words in (["init=scratch"], ["init=scratch", "attention=absolute"], ["init=finetune", "attention=absolute"]):
+        make_run(tmp_path / "runs", *words, study="relative")
+    text, _ = tables(tmp_path, "relative")
+    assert "Missing, no complete run here: relative finetune." in text
+
+
+def test_details_are_rows_of_their_own(tmp_path: Path) -> None:
+    for word in ("seed=0", "network.norm=layer", "plan.head_size=24"):
+        make_run(tmp_path / "runs", word, study="details")
+    _, rows = tables(tmp_path, "details")
+    assert sorted((row["norm"], row["head_size"]) for row in rows) == [
+        ("batch", "16"),
+        ("batch", "24"),
+        ("layer", "16"),
+    ]
+    assert "downsample" not in rows[0]
+
+
+def test_all_is_every_run_and_compares_nothing(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "layout=CCTT")
+    make_run(tmp_path / "runs", "layout=CCTT", seed=1)
+    make_run(tmp_path / "runs", "layout=CCCC", "data.batch_size=64", study="other")
+    text, rows = tables(tmp_path, "all")
+    assert [(row["layout"], row["seeds"]) for row in rows] == [("CCCC", "1"), ("CCTT", "2")]
+    assert "**" not in text
+
+
+def test_a_study_without_a_complete_run_has_only_notes(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "layout=CCTT", status="failed")
+    text, rows = tables(tmp_path, "layouts")
+    assert rows == []
+    assert "0 of 1 runs complete; 1 failed." in text
 
 
 def test_no_study_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,21 +181,15 @@ def test_what_is_not_there_is_said(tmp_path: Path, study: str, sentence: str) ->
         main([study, "--runs", str(tmp_path)])
 
 
-def test_runs_that_differ_in_a_detail_are_rows_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    changes = [[], ["plan.blocks=[2,1,2,5,1]"], ["network.norm=layer"], ["plan.head_size=24"]]
-    for words in changes:
-        with open_run(resolve(compose([f"paths.runs={tmp_path}", "study=details", *words]))) as run:
-            run.complete(FINAL, cost={"parameters": 400_000, "macs": 6_000_000})
-    main(["details", "--runs", str(tmp_path), "--reports", str(tmp_path / "reports")])
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    rows = [
-        dict(zip(*(map(str.strip, line.split("|")) for line in (lines[0], other)), strict=True)) for other in lines[2:]
-    ]
-    assert [row["seeds"] for row in rows] == ["1"] * 4
-    assert sorted((row["blocks"], row["norm"], row["head_size"]) for row in rows) == [
-        ("2-1-2-5-1", "batch", "16"),
-        ("2-1-3-4-1", "batch", "16"),
-        ("2-1-3-4-1", "batch", "24"),
-        ("2-1-3-4-1", "layer", "16"),
-    ]
-    assert "downsample" not in lines[0]
+def test_the_command_line_refuses_in_a_sentence(tmp_path: Path) -> None:
+    make_run(tmp_path, "layout=CCCC")
+    make_run(tmp_path, "layout=CCTT", "recipe.lr=0.5")
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", "layouts", "--runs", str(tmp_path), "--reports", str(tmp_path / "reports")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: rows that compare layout differ in more than that: recipe.lr is ")
+    assert done.stderr.count("\n") == 1

@@ -104,6 +104,23 @@ def test_a_mirror_that_dies_is_said_once_and_never_raises(tmp_path: Path, capsys
     assert capsys.readouterr().err.count("W&B is gone") == 1
 
 
+def test_the_summary_has_what_tables_need_of_the_record(tmp_path: Path) -> None:
+    class Finished:
+        project, dir = "p", str(tmp_path)
+
+        def __init__(self) -> None:
+            self.summary: dict[str, Any] = {}
+
+        def finish(self, exit_code: int) -> None:
+            pass
+
+    run = Finished()
+    record = {"status": "complete", "cost": {"macs": 1}, "config": {"seed": 0}, "final": {"eval/accuracy": 0.5}}
+    WandbMirror(run).finish({"eval/accuracy": 0.5}, exit_code=0, record=record)
+    facts = {"status": "complete", "cost": {"macs": 1}, "final": {"eval/accuracy": 0.5}}  # the config is W&B's already
+    assert run.summary == {"eval/accuracy": 0.5, "record": facts}
+
+
 def test_an_id_that_was_deleted_gets_a_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     real = wandb.init

@@ -1,1 +1,1 @@
-"""One file, one table: `table(runs) -> DataFrame of strings`."""
+"""One file, one study: `DESIGN` says what its tables compare."""

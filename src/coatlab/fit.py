@@ -123,7 +123,7 @@ def fit(run: Run) -> None:
             if metrics:
                 metrics.close()
             if mirror:
-                mirror.finish({key: value for key, value in final.items() if value is not None}, code)
+                mirror.finish({key: value for key, value in final.items() if value is not None}, code, run.record)
 
 
 def _check_processes(settings: Mapping[str, Any], started: int) -> None:

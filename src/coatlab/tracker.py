@@ -18,6 +18,8 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 
 INIT_SECONDS, FINISH_SECONDS = 15, 20
+# of a record, what tables need besides the config
+FACTS = ("status", "error", "studies", "cost", "attention", "final", "timings", "code", "hardware", "attempts")
 DELETED = "previously created and deleted"  # W&B's words when it refuses an id
 
 
@@ -42,11 +44,12 @@ class WandbMirror(WandbLogger):
             self.lost = True
             _say(f"W&B is gone ({type(error).__name__}); the record goes on, and the next start replays it")
 
-    def finish(self, final: Mapping[str, Any], exit_code: int) -> None:
-        """Close the W&B run, with the final measures in its summary."""
+    def finish(self, final: Mapping[str, Any], exit_code: int, record: Mapping[str, Any] | None = None) -> None:
+        """Close the W&B run, with the final measures and, as `record`, what tables need in its summary."""
         try:
             if not self.lost:
-                self._run.summary.update(dict(final))
+                facts = {key: record[key] for key in FACTS if key in record} if record else {}
+                self._run.summary.update({**final, "record": facts} if facts else dict(final))
             self._run.finish(exit_code=exit_code)
         except Exception as error:
             _say(f"W&B could not be closed ({type(error).__name__}); its files stay in the run folder")

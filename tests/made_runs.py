@@ -1,0 +1,95 @@
+"""Run folders as training leaves them, made without training: records and metrics with known numbers.
+
+python -m tests.made_runs FOLDER RUNS EPOCHS     makes many of them, to see how fast they load
+"""
+
+import copy
+import json
+import random
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from coatlab.configs import compose, resolve
+from coatlab.identity import fingerprint, folder_name
+from coatlab.records import SCHEMA
+
+MEASURES = ("train/loss", "train/accuracy", "eval/loss", "eval/accuracy", "train_eval/loss", "train_eval/accuracy")
+
+
+@cache
+def _resolved(words: tuple[str, ...]) -> dict[str, Any]:
+    return resolve(compose(list(words)))
+
+
+def config_of(*words: str, seed: int = 0, study: str | None = "layouts") -> dict[str, Any]:
+    return copy.deepcopy(_resolved(words)) | {"seed": seed, "study": study}
+
+
+def make_run(
+    runs: Path,
+    *words: str,
+    seed: int = 0,
+    study: str | None = "layouts",
+    status: str = "complete",
+    accuracy: float = 0.8,
+    epochs: int = 3,
+    donor: str | None = None,
+    **entries: Any,
+) -> Path:
+    """Write one run folder; `entries` replace those of the record."""
+    config = config_of(*words, seed=seed, study=study)
+    if donor:
+        config["init"]["donor"] = donor
+    rows = metrics(epochs, random.Random(seed))
+    last = rows[-1] if rows else {}
+    final = {key: value for key, value in last.items() if key != "step"}
+    final |= {"eval/accuracy": accuracy, "test/loss": 0.6, "test/accuracy": accuracy - 0.01, "step": 10 * epochs}
+    letters = config["layout"]["stages"]
+    local = config["attention"]["name"] in ("window", "neighborhood") and "T" in letters
+    record = {
+        "schema": SCHEMA,
+        "status": status,
+        "fingerprint": fingerprint(config),
+        "studies": [study] if study else [],
+        "config": config,
+        "cost": {"parameters": 410_000, "macs": 6_600_000, "activations": 1_700_000},
+        "attention": {"S4": {"grid": [2, 2], "field": [2, 2], "reach": "covering" if local else "global"}},
+        "final": final if status == "complete" else {},
+        "timings": {"seconds": 12.5, "attempts": 1} if status == "complete" else {},
+        "tracker": {"name": "none"},
+        "attempts": [{"status": status}],
+        "error": None if status == "complete" else "ZeroDivisionError: a | b",
+        "code": {"version": "0.1.0", "commit": "a" * 40, "dirty": False},
+        "hardware": {"cpu": "a processor", "cores": 2, "host": "here", "device": "cpu", "gpu": None},
+    } | entries
+    folder = runs / folder_name(config)
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(record))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def metrics(epochs: int, numbers: random.Random) -> list[dict[str, Any]]:
+    """Rows of ten steps an epoch; a loss is logged at the last step of every other epoch."""
+    rows: list[dict[str, Any]] = []
+    for epoch in range(1, epochs + 1):
+        step = 10 * epoch
+        if epoch % 2:
+            rows.append({"step": step, "train/step_loss": numbers.random(), "lr": 0.003})
+        row = {"step": step, "epoch": epoch, **{key: numbers.random() for key in MEASURES}}
+        rows.append(row | {"gap": 0.1, "lr": 0.001, "images_per_second": 900.5, "peak_memory_mb": 1293.9})
+    return rows
+
+
+def main(words: Sequence[str]) -> None:
+    runs, number, epochs = Path(words[0]), int(words[1]), int(words[2])
+    layouts = ("ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT")
+    for i in range(number):
+        make_run(runs, f"layout={layouts[i % len(layouts)]}", seed=i // len(layouts), epochs=epochs)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
