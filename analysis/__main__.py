@@ -7,11 +7,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from analysis.cells import Design, listing, tables
 from analysis.load import Loaded, load
 from analysis.render import Table, latex, markdown, terminal, to_csv
+from analysis.stats import Floats, Summary, summarize
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError, not_one_of
 from coatlab.markdown import escape
@@ -45,9 +47,9 @@ def main(words: list[str] | None = None) -> None:
     if not loaded.complete.empty:
         design = _design(chosen.study)
         made = (
-            [listing(loaded.complete)]
+            [listing(loaded.complete, summarize=_interval)]
             if study is None
-            else tables(loaded.complete, design, loaded.donors, chosen.allow)
+            else tables(loaded.complete, design, loaded.donors, chosen.allow, summarize=_interval)
         )
     folder = chosen.reports / chosen.study
     notes = [
@@ -98,6 +100,11 @@ def _load(chosen: argparse.Namespace, study: str | None) -> Loaded:
     from analysis.wandb_source import load_project
 
     return load_project(chosen.project, study)
+
+
+def _interval(values_S: Floats) -> Summary:
+    """Summarize a cell's numbers, with the same interval every time."""
+    return summarize(values_S, np.random.default_rng(0))
 
 
 def _design(study: str) -> Design:
