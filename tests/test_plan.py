@@ -118,3 +118,14 @@ def ended_well(plan: Plan, *arguments: Any) -> bool:
     except RunError:
         return False
     return True
+
+
+def test_running_cells_that_the_launcher_has_in_its_queue_are_launched_to_be_waited_for(
+    folders: dict[Path, State],
+) -> None:
+    cells = [Cell((), {}, mark, Path(mark)) for mark in "abc"]
+    folders.clear()
+    folders.update({Path("a"): State("running"), Path("b"): State("running"), Path("c"): State("complete")})
+    plan = make_plan(cells, retry=True, queued=lambda asked: {Path("a"), Path("c")} & set(asked))
+    assert [one.launch for one in plan.planned] == [True, False, False]
+    assert [names(wave) for wave in plan.waves()] == [["a"]]

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import statistics
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,10 +121,17 @@ def fit(run: Run) -> None:
             run.diverge(str(diverged), final)
             raise
         finally:
+            _leave_group()
             if metrics:
                 metrics.close()
             if mirror:
                 mirror.finish({key: value for key, value in final.items() if value is not None}, code, run.record)
+
+
+def _leave_group() -> None:
+    """Let go of the other processes, unless it was an error: then they may not answer."""
+    if torch.distributed.is_initialized() and not isinstance(sys.exc_info()[1], Exception):
+        torch.distributed.destroy_process_group()  # its threads must not outlive Python
 
 
 def _check_processes(settings: Mapping[str, Any], started: int) -> None:

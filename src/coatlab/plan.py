@@ -1,7 +1,7 @@
 """What a sweep has to do and what came of it: its cells by state, shown before and after. No torch here."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from coatlab.expected import Expect, expectation
 from coatlab.records import FINAL
 from coatlab.run import open_run
 from coatlab.summary import duration
+
+Queued = Callable[[Sequence[Path]], set[Path]]
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,13 @@ class Plan:
             yield second
 
 
-def make_plan(cells: Iterable[Cell], retry: bool) -> Plan:
+def make_plan(cells: Iterable[Cell], retry: bool, queued: Queued = lambda folders: set()) -> Plan:
     """Sort out what is to be launched: neither the same twice, nor what is done, held, or final.
 
     Args:
         cells: all that the sweep asks for.
         retry: try again what failed.
+        queued: which of the running ones the launcher has in its queue: it waits for these.
     """
     every = list(cells)
     different: dict[str, Cell] = {}
@@ -71,6 +74,8 @@ def make_plan(cells: Iterable[Cell], retry: bool) -> Plan:
     for cell in different.values():
         state, blocked = _state(cell, retry)
         planned.append(Planned(cell, state, _open(state, retry) and not blocked))
+    followed = queued([one.cell.folder for one in planned if one.before.name == "running"])
+    planned = [replace(one, launch=True) if one.cell.folder in followed else one for one in planned]
     return Plan(planned, same=len(every) - len(planned))
 
 
@@ -91,13 +96,15 @@ def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
     """Print what is done, held, failed and to do, and how long that will take by the records."""
     launched = [one for one in plan.planned if one.launch]
     count = Counter(one.before.name for one in plan.planned)
+    followed = sum(one.before.name == "running" for one in launched)
     again = sum(one.before.name == "failed" for one in launched)
     rows = {
         "complete": count["complete"],
-        "running elsewhere": count["running"],
+        "running, waited for": followed,
+        "running elsewhere": count["running"] - followed,
         "failed, left": sum(one.before.name in FAILURES and not one.launch for one in plan.planned),
         "same as another": plan.same,
-        "to do": len(launched),
+        "to do": len(launched) - followed,
     }
     title = f"{study or 'sweep'}: {len(plan.planned)} runs"
     console = _console()
@@ -114,7 +121,7 @@ def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
         expect = expectation(record for _, record in records_below(runs))
         _row(console, "expected", _time([one.cell for one in launched] + donors, expect))
     for one in plan.planned:
-        if one.before.name == "running" or (one.before.name in FAILURES and not one.launch):
+        if (one.before.name == "running" and not one.launch) or (one.before.name in FAILURES and not one.launch):
             _row(console, one.before.name, f"{one.cell.folder}: {one.before.reason}")
 
 

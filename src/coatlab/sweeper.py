@@ -21,7 +21,7 @@ from coatlab.cells import compose_cells
 from coatlab.cli import sentence_of
 from coatlab.errors import RunError
 from coatlab.expand import expand
-from coatlab.plan import close, make_plan, note_study, show_plan
+from coatlab.plan import Queued, close, make_plan, note_study, show_plan
 from coatlab.records import write_atomic
 
 
@@ -51,7 +51,9 @@ class StudySweeper(BasicSweeper):
         master, loader = self.config, self.hydra_context.config_loader
         expanded = expand(self.study, arguments, OverridesParser.create(config_loader=loader))
         cells = list(compose_cells(expanded, lambda words: loader.load_sweep_config(master, words)))
-        plan = make_plan(cells, retry=master.sweep.retry == "failed")
+        # a launcher with a queue of its own knows the jobs of an earlier command, and waits for them
+        queued: Queued = getattr(self.launcher, "queued", lambda folders: set())
+        plan = make_plan(cells, retry=master.sweep.retry == "failed", queued=queued)
         show_plan(plan, Path(master.paths.runs), master.study)
         self._save(master)
         note_study(plan, master.study)

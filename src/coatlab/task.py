@@ -103,7 +103,9 @@ class Task(L.LightningModule):
         if self.trainer.world_size > 1:
             state = checkpoint[_moving(checkpoint)]
             mine_S = torch.stack([state[key] for key in _sums(state)])
-            checkpoint["sums_RS"] = self.trainer.strategy.all_gather(mine_S)
+            every = [torch.empty_like(mine_S) for _ in range(self.trainer.world_size)]
+            torch.distributed.all_gather(every, mine_S)
+            checkpoint["sums_RS"] = torch.stack(every)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with this process's sums; if there were others than now, with those of all of them in the first."""

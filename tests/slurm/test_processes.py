@@ -39,7 +39,14 @@ def test_tasks_of_srun_train_one_run(
     slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine, tmp_path: Path
 ) -> None:
     words = [sys.executable, "src/train.py", *TINY, *LONG, *TWO, f"paths.runs={on_slurm.runs}"]
-    batch = ["sbatch", "--wait", "--ntasks=2", "--partition=low", f"--output={tmp_path}/log", f"--chdir={REPOSITORY}"]
+    batch = [
+        "sbatch",
+        "--wait",
+        "--ntasks-per-node=2",
+        "--partition=low",
+        f"--output={tmp_path}/log",
+        f"--chdir={REPOSITORY}",
+    ]
     slurm.ask(*batch, f"--wrap=srun {shlex.join(words)}")
     assert on_slurm.record()["hardware"]["devices"] == 2
     assert len(on_slurm.record()["attempts"]) == 1

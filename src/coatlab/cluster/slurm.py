@@ -82,6 +82,12 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             ended |= self._wait(cells, jobs, board)
         return [ended[number] for number in range(len(job_overrides))]
 
+    def queued(self, folders: Sequence[Path]) -> set[Path]:
+        """Return the run folders whose jobs are queued or run: those that `launch` waits for."""
+        noted = {folder: _note(folder).read_text() for folder in folders if _note(folder).exists()}
+        known = states(set(noted.values())) or {}
+        return {folder for folder, job in noted.items() if not is_over(known.get(job))}
+
     def _jobs(self, cells: dict[int, Cell]) -> dict[int, str]:
         """Return the job of each cell: the one that is queued already, or a new one."""
         noted = {number: job for number, cell in cells.items() if (job := _noted(cell)) is not None}
@@ -96,7 +102,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             folder = cells[new[0]].folder.parent / ".slurm"
             submitted = self._submit([cells[number] for number in new], folder)
             for number, job in zip(new, submitted, strict=True):
-                write_atomic(_note(cells[number]), lambda file, job=job: file.write(job.encode()))  # type: ignore[misc]
+                write_atomic(_note(cells[number].folder), lambda file, job=job: file.write(job.encode()))  # type: ignore[misc]
                 jobs[number] = job
             array = submitted[0].partition("_")[0]
             print(f"submitted {len(new)} cells as job {array}")
@@ -180,13 +186,13 @@ def _submitted(cell: Cell) -> JobReturn:
     return returned
 
 
-def _note(cell: Cell) -> Path:
-    """Return the file that names the job of a cell."""
-    return cell.folder.parent / ".slurm" / f"{cell.folder.name}.job"
+def _note(folder: Path) -> Path:
+    """Return the file that names the job of a run folder's cell."""
+    return folder.parent / ".slurm" / f"{folder.name}.job"
 
 
 def _noted(cell: Cell) -> str | None:
-    return _note(cell).read_text() if _note(cell).exists() else None
+    return _note(cell.folder).read_text() if _note(cell.folder).exists() else None
 
 
 def _log(cell: Cell, job: str) -> Path:
