@@ -13,6 +13,7 @@ import wandb
 from wandb.proto import wandb_internal_pb2
 
 from coatlab.tracker import WandbMirror, _has_key, open_mirror
+from tests.commandline import wait_for
 
 SETTINGS = {"mode": "auto", "project": "coatlab-test", "entity": None}
 
@@ -69,6 +70,7 @@ def test_without_a_key_it_is_offline_and_a_resume_replays_the_whole(tmp_path: Pa
     second = open_offline(tmp_path, rows)
     second.log_metrics({"loss": 0.25}, step=3)
     second.finish({"eval/accuracy": 0.5}, exit_code=0)
+    wait_for(lambda: len(history(tmp_path)[1]) == 3, 30)  # W&B's service may write a little after finish() returns
     ids, written = history(tmp_path)
     assert set(ids) == {"0123456789abcdef"}
     assert [(step, float(values["loss"])) for step, values in written] == [(1, 1.0), (2, 0.5), (3, 0.25)]
