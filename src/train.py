@@ -15,10 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab import donor
-from coatlab.checks import check
 from coatlab.cli import WANTS_TRACEBACK, one_sentence_errors, sentence_of
-from coatlab.configs import resolve
-from coatlab.content import with_content
 from coatlab.errors import Held, RunError
 from coatlab.follow import follow
 from coatlab.ranks import place
@@ -47,11 +44,9 @@ def train(composed: DictConfig) -> float | None:
 
 def run(composed: DictConfig) -> float | None:
     """Skip, resume or train one run, and before it the run that it starts from, if that is described and not there."""
-    config, words = with_content(resolve(composed)), HydraConfig.get().overrides.task
-    check(config)
-    config, first = donor.planned(config)
+    words = HydraConfig.get().overrides.task
+    config, first = donor.prepared(composed)
     if first is not None and not donor.exists(first):
-        check(first)
         run_one(first, donor.pretraining(config), wait=True)  # cells that need the same donor wait for one another
     if config["init"].get("pretrain_only"):
         return None

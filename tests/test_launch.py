@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from coatlab.cluster.launch import Cell, outcome, reason, trained
 from coatlab.configs import compose, resolve
-from coatlab.donor import described
+from coatlab.donor import described, planned
 from coatlab.errors import RunError
 from coatlab.identity import fingerprint
 from coatlab.records import SCHEMA, write_record
@@ -23,9 +23,9 @@ def test_a_cell_may_be_there_for_the_run_that_others_start_from(tmp_path: Path) 
     config = resolve(compose(words))
     first = resolve(compose([*words, "init.pretrain_only=true"]))
     donor = described(config)
-    assert fingerprint(trained(first)) == fingerprint(donor)
-    assert trained(config)["init"]["donor"] == fingerprint(donor)
-    assert fingerprint(trained(config)) != fingerprint(config)
+    assert fingerprint(trained(*planned(first))) == fingerprint(donor)
+    assert trained(*planned(config))["init"]["donor"] == fingerprint(donor)
+    assert fingerprint(trained(*planned(config))) != fingerprint(config)
 
 
 @pytest.mark.parametrize(

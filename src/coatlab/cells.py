@@ -12,9 +12,6 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from coatlab import donor
-from coatlab.checks import check
-from coatlab.configs import resolve
-from coatlab.content import with_content
 from coatlab.errors import RunError
 from coatlab.identity import fingerprint, folder_name
 from coatlab.records import FINAL, read_record
@@ -58,11 +55,7 @@ def compose_cells(expanded: Iterable[Sequence[str]], load: Callable[[list[str]],
         config = load(list(words)).copy()
         with open_dict(config):
             config.pop("hydra", None)  # a sweep's cell knows its number only when it is launched
-        resolved = with_content(resolve(config))
-        check(resolved)
-        named, first = donor.planned(resolved)
-        if first is not None:
-            check(first)
+        named, first = donor.prepared(config)
         yield _cell(words, named, None if first is None else _cell((*words, "init.pretrain_only=true"), first))
 
 

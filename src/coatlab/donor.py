@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig
+
+from coatlab.checks import check
 from coatlab.configs import compose, resolve
 from coatlab.content import with_content
 from coatlab.errors import InputError
@@ -56,6 +59,20 @@ def find(config: Mapping[str, Any]) -> Path:
         raise InputError(f"init.run={folder} is {status}; only a complete run can give its weights")
     _same_network(f"init.run={folder.name}", record["config"], config)
     return folder
+
+
+def prepared(composed: DictConfig) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Resolve a composed config, look into its data, check it and its described donor, and return both as `planned`.
+
+    Raises:
+        InputError: the run, or the one that it starts from, cannot be what the config asks for.
+    """
+    config = with_content(resolve(composed))
+    check(config)
+    named, first = planned(config)
+    if first is not None:
+        check(first)
+    return named, first
 
 
 def planned(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:

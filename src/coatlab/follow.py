@@ -34,9 +34,7 @@ def follow(config: Mapping[str, Any], launch: str) -> None:
     folder = Path(config["paths"]["runs"]) / folder_name(config)
     record = await_leader(folder, launch)
     if record is not None:
-        from coatlab.fit import fit
-
-        fit(Follower(folder, record))
+        _train(folder, record)
 
 
 def main(folder: Path) -> None:
@@ -44,7 +42,11 @@ def main(folder: Path) -> None:
     die_with_parent()
     record = read_record(folder)
     assert record is not None
-    from coatlab.fit import fit
+    _train(folder, record)
+
+
+def _train(folder: Path, record: dict[str, Any]) -> None:
+    from coatlab.fit import fit  # torch is imported only where there is something to train
 
     fit(Follower(folder, record))
 

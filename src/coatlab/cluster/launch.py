@@ -12,10 +12,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from coatlab.checks import check, check_keys
-from coatlab.configs import resolve
-from coatlab.content import with_content
-from coatlab.donor import planned
+from coatlab.checks import check_keys
+from coatlab.donor import prepared
 from coatlab.errors import RunError
 from coatlab.identity import folder_name
 from coatlab.records import read_record
@@ -43,16 +41,13 @@ def compose_cell(context: HydraContext, master: DictConfig, overrides: Sequence[
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = number
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    resolved = with_content(resolve(plain))
-    check(resolved)
-    run = trained(resolved)
+    run = trained(*prepared(plain))
     return Cell(number, words, config, Path(run["paths"]["runs"]) / folder_name(run), run["trainer"]["max_epochs"])
 
 
-def trained(config: dict[str, Any]) -> Mapping[str, Any]:
+def trained(named: Mapping[str, Any], donor: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return the config of the run that a cell is there for: its own, or only the one that others start from."""
-    named, donor = planned(config)
-    return donor if donor is not None and config["init"].get("pretrain_only") else named
+    return donor if donor is not None and named["init"].get("pretrain_only") else named
 
 
 def cluster_settings(master: DictConfig) -> dict[str, Any]:
