@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.confounds import Donors, require_comparable, warnings, within
 from analysis.render import Cell, Column, Interval, Table
+from coatlab.configs import groups
 from coatlab.identity import experiment
 
 LAYOUTS = ("ViT_REL", "ViT", "CCCC", "CCCT", "CCTT", "CTTT")  # the paper's order of presentation
@@ -39,6 +40,7 @@ class Design:
     panels: tuple[str, ...] = PANELS
     lead: str = "layout"  # the first column, by which rows are in order: layout or attention
     crossed: bool = False  # every combination of the factors is expected
+    figures: tuple[str, ...] = ("curves", "cost")  # of analysis/figures, in the order of the report
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,22 @@ def listing(runs: pd.DataFrame, summarize: Summarize = mean) -> Table:
     notes = ["The rows are not compared: they may differ in more than is shown.", *_covering(runs), *_unequal(cells)]
     table = _table("all", cells, list(places), "layout", notes, summarize)
     return Table(table.title, [Column(one.title, one.form) for one in table.columns], table.rows, notes=table.notes)
+
+
+def names(runs: pd.DataFrame, design: Design, allow: Sequence[str] = ()) -> pd.Series:
+    """Name each run by what figures tell apart in it: the first factor, the other keys, what is allowed to differ.
+
+    How a run starts is none of it: starts are panels of their own.
+    """
+    counted = [experiment(config) for config in runs["config"]]
+    shown = [factor for factor in design.factors if factor not in groups()]
+    shown += [key for key in allow if len({json.dumps(one.get(key)) for one in counted}) > 1]
+    named = []
+    for one, layout, attention in zip(counted, runs["layout.name"], runs["attention"], strict=True):
+        chosen = {"layout": layout_name(layout, attention), "attention": attention}.get(design.factors[0])
+        words = [f"{_short(key, shown)}={_word(one.get(key))}" for key in shown]
+        named.append(", ".join([chosen, *words] if chosen else words))
+    return pd.Series(named, index=runs.index, dtype=object)
 
 
 def layout_name(layout: str, attention: str) -> str:

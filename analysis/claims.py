@@ -30,6 +30,7 @@ import pandas as pd
 
 from analysis import stats
 from analysis.claim import Claim
+from analysis.confounds import Donors, require_comparable, warnings
 from analysis.metrics import MATCHED, matched_accuracy
 from analysis.ordering import ABOUT, ABOVE, AT_LEAST, Relation, names_of
 from coatlab.errors import InputError
@@ -84,7 +85,14 @@ class Judgement:
         return max(known) if known and len(known) == len(undecided) else None
 
 
-def judge(claim: Claim, runs: pd.DataFrame, histories: pd.DataFrame, generator: np.random.Generator) -> Judgement:
+def judge(
+    claim: Claim,
+    runs: pd.DataFrame,
+    histories: pd.DataFrame,
+    generator: np.random.Generator,
+    donors: Donors | None = None,
+    allow: Sequence[str] = (),
+) -> Judgement:
     """Judge a claim by the complete runs that it is about.
 
     Args:
@@ -92,11 +100,19 @@ def judge(claim: Claim, runs: pd.DataFrame, histories: pd.DataFrame, generator: 
         runs: a row a run, index `fingerprint`; columns `status`, `seed`, the claim's and the final metrics.
         histories: rows of all runs' metrics, as `matched_accuracy` has them; read for matched/accuracy alone.
         generator: resamples the intervals of the probability of improvement; the verdicts do not depend on it.
+        donors: configs of runs that others start from, by fingerprint.
+        allow: keys in which the runs may differ besides what the claim names; the note says so.
 
     Raises:
         InputError: the runs lack a column that the claim names.
     """
     about, notes = _about(claim, runs)
+    try:
+        if len(about):
+            notes += require_comparable(about, [claim.names.removesuffix(".name")], donors, allow)
+            notes += warnings(about)
+    except InputError as error:
+        return undecided(claim, str(error), notes)
     twice = about[about.duplicated(["name", "seed"], keep=False)]
     if len(twice):
         name, seed = twice.iloc[0][["name", "seed"]]

@@ -80,13 +80,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: rows of cells, one a column, a caption, and notes below."""
+    """A table: rows of cells, one a column, a caption, what its brackets are, and notes below."""
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     notes: Sequence[str] = ()
+    brackets: str = "Mean over seeds and, in brackets, its 95 % interval."
 
 
 def terminal(table: Table, console: Console) -> None:
@@ -177,7 +178,7 @@ def legend(table: Table) -> list[str]:
         seeds = f"{measured[0].n} seeds" if measured[0].n > 1 else "one seed, so there is no interval"
         found.append(f"Every cell is of {seeds}.")
     if any(_known(cell) for cell in measured):
-        found.append("Mean over seeds and, in brackets, its 95 % interval.")
+        found.append(table.brackets)
     if bold:
         found.append("Bold: best of its column." + (f" {TIED}: its interval overlaps the best one's." if tied else ""))
     return found

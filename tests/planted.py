@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from tests.made_runs import config_of
+
 LAYOUTS = {"CCCC": 0.815, "CCCT": 0.813, "CCTT": 0.805, "CTTT": 0.79, "ViT_REL": 0.72}
 
 
@@ -30,12 +32,15 @@ def frames(
             runs.append(
                 {
                     "fingerprint": fingerprint,
+                    "run": fingerprint,
                     "status": "complete",
+                    "config": config_of(f"layout={name}", seed=seed),
                     "layout.name": name,
                     "attention": "none" if name == "CCCC" else "relative",
                     "data.name": "fashion_mnist",
                     "data.train_size": 1000,
                     "seed": seed,
+                    **dict.fromkeys(("code", "device", "cpu", "gpu", "precision"), "one"),
                     "train_eval/loss": 0.1,
                     "train_eval/accuracy": 0.98,
                     "eval/accuracy": accuracy,

@@ -1,5 +1,6 @@
 """Verdicts on planted studies: the true ordering, a false one, ties at the margin, and what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from analysis.claim import Claim, load_claims
 from analysis.claims import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, Judgement, decide, judge, weakest, written
 from analysis.ordering import names_of, parse
 from coatlab.errors import InputError
+from tests.made_runs import config_of
 from tests.planted import LAYOUTS, frames
 
 (G,) = [claim for claim in load_claims("layouts") if claim.key == "G"]
@@ -22,8 +24,8 @@ def ordered(ordering: str, **changes: object) -> Claim:
     return replace(G, ordering=[ordering], relations=parse(ordering), **changes)  # type: ignore[arg-type]
 
 
-def judged(claim: Claim, runs: pd.DataFrame, histories: pd.DataFrame) -> Judgement:
-    return judge(claim, runs, histories, np.random.default_rng(0))
+def judged(claim: Claim, runs: pd.DataFrame, histories: pd.DataFrame, allow: Sequence[str] = ()) -> Judgement:
+    return judge(claim, runs, histories, np.random.default_rng(0), allow=allow)
 
 
 def verdicts(judgement: Judgement) -> list[str]:
@@ -140,16 +142,34 @@ def test_curves_that_do_not_overlap_are_named() -> None:
 def test_a_column_that_is_not_there_is_one_sentence() -> None:
     runs, histories = frames()
     with pytest.raises(
-        InputError, match=r"^claim G: the runs have no column test/top5; they have status, layout\.name, "
+        InputError, match=r"^claim G: the runs have no column test/top5; they have run, status, config, "
     ):
         judged(replace(G, metric="test/top5"), runs, histories)
 
 
 def test_names_of_our_own_stand_for_values() -> None:
-    runs, histories = frames({"a": 0.9, "b": 0.8}, seeds=10)
-    runs["plan.blocks"] = [[2, 1] if name == "a" else [1, 2] for name in runs["layout.name"]]
-    claim = ordered("V0 > V1", names="plan.blocks", called={"2-1": "V0", "1-2": "V1"})
+    runs, histories = frames({"CCTT": 0.9, "CTTT": 0.8}, seeds=10)
+    blocks = [[2, 1, 2, 5, 1] if name == "CCTT" else [2, 1, 1, 6, 1] for name in runs["layout.name"]]
+    runs["plan.blocks"] = blocks
+    runs["config"] = [
+        config_of("layout=CCTT", f"plan.blocks={one}", seed=seed)
+        for one, seed in zip(blocks, runs["seed"], strict=True)
+    ]
+    claim = ordered("V0 > V1", names="plan.blocks", called={"2-1-2-5-1": "V0", "2-1-1-6-1": "V1"})
     assert judged(claim, runs, histories).verdict == SUPPORTED
+
+
+def test_a_claim_about_runs_that_differ_in_more_is_undecided_and_says_in_what() -> None:
+    runs, histories = frames(seeds=10)
+    other = [config if seed else config | {"recipe": config["recipe"] | {"lr": 0.5}}
+             for config, seed in zip(runs["config"], runs["seed"], strict=True)]  # fmt: skip
+    judgement = judged(G, runs.assign(config=other), histories)
+    assert set(verdicts(judgement)) == {UNDECIDED}
+    assert "recipe.lr is 0.5 in 5 runs, not 0.003" in judgement.findings[0].reason
+    assert "recipe.lr" in judged(G, runs.assign(config=other), histories, allow=["recipe.lr"]).notes[0]
+
+
+def test_a_list_is_written_as_claims_name_it() -> None:
     assert written([2, 1, 2]) == written((2, 1, 2)) == written(np.array([2, 1, 2])) == written("[2, 1, 2]") == "2-1-2"
     assert written("ViT_REL") == "ViT_REL"
 

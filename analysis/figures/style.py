@@ -19,13 +19,15 @@ from coatlab.benchmark.plot import COLOURS, MARKERS
 LAYOUTS = ["CCCC", "CCCT", "CCTT", "CTTT", "ViT_REL"]
 ATTENTIONS = ["relative", "post", "absolute", "window", "neighborhood", "linear"]
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
-REGIME = ["data.name", "data.train_size", "data.image_size", "init.name"]  # a panel each
+REGIME = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name"]  # a panel each
 INTERVAL = "95 % bootstrap interval"
 SEED = 0  # of the bootstrap: the same runs give the same picture
 
 
 def named(runs: pd.DataFrame) -> pd.DataFrame:
-    """Add column `name`: what a figure tells apart, layouts, or attentions, or both where both differ."""
+    """Add column `name` if there is none: what a figure tells apart, layouts, or attentions, or both."""
+    if "name" in runs:
+        return runs
     layouts, attentions = runs["layout.name"], runs["attention"]
     if attentions[attentions != "none"].nunique() < 2:
         return runs.assign(name=layouts)
@@ -52,8 +54,13 @@ def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def regimes(runs: pd.DataFrame, but: Sequence[str] = ()) -> list[tuple[str, pd.DataFrame]]:
-    """Split runs by what they were trained on and started from: a title and its runs, each; `but`: not by these."""
+    """Split runs by what they were trained on and started from: a title and its runs, each; `but`: not by these.
+
+    Where names are of something else than layouts, layouts are panels as well.
+    """
     keys = [key for key in REGIME if key in runs and key not in but]
+    if "name" in runs and (runs.groupby("name")["layout.name"].nunique() > 1).any():
+        keys.append("layout.name")
     told = [key for key in keys if key in ("data.name", "data.train_size") or runs[key].nunique(dropna=False) > 1]
     return [
         (", ".join(_words(key, value) for key, value in zip(keys, values, strict=True) if key in told), part)

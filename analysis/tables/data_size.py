@@ -2,4 +2,4 @@
 
 from analysis.cells import PANELS, Design
 
-DESIGN = Design(factors=("layout",), panels=("data.train_size", *PANELS))
+DESIGN = Design(factors=("layout",), panels=("data.train_size", *PANELS), figures=("data_size", "gap", "cost"))

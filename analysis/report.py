@@ -1,0 +1,124 @@
+"""What a study's runs say, put together: tables, verdicts on its claims, figures, the runs used, and how to make it."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.cells import Design, listing, names, tables
+from analysis.claim import load_claims
+from analysis.claims import Judgement, judge
+from analysis.load import Loaded
+from analysis.render import Column, Table
+from analysis.stats import Floats, Summary, summarize
+from analysis.verdicts import READING, verdict_table
+from coatlab.errors import InputError
+
+EVERY_RUN = "all"  # in the place of a study: a listing of all runs, which compares none
+SEED = 0  # of every bootstrap: the same runs give the same report
+USED = {
+    "run": Column("run"),
+    "fingerprint": Column("fingerprint"),
+    "status": Column("status"),
+    "seed": Column("seed", "d"),
+    "seconds": Column("seconds", ".0f"),
+    "device": Column("device"),
+    "code": Column("code"),
+    "error": Column("error"),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with the sentences that say what it shows."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report has, in any format.
+
+    Attributes:
+        study: its name.
+        runs: a row a run whatever its status, by fingerprint.
+        tables: of the complete runs, the one that the study is about first.
+        judgements: one a claim about the study, in the order of claims.yaml.
+        verdicts: the same as tables.
+        pictures: figures of the complete runs.
+        notes: what a reader has to know of the runs, and of what is missing here and why.
+        commands: what makes the runs, and this report.
+    """
+
+    study: str
+    runs: Table
+    tables: Sequence[Table] = ()
+    judgements: Sequence[Judgement] = ()
+    verdicts: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+    notes: Sequence[str] = ()
+    commands: Sequence[str] = ()
+
+
+def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[str], allow: Sequence[str]) -> Report:
+    """Make the report of a study's runs.
+
+    Args:
+        study: its name, or `all`.
+        loaded: its runs, whatever their status.
+        design: what it compares.
+        commands: what makes the runs, and the report.
+        allow: keys in which runs may differ all the same, with a footnote.
+
+    Raises:
+        InputError: runs that must not be compared; the sentence names the keys and values.
+    """
+    notes = [
+        *loaded.note(),
+        "eval: images held out of the training files; test: the official test files, looked at once.",
+    ]
+    complete, runs = loaded.complete, _used(loaded.runs.reset_index())
+    if complete.empty:
+        return Report(study, runs, notes=notes, commands=commands)
+    if study == EVERY_RUN:
+        return Report(study, runs, [listing(complete, summarize=_interval)], notes=notes, commands=commands)
+    made = tables(complete, design, loaded.donors, allow, summarize=_interval)
+    judgements = [
+        judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
+        for claim in load_claims(study)
+    ]
+    verdicts = [verdict_table(judgement) for judgement in judgements]
+    named = complete.assign(name=names(complete, design, allow))
+    pictures, absent = _pictures(design.figures, named, loaded.history)
+    return Report(study, runs, made, judgements, verdicts, pictures, [*notes, READING, *absent], commands)
+
+
+def _used(runs: pd.DataFrame) -> Table:
+    """List all runs; None and NaN are what a run does not have."""
+    shown = {key: column for key, column in USED.items() if key in runs}
+    whole = {key: runs[key].astype("Int64") if column.form == "d" else runs[key] for key, column in shown.items()}
+    rows = [[None if pd.isna(value) else value for value in row] for row in pd.DataFrame(whole).itertuples(index=False)]
+    return Table("Runs", [*shown.values()], rows)
+
+
+def _pictures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFrame) -> tuple[list[Picture], list[str]]:
+    """Draw figures; what the runs do not give is said instead."""
+    pictures, absent = [], []
+    for name in figures:
+        module = importlib.import_module(f"analysis.figures.{name}")
+        draw: Callable[[pd.DataFrame, pd.DataFrame], Figure] = module.draw
+        try:
+            pictures.append(Picture(name, " ".join((module.__doc__ or "").split()), draw(runs, history)))
+        except InputError as error:
+            absent.append(f"No figure {name}: {error}.")
+    return pictures, absent
+
+
+def _interval(values_S: Floats) -> Summary:
+    """Summarize a cell's numbers, with the same interval every time."""
+    return summarize(values_S, np.random.default_rng(SEED))

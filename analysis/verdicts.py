@@ -1,0 +1,52 @@
+"""Judgements of claims as tables: a table a claim, a row a relation, with the numbers that its verdict rests on."""
+
+from collections.abc import Sequence
+
+from analysis.cells import Mean
+from analysis.claims import Finding, Judgement
+from analysis.render import Cell, Column, Table
+
+BRACKETS = "In brackets: 90 % interval of the difference, 95 % bootstrap interval of the chance."
+READING = (
+    "In the verdicts, difference is left less right, paired by seed, turned so that positive is better; chance is that "
+    "of a run of left to beat one of right; p is one-sided, of the verdict or of the nearer one, and corrected for the "
+    "claim's relations (Holm)."
+)
+
+
+def verdict_table(judgement: Judgement) -> Table:
+    """Show a claim's verdict, what it says, and each relation with its numbers."""
+    claim = judgement.claim
+    form = ".3f" if claim.metric.endswith("loss") else ".1%"
+    columns = [
+        Column("relation"),
+        Column("verdict"),
+        Column("left", form),
+        Column("right", form),
+        Column("difference", f"+{form}"),
+        Column("chance", ".0%"),
+        Column("p", ".2g"),
+        Column("seeds", "d"),
+        Column("why undecided"),
+    ]
+    margins = [f"{sign}: {size:{form}}" for sign, size in (("≈ and >=", claim.about), (">>", claim.far)) if size]
+    says = f"{judgement.verdict}: {'; '.join(claim.ordering)} in {claim.metric}, sec. {claim.section}"
+    caption = f"{says}; margins {', '.join(margins)}" if margins else says
+    needed = [f"About {judgement.needed} seeds in all would settle what is undecided."] if judgement.needed else []
+    rows = [_row(finding) for finding in judgement.findings]
+    notes = [*needed, *judgement.notes]
+    return Table(f"Claim {claim.key}: {claim.says}", columns, rows, caption, notes, BRACKETS)
+
+
+def _row(finding: Finding) -> Sequence[Cell]:
+    return [
+        str(finding.relation),
+        finding.verdict,
+        finding.left,
+        finding.right,
+        Mean(finding.seeds, finding.difference, finding.low, finding.high),
+        Mean(finding.seeds, *finding.improvement),
+        finding.p,
+        finding.seeds,
+        finding.reason,
+    ]
