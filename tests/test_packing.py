@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from coatlab.benchmark import packing
 from coatlab.benchmark.__main__ import main
-from coatlab.environment import processor
+from coatlab.environment import cores
 from coatlab.errors import InputError
 from tests.commandline import TINY
 
@@ -19,7 +19,7 @@ WORDS = [word for word in TINY if not word.startswith("trainer.threads")]
 def test_every_run_is_bare_once_and_the_cores_are_level(runs: int) -> None:
     shares = packing.shares(runs)
     assert sorted(seed for share in shares for seed in share) == list(range(runs))
-    assert len(shares) == min(processor()["cores"], runs)
+    assert len(shares) == min(cores(), runs)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 

@@ -84,6 +84,9 @@ def state_of(folder: Path) -> State:
 def records_below(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Read the records that can be read below `runs`; the others are `unreadable` to whoever looks at them."""
     for path in sorted(runs.glob("*/record.json")):
-        record = state_of(path.parent).record
+        try:
+            record = read_record(path.parent)
+        except (RunError, OSError):
+            continue
         if record is not None:
-            yield path.parent, dict(record)
+            yield path.parent, record

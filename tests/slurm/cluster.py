@@ -1,7 +1,8 @@
 """A real Slurm on this machine's loopback, in a folder of its own: started in seconds, gone afterwards.
 
 Ports, munge socket and database are its own, so that a Slurm that is already on the machine is not disturbed. One node
-with two partitions: jobs of `high` preempt those of `low`, which then are requeued.
+with two partitions: jobs of `high` preempt those of `low`, which then are requeued. And two nodes of a core each, in
+partition `pair`: daemons, steps and names of their own, although they are on one machine.
 """
 
 import contextlib
@@ -20,7 +21,6 @@ SLURM_CONF = """
 ClusterName=coatlab
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ctld_port}
-SlurmdPort={d_port}
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
@@ -42,13 +42,17 @@ KillWait=10
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
-SlurmdSpoolDir={folder}/spool
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmdSpoolDir={folder}/spool-%n
 StateSaveLocation={folder}/state
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=2000 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 Port={d_port} CPUs={cpus} RealMemory=2000 State=UNKNOWN
+NodeName=first NodeHostname={host} NodeAddr=127.0.0.1 Port={first_port} CPUs=1 RealMemory=2000 State=UNKNOWN
+NodeName=second NodeHostname={host} NodeAddr=127.0.0.1 Port={second_port} CPUs=1 RealMemory=2000 State=UNKNOWN
 PartitionName=low Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=15
 PartitionName=high Nodes={host} MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+PartitionName=pair Nodes=first,second MaxTime=INFINITE State=UP
 """
+PORTS = ("ctld_port", "dbd_port", "d_port", "first_port", "second_port")
 DBD_CONF = """
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
@@ -93,10 +97,10 @@ class Cluster:
         """Start everything and wait until the node is idle."""
         folder = self.folder
         folder.chmod(0o755)  # munge wants no folder that others can write, and must be reached by its clients
-        for name in ("state", "spool"):
-            (folder / name).mkdir()
-        ports = dict(zip(("ctld_port", "d_port", "dbd_port"), free_ports(3), strict=True))
-        values = {"folder": folder, "host": socket.gethostname().partition(".")[0], "cpus": os.cpu_count(), **ports}
+        (folder / "state").mkdir()
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        host = socket.gethostname().partition(".")[0]
+        values = {"folder": folder, "host": host, "cpus": os.cpu_count(), **ports}
         (folder / "slurm.conf").write_text(SLURM_CONF.format(**values))
         (folder / "slurmdbd.conf").write_text(DBD_CONF.format(**values))
         (folder / "slurmdbd.conf").chmod(0o600)
@@ -116,8 +120,9 @@ class Cluster:
         self._daemon("slurmdbd", "-D")
         until(lambda: answers(ports["dbd_port"]))
         self.start_controller()
-        self._daemon("slurmd", "-D")
-        until(lambda: "idle" in self.ask("sinfo", "--noheader", "--format=%T"))
+        for node in (host, "first", "second"):
+            self._daemon("slurmd", "-D", "-N", node, name=f"slurmd-{node}")
+        until(lambda: set(self.ask("sinfo", "--noheader", "--format=%T").split()) == {"idle"})
 
     def start_controller(self) -> None:
         self._daemon("slurmctld", "-D", "-i")
@@ -167,14 +172,14 @@ class Cluster:
 
     def story(self) -> str:
         """Return what the daemons wrote last, for a test that failed."""
-        logs = [self.folder / f"{name}.log" for name in ("slurmctld", "slurmd")]
-        tails = [f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]) for log in logs if log.exists()]
+        logs = sorted(self.folder.glob("slurm[dc]*.log"))
+        tails = [f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]) for log in logs]
         return "\n".join(tails)
 
-    def _daemon(self, name: str, *arguments: str) -> None:
-        with open(self.folder / f"{name}.log", "ab") as log:
-            self._daemons[name] = subprocess.Popen(
-                [name, *arguments], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    def _daemon(self, program: str, *arguments: str, name: str = "") -> None:
+        with open(self.folder / f"{name or program}.log", "ab") as log:
+            self._daemons[name or program] = subprocess.Popen(
+                [program, *arguments], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def _call(self, *command: str) -> None:

@@ -51,3 +51,21 @@ def test_tasks_of_srun_train_one_run(
     assert on_slurm.record()["hardware"]["devices"] == 2
     assert len(on_slurm.record()["attempts"]) == 1
     assert_same_run(on_slurm, undisturbed)
+
+
+def test_a_requeued_run_over_two_nodes_goes_on_where_it_was(
+    slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine
+) -> None:
+    nodes = ["trainer.devices=1", "trainer.nodes=2", "cluster.partition=pair"]
+    # the nodes have names that no name server knows
+    process = on_slurm.start(*LONG, *TWO, *ON_SLURM, *nodes, "cluster.setup=['export MASTER_ADDR=127.0.0.1']")
+    wait_for(lambda: steps(on_slurm))
+    job = job_of(slurm)
+    assert " NodeList=first,second " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
+    leave(slurm, on_slurm, job, ["scontrol", "requeue", job])
+    code, _, err = finish(process)
+    assert code == 0, err
+    record = on_slurm.record()
+    assert [attempt["status"] for attempt in record["attempts"]] == ["interrupted", "complete"]
+    assert record["hardware"]["devices"] == 2
+    assert_same_run(on_slurm, undisturbed)

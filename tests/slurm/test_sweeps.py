@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,27 @@ def test_a_job_that_is_requeued_and_then_warned_of_its_time_limit_goes_on_where_
     leave(slurm, on_slurm, job, ["scontrol", "requeue", job])
     leave(slurm, on_slurm, job, ["scancel", "--signal=USR2", job])  # what --signal of the batch script asks for
     assert_went_on(slurm, on_slurm, undisturbed, process, job, ["interrupted", "interrupted", "complete"])
+
+
+def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine) -> None:
+    # Slurm looks at limits every half minute, and warns up to that much earlier than it was told to
+    limit = ["cluster.minutes=1", "cluster.signal_seconds=20"]
+    process = on_slurm.start("trainer.max_epochs=300", *limit, *ON_SLURM, "tracker=none")
+    wait_for(lambda: steps(on_slurm))
+    job = job_of(slurm)
+    assert " TimeLimit=00:01:00 " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
+    while process.poll() is None:
+        if slurm.jobs().get(job) == "PENDING":
+            slurm.hurry(job)
+        time.sleep(0.5)
+    code, _, err = finish(process)
+    assert code == 0, err
+    record = on_slurm.record()
+    *before, last = [attempt["status"] for attempt in record["attempts"]]
+    assert (set(before), last) == ({"interrupted"}, "complete")
+    assert f" Restarts={len(before)} " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
+    epochs = [row["epoch"] for row in read_metrics(on_slurm.folder()) if "eval/loss" in row]
+    assert epochs == list(range(1, 301))
 
 
 def assert_went_on(

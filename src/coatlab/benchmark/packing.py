@@ -21,7 +21,7 @@ from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.checks import check
 from coatlab.configs import compose, conf_dir, resolve
 from coatlab.data.image_data import make_data
-from coatlab.environment import processor
+from coatlab.environment import cores
 from coatlab.errors import InputError, RunError
 
 # long enough that the test files, which every run looks at once, are a small part
@@ -55,7 +55,7 @@ def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
 
 def shares(runs: int) -> list[list[int]]:
     """Share the seeds 0 to runs - 1 among a process on every core."""
-    processes = min(processor()["cores"], runs)
+    processes = min(cores(), runs)
     return [list(range(process, runs, processes)) for process in range(processes)]
 
 

@@ -18,7 +18,7 @@ from coatlab.cluster.board import Board
 from coatlab.cluster.launch import Cell, cluster_settings, compose_cell, failed, outcome, reason
 from coatlab.cluster.process import CellProcess
 from coatlab.cluster.share import Share, share, visible_gpus
-from coatlab.environment import processor
+from coatlab.environment import cores
 from coatlab.errors import InputError, RunError
 from coatlab.signals import Signals
 
@@ -87,7 +87,7 @@ class LocalLauncher(Launcher):
         settings, trainer = cluster_settings(self.config), self.config.trainer
         return share(
             cells,
-            processor()["cores"],
+            cores(),
             [] if trainer.accelerator == "cpu" else visible_gpus(),
             jobs=settings["jobs"],
             per_gpu=settings["per_gpu"],
