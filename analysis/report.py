@@ -1,7 +1,8 @@
 """What a study's runs say, put together: tables, verdicts on its claims, figures, the runs used, and how to make it."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,7 @@ class Report:
     Attributes:
         study: its name.
         runs: a row a run whatever its status, by fingerprint.
+        counts: the number of runs by status.
         tables: of the complete runs, the one that the study is about first.
         judgements: one a claim about the study, in the order of claims.yaml.
         verdicts: the same as tables.
@@ -57,6 +59,7 @@ class Report:
 
     study: str
     runs: Table
+    counts: Mapping[str, int]
     tables: Sequence[Table] = ()
     judgements: Sequence[Judgement] = ()
     verdicts: Sequence[Table] = ()
@@ -83,10 +86,11 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         "eval: images held out of the training files; test: the official test files, looked at once.",
     ]
     complete, runs = loaded.complete, _used(loaded.runs.reset_index())
+    counts = Counter(sorted(loaded.runs["status"]))
     if complete.empty:
-        return Report(study, runs, notes=notes, commands=commands)
+        return Report(study, runs, counts, notes=notes, commands=commands)
     if study == EVERY_RUN:
-        return Report(study, runs, [listing(complete, summarize=_interval)], notes=notes, commands=commands)
+        return Report(study, runs, counts, [listing(complete, summarize=_interval)], notes=notes, commands=commands)
     made = tables(complete, design, loaded.donors, allow, summarize=_interval)
     judgements = [
         judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
@@ -95,7 +99,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=names(complete, design, allow))
     pictures, absent = _pictures(design.figures, named, loaded.history)
-    return Report(study, runs, made, judgements, verdicts, pictures, [*notes, READING, *absent], commands)
+    return Report(study, runs, counts, made, judgements, verdicts, pictures, [*notes, READING, *absent], commands)
 
 
 def _used(runs: pd.DataFrame) -> Table:
