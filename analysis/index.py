@@ -1,7 +1,7 @@
 """reports/index.html: every study of a folder of reports, with its runs and verdicts, made anew from what is there.
 
 A study's folder says in report.json what this page, and the next report of the study, need of it. A folder without one
-is not ours and left out; one whose report.json cannot be read is named, with how to make it again.
+is not ours and left out; one whose report.json cannot be read is named, with the reason.
 """
 
 import json

@@ -1,14 +1,14 @@
 r"""One table as LaTeX: booktabs, the same marks as in every format, and never wider than the text.
 
 A document needs \usepackage{booktabs,graphicx}; with \usepackage[T1]{fontenc} every character that is here has its
-glyph. Intervals stand below their numbers, in small, so that a table of many measures stays readable; one that is still
-too wide is scaled down to the width of the text.
+glyph. So that a table of many measures stays readable, intervals stand below their numbers, in small, and the words of
+a title below each other; a table that is still too wide is scaled down to the width of the text.
 """
 
 import unicodedata
 from collections.abc import Sequence
 
-from analysis.render import TIED, Marked, Table, legend, marked
+from analysis.render import TIED, Column, Marked, Table, legend, marked
 from coatlab.markdown import line
 
 _TEX = {
@@ -51,15 +51,17 @@ def latex(table: Table) -> str:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{tex(caption)}}}",
+        r"\smallskip",
+        r"\setlength{\tabcolsep}{3pt}",
         _FIT,
         rf"\begin{{tabular}}{{{''.join('r' if column.form else 'l' for column in table.columns)}}}",
         r"\toprule",
-        " & ".join(tex(column.title) for column in table.columns) + r" \\",
+        " & ".join(map(_title, table.columns)) + r" \\",
         r"\midrule",
         *map(_row, marked(table)),
         r"\bottomrule",
         r"\end{tabular}}",
-        *([r"\par\footnotesize", *notes] if notes else []),
+        *([r"\par\smallskip\footnotesize", *notes] if notes else []),
         r"\end{table}",
     ]
     return "\n".join(lines)
@@ -70,15 +72,23 @@ def tex(text: str) -> str:
     return "".join(_TEX.get(letter) or _letter(letter) for letter in line(text))
 
 
+def _title(column: Column) -> str:
+    words = r"\\".join(tex(word) for word in column.title.split())
+    return rf"\shortstack[{'r' if column.form else 'l'}]{{{words}}}"
+
+
 def _row(cells: Sequence[Marked]) -> str:
-    """Write the numbers, and what stands behind them on a line below."""
-    first = [rf"\textbf{{{tex(cell.text)}}}" if cell.best else tex(cell.text) for cell in cells]
-    first = [text + r"$^\dagger$" * cell.tied for text, cell in zip(first, cells, strict=True)]
-    row = rf"{' & '.join(first)} \\"
-    if not any(cell.behind for cell in cells):
-        return row
-    below = [rf"\scriptsize {tex(cell.behind)}" if cell.behind else "" for cell in cells]
-    return row + "\n" + rf"{' & '.join(below)} \\ \addlinespace"
+    row = rf"{' & '.join(map(_cell, cells))} \\"
+    return row + r" \addlinespace" * any(cell.behind for cell in cells)
+
+
+def _cell(cell: Marked) -> str:
+    text = tex(cell.text)
+    if cell.long:
+        return rf"\parbox[t]{{14em}}{{\raggedright {text}\strut}}"
+    text = (rf"\textbf{{{text}}}" if cell.best else text) + r"$^\dagger$" * cell.tied
+    below = rf"\\[-2pt] \scriptsize {tex(cell.behind)}"
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text} {below}\end{{tabular}}" if cell.behind else text
 
 
 def _letter(letter: str) -> str:

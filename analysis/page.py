@@ -8,6 +8,7 @@ escaped all the same. Cells are marked as in every format, and tables sort by th
 import base64
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ def page(report: Report) -> str:
 
 def render(template: str, values: Mapping[str, Any]) -> str:
     """Fill a template; whatever is no markup of ours is shown as text, on one line and without control characters."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -39,22 +45,23 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         finalize=lambda value: line(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    own = {name: Markup((TEMPLATES / name).read_text()) for name in ("page.css", "sort.js")}  # noqa: S704 (our own)
-    return environment.get_template(template).render(
-        values,
-        style=own["page.css"],
-        script=own["sort.js"],
-        hashes={name: _hash(text) for name, text in own.items()},
-        symbols=SYMBOLS,
-        nothing=NOTHING,
-        tied=TIED,
-        marked=marked,
-        legend=legend,
-        image=image,
-    )
+    style, script = (Markup((TEMPLATES / name).read_text()) for name in ("page.css", "sort.js"))
+    environment.globals |= {
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+        "symbols": SYMBOLS,
+        "nothing": NOTHING,
+        "tied": TIED,
+        "marked": marked,
+        "legend": legend,
+        "image": _image,
+    }
+    return environment
 
 
-def image(picture: Picture) -> Markup:
+def _image(picture: Picture) -> Markup:
     """Return a figure as the address of an image that is inside the page."""
     data = base64.b64encode(encoded(picture.figure, picture.name, "svg")).decode()
     return Markup(f"data:image/svg+xml;base64,{data}")

@@ -22,6 +22,7 @@ from rich.text import Text
 from coatlab.markdown import escape, line, to_markdown
 
 TIED, NOTHING = "†", "–"
+LONG = 40  # letters; a text of more is a sentence
 _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 
 
@@ -80,6 +81,11 @@ class Marked:
     best: bool = False
     tied: bool = False
     value: float | None = None
+
+    @property
+    def long(self) -> bool:
+        """Tell whether it is a sentence, which is to be broken into lines."""
+        return len(self.text) > LONG and " " in self.text.strip()
 
     @property
     def whole(self) -> str:

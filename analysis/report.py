@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from analysis.cells import Design, listing, names, tables
 from analysis.claim import load_claims
 from analysis.claims import Judgement, judge
+from analysis.figures.style import REGIME
 from analysis.load import Loaded
 from analysis.render import Column, Table
 from analysis.stats import Floats, Summary, summarize
 from analysis.verdicts import READING, verdict_table
 from coatlab.errors import InputError
+from coatlab.markdown import line
 
 EVERY_RUN = "all"  # in the place of a study: a listing of all runs, which compares none
 SEED = 0  # of every bootstrap: the same runs give the same report
@@ -98,7 +100,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     ]
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=names(complete, design, allow))
-    pictures, absent = _pictures(design.figures, named, loaded.history)
+    pictures, absent = _pictures(design.figures, _plain(named), loaded.history)
     return Report(study, runs, counts, made, judgements, verdicts, pictures, [*notes, READING, *absent], commands)
 
 
@@ -121,6 +123,12 @@ def _pictures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFrame)
         except InputError as error:
             absent.append(f"No figure {name}: {error}.")
     return pictures, absent
+
+
+def _plain(runs: pd.DataFrame) -> pd.DataFrame:
+    """Write what figures show of runs so that matplotlib shows it as it is: no formula, no control character."""
+    shown = runs[[column for column in ("name", "layout.name", *REGIME) if column in runs]]
+    return runs.assign(**shown.map(lambda value: line(value).replace("$", r"\$") if isinstance(value, str) else value))
 
 
 def _interval(values_S: Floats) -> Summary:
