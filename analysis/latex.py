@@ -45,7 +45,7 @@ _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 def latex(table: Table) -> str:
     """Write a table as LaTeX."""
-    caption = ". ".join(part for part in (table.title, table.caption) if part)
+    caption = ". ".join(part for part in map(line, (table.title, table.caption)) if part)
     notes = [rf"{tex(note)}\par" for note in (*legend(table), *table.notes)]
     lines = [
         r"\begin{table}",
@@ -73,7 +73,7 @@ def tex(text: str) -> str:
 
 
 def _title(column: Column) -> str:
-    words = r"\\".join(tex(word) for word in column.title.split())
+    words = r"\\".join(tex(word) for word in line(column.title).split())
     return rf"\shortstack[{'r' if column.form else 'l'}]{{{words}}}"
 
 
