@@ -1,4 +1,4 @@
-"""The command: `python -m analysis layouts` prints a study's tables and writes its report, whose path is the last line."""
+"""The command: `python -m analysis layouts` prints a study's tables and writes its report, named last."""
 
 import argparse
 import importlib

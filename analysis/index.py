@@ -105,4 +105,4 @@ def _entry(folder: Path) -> Entry | None:
         return Entry(folder.name, address, None, str(error))
     if facts is not None and not (folder / "report.html").is_file():
         return Entry(folder.name, address, None, "report.html is missing")
-    return facts and Entry(folder.name, address, facts)
+    return None if facts is None else Entry(folder.name, address, facts)

@@ -228,4 +228,3 @@ def _known(cell: Interval) -> bool:
 def _plain(text: str) -> str:
     text = line(text)
     return "'" + text if text.startswith(_FORMULA) else text
-

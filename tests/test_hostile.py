@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -74,6 +75,12 @@ def test_latex(made: tuple[Path, str], tmp_path: Path) -> None:
     seen, _ = typeset((folder / "table.tex").read_text() + (folder / "verdicts.tex").read_text(), tmp_path)
     assert [name for name in NAMES if numbered(name) not in seen] == []
     assert "root:" not in seen
+
+
+def test_figures(made: tuple[Path, str]) -> None:
+    for path in (made[0] / "figures").glob("*.svg"):
+        texts = {shown(text) for element in ElementTree.parse(path).iter() for text in [element.text or ""]}
+        assert set(NAMES) <= texts
 
 
 def test_html(made: tuple[Path, str]) -> None:

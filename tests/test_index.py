@@ -48,7 +48,12 @@ def test_what_is_foreign_is_left_out_and_what_is_damaged_is_named(tmp_path: Path
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "link").symlink_to("nowhere")
-    for name, text in [("half", '{"schema": 1, "stu'), ("newer", '{"schema": 9}'), ("list", "[]"), ("deep", "[" * 10**5)]:
+    for name, text in [
+        ("half", '{"schema": 1, "stu'),
+        ("newer", '{"schema": 9}'),
+        ("list", "[]"),
+        ("deep", "[" * 10**5),
+    ]:
         (tmp_path / name).mkdir()
         (tmp_path / name / "report.json").write_text(text)
     (tmp_path / "folder" / "report.json").mkdir(parents=True)

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.cells import Mean
-from analysis.render import Column, Table, legend, marked, markdown, terminal, to_csv
+from analysis.render import Column, Table, legend, markdown, marked, terminal, to_csv
 from tests.hostile import HOSTILE, shown
 
 NAN = float("nan")
