@@ -3,7 +3,7 @@
 import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -50,24 +50,24 @@ class Report:
     Attributes:
         study: its name.
         runs: a row a run whatever its status, by fingerprint.
-        counts: the number of runs by status.
         tables: of the complete runs, the one that the study is about first.
         judgements: one a claim about the study, in the order of claims.yaml.
         verdicts: the same as tables.
         pictures: figures of the complete runs.
         notes: what a reader has to know of the runs, and of what is missing here and why.
         commands: what makes the runs, and this report.
+        counts: the number of runs by status.
     """
 
     study: str
     runs: Table
-    counts: Mapping[str, int]
     tables: Sequence[Table] = ()
     judgements: Sequence[Judgement] = ()
     verdicts: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[str], allow: Sequence[str]) -> Report:
@@ -89,10 +89,11 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     ]
     complete, runs = loaded.complete, _used(loaded.runs.reset_index())
     counts = Counter(sorted(loaded.runs["status"]))
+    report = Report(study, runs, notes=notes, commands=commands, counts=counts)
     if complete.empty:
-        return Report(study, runs, counts, notes=notes, commands=commands)
+        return report
     if study == EVERY_RUN:
-        return Report(study, runs, counts, [listing(complete, summarize=_interval)], notes=notes, commands=commands)
+        return replace(report, tables=[listing(complete, summarize=_interval)])
     made = tables(complete, design, loaded.donors, allow, summarize=_interval)
     judgements = [
         judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
@@ -101,7 +102,8 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=names(complete, design, allow))
     pictures, absent = _pictures(design.figures, _plain(named), loaded.history)
-    return Report(study, runs, counts, made, judgements, verdicts, pictures, [*notes, READING, *absent], commands)
+    notes += [READING, *absent]
+    return replace(report, tables=made, judgements=judgements, verdicts=verdicts, pictures=pictures, notes=notes)
 
 
 def _used(runs: pd.DataFrame) -> Table:

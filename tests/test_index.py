@@ -33,9 +33,9 @@ def rows(reports: Path) -> list[list[str]]:
 
 
 def test_it_lists_studies_with_runs_and_verdicts_and_is_made_anew(tmp_path: Path) -> None:
-    publish(Report("transfer", RUNS, {"complete": 10}), tmp_path)
+    publish(Report("transfer", RUNS, counts={"complete": 10}), tmp_path)
     assert rows(tmp_path) == [["transfer", "10 of 10", "–"]]
-    publish(Report("layouts", RUNS, {"complete": 3, "failed": 2}, judgements=judgements()), tmp_path)
+    publish(Report("layouts", RUNS, counts={"complete": 3, "failed": 2}, judgements=judgements()), tmp_path)
     verdicts = "✓ 1 supported ✗ 1 contradicted ? 1 undecided"
     assert rows(tmp_path) == [["layouts", "3 of 5 2 failed", verdicts], ["transfer", "10 of 10", "–"]]
     assert (tmp_path / "index.html").read_text() == index(tmp_path) + "\n"
@@ -44,7 +44,7 @@ def test_it_lists_studies_with_runs_and_verdicts_and_is_made_anew(tmp_path: Path
 
 
 def test_what_is_foreign_is_left_out_and_what_is_damaged_is_named(tmp_path: Path) -> None:
-    publish(Report("layouts", RUNS, {"complete": 1}), tmp_path)
+    publish(Report("layouts", RUNS, counts={"complete": 1}), tmp_path)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "link").symlink_to("nowhere")

@@ -51,13 +51,13 @@ def report(names: Sequence[str], study: str = "layouts") -> Report:
     return Report(
         study,
         Table("Runs", [Column("run"), Column("error")], [[name, " ".join([name] * 5)] for name in names]),
-        {"complete": 2, names[0]: 1},
         [table, wide],
         made,
         [verdict_table(judgement) for judgement in made],
         [Picture("curves", names[0], figure)],
         names,
         names,
+        {"complete": 2, names[0]: 1},
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             make_run(folder / "runs", f"layout={layout}", "data=fractals", seed=seed, accuracy=accuracy - seed / 100)
     main(["layouts", "--runs", str(folder / "runs"), "--reports", str(folder / "reports")])
     publish(report(HOSTILE, "hostile"), folder / "reports")
-    publish(Report("empty", RUNS, {"failed": 1}), folder / "reports")
+    publish(Report("empty", RUNS, counts={"failed": 1}), folder / "reports")
     return folder / "reports"
 
 
@@ -199,7 +199,7 @@ def test_hostile_names_are_text_and_nothing_else() -> None:
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=3))
 def test_any_text_is_shown_on_one_line(names: list[str]) -> None:
     table = Table(names[0], [Column(names[0])], [[name] for name in names], names[0], names)
-    seen = Seen(page(Report("layouts", table, {names[0]: 1}, [table], notes=names, commands=names)))
+    seen = Seen(page(Report("layouts", table, [table], notes=names, commands=names, counts={names[0]: 1})))
     assert set(seen.elements) <= ELEMENTS
     assert seen.attributes <= ATTRIBUTES
     assert len(seen.cells) == 2 * len(names)

@@ -24,7 +24,7 @@ def report(*figures: str) -> Report:
         figure = Figure(figsize=(2, 2))
         figure.subplots().plot([1, 2])
         pictures.append(Picture(name, name, figure))
-    return Report("layouts", RUNS, {"complete": 1}, pictures=pictures)
+    return Report("layouts", RUNS, counts={"complete": 1}, pictures=pictures)
 
 
 def files(folder: Path) -> set[str]:
