@@ -46,7 +46,7 @@ def main(words: list[str] | None = None) -> None:
         raise InputError(f"{place} holds no run of study {chosen.study}; make them: {sweep}")
     commands = [sweep, shlex.join(["python", "-m", "analysis", *(sys.argv[1:] if words is None else words)])]
     report = make_report(chosen.study, loaded, _design(chosen.study), commands, chosen.allow)
-    made = publish(report, chosen.reports)
+    folder = publish(report, chosen.reports)
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = WIDE
@@ -54,7 +54,7 @@ def main(words: list[str] | None = None) -> None:
         terminal(table, console)
     for note in report.notes:
         console.print(Text(line(note)), soft_wrap=True)
-    print(made)
+    print(folder / "report.html")
 
 
 def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Namespace:

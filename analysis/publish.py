@@ -25,7 +25,7 @@ from coatlab.records import write_atomic
 
 
 def publish(report: Report, reports: Path) -> Path:
-    """Write a report, each file whole or not at all, and the list of studies; return the path of its page."""
+    """Write a report, each file whole or not at all, and the list of studies; return its folder."""
     folder = reports / report.study
     tail = [_list("Runs", report.notes), _list("Made by", report.commands)]
     _tables(folder / "table", f"# {report.study}", report.tables, tail)
@@ -38,7 +38,7 @@ def publish(report: Report, reports: Path) -> Path:
     _write(folder / FACTS, to_json(facts))
     _write(folder / "report.html", page(report))
     _write(reports / "index.html", index(reports))
-    return folder / "report.html"
+    return folder
 
 
 def _remove_figures(folder: Path, but: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from tests.hostile import HOSTILE, shown
 from tests.made_runs import make_run
 
 WIDTHS = (400, 1400)
-NUMBERS = [9.5, 10.25, -3.0, None, 1e-05, 10.0]
+NUMBERS = [9.5, 10.25, -3.0, None, 1e-05, 10.0, 0.5, -20.0]  # as texts they are in another order
 RUNS = Table("Runs", [Column("run")], [["a"]])
 
 
