@@ -3,11 +3,12 @@
 PYTHON ?= python3
 PINNED ?= yes
 ARGS ?=
+STUDY ?= layouts
 BIN := .venv/bin
 CONSTRAIN := $(if $(filter yes,$(PINNED)),-c .constraints.txt,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study test budgets lint clean
+.PHONY: help setup train study report test budgets lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -25,9 +26,12 @@ setup: .venv/ready  ## make .venv with everything in it; does nothing when nothi
 train: setup  ## train one run: make train ARGS="layout=CCTT attention=relative"
 	$(BIN)/python src/train.py $(ARGS)
 
-study: setup  ## the five layouts on real images, then their table (about five minutes on two cores)
+study: setup  ## the five layouts on real images, then their report (about five minutes on two cores)
 	$(BIN)/python src/train.py sweep=layouts $(ARGS)
 	$(BIN)/python -m analysis layouts
+
+report: setup  ## the report of a study's runs: make report STUDY=transfer (default layouts)
+	$(BIN)/python -m analysis $(STUDY) $(ARGS)
 
 test: setup  ## all tests, a file at a time on every core
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)

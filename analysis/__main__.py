@@ -1,4 +1,4 @@
-"""The command: `python -m analysis layouts` prints a study's tables and writes them to reports/<study>/."""
+"""The command: `python -m analysis layouts` prints a study's tables and writes its report, named last."""
 
 import argparse
 import importlib
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from analysis.cells import Design
 from analysis.load import Loaded, load
@@ -18,6 +19,7 @@ from analysis.render import terminal
 from analysis.report import EVERY_RUN, make_report
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError, not_one_of
+from coatlab.markdown import line
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 DEFAULT_TABLE = "layouts"
@@ -51,8 +53,8 @@ def main(words: list[str] | None = None) -> None:
     for table in (*report.tables, *report.verdicts):
         terminal(table, console)
     for note in report.notes:
-        console.print(note, markup=False, soft_wrap=True)
-    print(folder / "table.md")
+        console.print(Text(line(note)), soft_wrap=True)
+    print(folder / "report.html")
 
 
 def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Namespace:
@@ -70,7 +72,7 @@ def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Name
         "--reports",
         type=Path,
         default=Path(os.environ.get("COATLAB_REPORTS", "reports")),
-        help="folder the tables are written to",
+        help="folder the report is written to",
     )
     return parser.parse_args(words)
 

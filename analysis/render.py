@@ -1,4 +1,6 @@
-"""One table to the terminal, Markdown, LaTeX (booktabs) and CSV: the same numbers, marked alike.
+"""Tables, how their cells are marked, and one table to the terminal, Markdown and CSV.
+
+LaTeX and HTML have files of their own, which take what `marked` and `legend` say: all formats say the same.
 
 The best cell of a column is bold, and one whose interval overlaps that of the best is marked: the seeds do not tell
 the two apart. Overlap is the cautious side: two means can differ although their intervals overlap. Where every cell
@@ -8,7 +10,6 @@ has as many seeds as the others, the legend says how many; else each cell does. 
 import csv
 import io
 import math
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -20,35 +21,8 @@ from rich.text import Text
 
 from coatlab.markdown import escape, line, to_markdown
 
-TIED = "†"
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "`": r"\textasciigrave{}",
-    "'": "{'}",  # two of them are one sign
-    '"': r"\char34{}",
-    "-": "{-}",  # two of them are a dash
-    "[": "{[}",  # behind a row's end it would begin a length
-    "*": "{*}",
-    "×": r"$\times$",
-    "≈": r"$\approx$",
-    "±": r"$\pm$",
-    "²": "$^2$",
-    "–": "--",
-    TIED: r"$\dagger$",
-}
-_ACCENTS = set("\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327")  # that every font of LaTeX has
+TIED, NOTHING = "†", "–"
+LONG = 40  # letters; a text of more is a sentence
 _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 
 
@@ -90,16 +64,55 @@ class Table:
     brackets: str = "Mean over seeds and, in brackets, its 95 % interval."
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A cell as people read it: its number or text, what stands behind it, and its marks.
+
+    Attributes:
+        text: the number as the column writes it, the text, or a dash where nothing was measured.
+        behind: the interval, and the number of seeds where cells differ in it; empty where there is neither.
+        best: it is the best of its column.
+        tied: its interval overlaps the best one's.
+        value: the number with all digits, by which rows may be sorted; None: it is text, or nothing was measured.
+    """
+
+    text: str
+    behind: str = ""
+    best: bool = False
+    tied: bool = False
+    value: float | None = None
+
+    @property
+    def long(self) -> bool:
+        """Tell whether it is a sentence, which is to be broken into lines."""
+        return len(self.text) > LONG and " " in self.text.strip()
+
+    @property
+    def whole(self) -> str:
+        """Return number and interval on one line, without marks."""
+        return f"{self.text} {self.behind}" if self.behind else self.text
+
+
+def marked(table: Table) -> list[list[Marked]]:
+    """Return the rows of a table as people read them, the same for every format."""
+    bold, tied = _marks(table)
+    counted = _counted(table)
+    return [
+        [
+            Marked(*_text(cell, column, counted), (i, j) in bold, (i, j) in tied, _mean(cell))
+            for j, (cell, column) in enumerate(zip(row, table.columns, strict=True))
+        ]
+        for i, row in enumerate(table.rows)
+    ]
+
+
 def terminal(table: Table, console: Console) -> None:
     """Print a table."""
-    bold, tied = _marks(table)
     shown = RichTable(title=Text(line(table.title)), title_justify="left")
     for column in table.columns:
         shown.add_column(Text(line(column.title)), justify="right" if column.form else "left")
-    for i, row in enumerate(_texts(table)):
-        shown.add_row(
-            *(Text(line(text) + TIED * ((i, j) in tied), "bold" * ((i, j) in bold)) for j, text in enumerate(row))
-        )
+    for row in marked(table):
+        shown.add_row(*(Text(line(cell.whole) + TIED * cell.tied, "bold" * cell.best) for cell in row))
     console.print(shown)
     for text in (table.caption, *legend(table), *table.notes):
         if text:
@@ -108,46 +121,14 @@ def terminal(table: Table, console: Console) -> None:
 
 def markdown(table: Table) -> str:
     """Write a table as Markdown, under its title."""
-    bold, tied = _marks(table)
     rows = [
-        [
-            ("**{}**" if (i, j) in bold else "{}").format(escape(text)) + TIED * ((i, j) in tied)
-            for j, text in enumerate(row)
-        ]
-        for i, row in enumerate(_texts(table))
+        [("**{}**" if cell.best else "{}").format(escape(cell.whole)) + TIED * cell.tied for cell in row]
+        for row in marked(table)
     ]
     frame = pd.DataFrame(rows, columns=[column.title for column in table.columns])
     notes = [f"- {escape(note)}" for note in (*legend(table), *table.notes)]
     parts = [f"## {escape(table.title)}", escape(table.caption), to_markdown(frame, markup=True), "\n".join(notes)]
     return "\n\n".join(part for part in parts if part)
-
-
-def latex(table: Table) -> str:
-    r"""Write a table as LaTeX; it needs \usepackage{booktabs} and nothing else."""
-    bold, tied = _marks(table)
-
-    def cell(text: str, place: tuple[int, int]) -> str:
-        marked = rf"\textbf{{{tex(text)}}}" if place in bold else tex(text)
-        return marked + r"$^\dagger$" * (place in tied)
-
-    rows = [" & ".join(cell(text, (i, j)) for j, text in enumerate(row)) for i, row in enumerate(_texts(table))]
-    caption = ". ".join(part for part in (table.title, table.caption) if part)
-    notes = [rf"{tex(note)}\par" for note in (*legend(table), *table.notes)]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{tex(caption)}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if column.form else 'l' for column in table.columns)}}}",
-        r"\toprule",
-        " & ".join(tex(column.title) for column in table.columns) + r" \\",
-        r"\midrule",
-        *(rf"{row} \\" for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *([r"\par\footnotesize", *notes] if notes else []),
-        r"\end{table}",
-    ]
-    return "\n".join(lines)
 
 
 def to_csv(tables: Sequence[Table]) -> str:
@@ -162,11 +143,6 @@ def to_csv(tables: Sequence[Table]) -> str:
     writer.writerow({name: _plain(name) for name in header})
     writer.writerows(records)
     return file.getvalue()
-
-
-def tex(text: str) -> str:
-    """Write text so that LaTeX shows it as it is; a character that LaTeX may not know is shown as its number."""
-    return "".join(_TEX.get(letter) or _letter(letter) for letter in line(text))
 
 
 def legend(table: Table) -> list[str]:
@@ -208,24 +184,18 @@ def _overlap(one: Cell, other: Cell) -> bool:
     return one.low <= other.high and other.low <= one.high  # False where there is no interval
 
 
-def _texts(table: Table) -> Iterator[list[str]]:
-    """Yield the rows as text, the same for every format that people read."""
-    counted = _counted(table)
-    for row in table.rows:
-        yield [_text(cell, column, counted) for cell, column in zip(row, table.columns, strict=True)]
-
-
-def _text(cell: Cell, column: Column, counted: bool) -> str:
+def _text(cell: Cell, column: Column, counted: bool) -> tuple[str, str]:
+    """Return a cell's number or text, and what stands behind it."""
     if isinstance(cell, str):
-        return cell
+        return cell, ""
     mean = _mean(cell)
     if mean is None:
-        return "–"
-    text = f"{mean:{column.form}}"
+        return NOTHING, ""
+    behind = []
     if isinstance(cell, Interval):
-        text += f" [{cell.low:{column.form}}, {cell.high:{column.form}}]" if _known(cell) else ""
-        text += f" (n={cell.n})" if counted else ""
-    return text
+        behind += [f"[{cell.low:{column.form}}, {cell.high:{column.form}}]"] if _known(cell) else []
+        behind += [f"(n={cell.n})"] if counted else []
+    return f"{mean:{column.form}}", " ".join(behind)
 
 
 def _counted(table: Table) -> bool:
@@ -258,10 +228,3 @@ def _known(cell: Interval) -> bool:
 def _plain(text: str) -> str:
     text = line(text)
     return "'" + text if text.startswith(_FORMULA) else text
-
-
-def _letter(letter: str) -> str:
-    base, *accents = list(unicodedata.normalize("NFD", letter))
-    if base.isascii() and (not accents or (ord(letter) < 0x180 and _ACCENTS.issuperset(accents))):
-        return letter
-    return rf"\texttt{{U+{ord(letter):04X}}}"

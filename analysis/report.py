@@ -1,8 +1,9 @@
 """What a study's runs say, put together: tables, verdicts on its claims, figures, the runs used, and how to make it."""
 
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,13 @@ from matplotlib.figure import Figure
 from analysis.cells import Design, listing, names, tables
 from analysis.claim import load_claims
 from analysis.claims import Judgement, judge
+from analysis.figures.style import REGIME
 from analysis.load import Loaded
 from analysis.render import Column, Table
 from analysis.stats import Floats, Summary, summarize
 from analysis.verdicts import READING, verdict_table
 from coatlab.errors import InputError
+from coatlab.markdown import line
 
 EVERY_RUN = "all"  # in the place of a study: a listing of all runs, which compares none
 SEED = 0  # of every bootstrap: the same runs give the same report
@@ -53,6 +56,7 @@ class Report:
         pictures: figures of the complete runs.
         notes: what a reader has to know of the runs, and of what is missing here and why.
         commands: what makes the runs, and this report.
+        counts: the number of runs by status.
     """
 
     study: str
@@ -63,6 +67,7 @@ class Report:
     pictures: Sequence[Picture] = ()
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[str], allow: Sequence[str]) -> Report:
@@ -83,10 +88,12 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         "eval: images held out of the training files; test: the official test files, looked at once.",
     ]
     complete, runs = loaded.complete, _used(loaded.runs.reset_index())
+    counts = Counter(sorted(loaded.runs["status"]))
+    report = Report(study, runs, notes=notes, commands=commands, counts=counts)
     if complete.empty:
-        return Report(study, runs, notes=notes, commands=commands)
+        return report
     if study == EVERY_RUN:
-        return Report(study, runs, [listing(complete, summarize=_interval)], notes=notes, commands=commands)
+        return replace(report, tables=[listing(complete, summarize=_interval)])
     made = tables(complete, design, loaded.donors, allow, summarize=_interval)
     judgements = [
         judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
@@ -94,8 +101,9 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     ]
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=names(complete, design, allow))
-    pictures, absent = _pictures(design.figures, named, loaded.history)
-    return Report(study, runs, made, judgements, verdicts, pictures, [*notes, READING, *absent], commands)
+    pictures, absent = _pictures(design.figures, _plain(named), loaded.history)
+    notes += [READING, *absent]
+    return replace(report, tables=made, judgements=judgements, verdicts=verdicts, pictures=pictures, notes=notes)
 
 
 def _used(runs: pd.DataFrame) -> Table:
@@ -117,6 +125,12 @@ def _pictures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFrame)
         except InputError as error:
             absent.append(f"No figure {name}: {error}.")
     return pictures, absent
+
+
+def _plain(runs: pd.DataFrame) -> pd.DataFrame:
+    """Write what figures show of runs so that matplotlib shows it as it is: no formula, no control character."""
+    shown = runs[[column for column in ("name", "layout.name", *REGIME) if column in runs]]
+    return runs.assign(**shown.map(lambda value: line(value).replace("$", r"\$") if isinstance(value, str) else value))
 
 
 def _interval(values_S: Floats) -> Summary:

@@ -42,7 +42,7 @@ def test_the_table_averages_seeds_in_the_papers_order(tmp_path: Path, capsys: py
     assert "Unequal seeds: 1 of 2 rows lack some of the seeds 0, 1." in text
     printed = capsys.readouterr().out
     assert "85.0%" in printed
-    assert printed.strip().endswith("table.md")
+    assert printed.splitlines()[-1] == str(tmp_path / "reports" / "layouts" / "report.html")
 
 
 def test_every_number_equals_a_few_lines_of_pandas(tmp_path: Path) -> None:

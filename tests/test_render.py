@@ -11,18 +11,9 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.cells import Mean
-from analysis.render import Column, Table, latex, legend, markdown, terminal, tex, to_csv
+from analysis.render import Column, Table, legend, markdown, marked, terminal, to_csv
+from tests.hostile import HOSTILE, shown
 
-HOSTILE = [
-    "<script>alert(1)</script>",
-    r"\input{/etc/passwd} \\[3cm] & % $x$ #1 _a_ ^b ~ {}",
-    "../../x",
-    "=HYPERLINK(1)",
-    "**bold** `code` [link](x) | a\tb\nc",
-    "\x1b[31mred\x1b[0m",
-    "[bold]markup[/bold]",
-    "* starred --- `` ''",
-]
 NAN = float("nan")
 # what a name may hold; spaces are one, as every format has it
 text = st.text(st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_categories=["C", "Z"]) | st.just(" ")).map(
@@ -46,48 +37,6 @@ def read_markdown(source: str) -> list[list[str]]:
     raise AssertionError("no table")
 
 
-SYMBOLS = {
-    "textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<", "textgreater": ">",
-    "textbar": "|", "textasciigrave": "`", "char34": '"',
-}  # fmt: skip
-MATHS = {r"\times": "×", r"\approx": "≈", r"\pm": "±", "^2": "²", r"\dagger": "†"}
-
-
-def read_tex(source: str) -> str:
-    """Read LaTeX as its scanner does, of the little that a table's text may hold; anything else fails."""
-    result, place = "", 0
-    grammar = re.compile(
-        r"\\(?P<symbol>[a-z]+[0-9]*)\{\}|\\(?P<escaped>[&%$#_{}])|\{(?P<group>[-\[*'])\}|\$(?P<maths>[^$]+)\$"
-        r"|\\texttt\{U\+(?P<number>[0-9A-F]{4,6})\}|(?P<dash>--)|(?P<plain>[^\\&%$#_{}~^<>|`\"\[*-])"
-    )
-    while place < len(source):
-        found = grammar.match(source, place)
-        assert found, source[place:]
-        match found.lastgroup, found[found.lastgroup or 0]:
-            case "symbol", name:
-                result += SYMBOLS[name]
-            case "maths", name:
-                result += MATHS[name]
-            case "number", digits:
-                result += chr(int(digits, 16))
-            case "dash", _:
-                result += "–"
-            case _, letter:
-                result += letter
-        place = found.end()
-    return result
-
-
-@given(text)
-def test_latex_shows_text_as_it_is(name: str) -> None:
-    assert read_tex(tex(name)) == name
-
-
-@given(st.text())
-def test_latex_has_nothing_that_a_font_may_lack(name: str) -> None:
-    assert all(ord(letter) < 0x180 and letter.isprintable() for letter in tex(name))
-
-
 @given(st.lists(text.filter(bool), min_size=1, max_size=4))
 def test_markdown_and_csv_show_text_as_it_is(names: list[str]) -> None:
     table = Table("t", [Column("name"), Column("value", ".1f")], [[name, 1.0] for name in names])
@@ -98,18 +47,13 @@ def test_markdown_and_csv_show_text_as_it_is(names: list[str]) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_text_everywhere(name: str) -> None:
-    shown = " ".join(re.sub(r"[\x00-\x1f]", " ", name).split())
     table = Table(name, [Column("run")], [[name]], caption=name, notes=[name])
-    assert read_markdown(markdown(table))[1] == [shown]
+    assert read_markdown(markdown(table))[1] == [shown(name)]
     html = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown(table))
-    assert "<script" not in html
-    assert "<strong>" not in html
-    body = latex(table)
-    assert read_tex(re.findall(r"\\midrule\n(.*) \\\\\n\\bottomrule", body)[0]) == shown
-    assert read_tex(re.findall(r"\\caption\{(.*)\}\n", body)[0]) == f"{shown}. {shown}"
+    assert not re.search("<(script|img|strong|em|a|code)", html)
     file = io.StringIO()
     terminal(table, Console(file=file, width=200))
-    assert file.getvalue().count(shown) == 4
+    assert file.getvalue().count(shown(name)) == 4
     assert "\x1b" not in file.getvalue()
 
 
@@ -132,7 +76,6 @@ def test_the_best_is_bold_and_ties_are_marked() -> None:
     ]  # fmt: skip
     bold = re.findall(r"\*\*(\S+)", markdown(TABLE))
     assert bold == ["82.0%", "0.20"]
-    assert re.findall(r"textbf\{(\S+)", latex(TABLE)) == [r"82.0\%", "0.20"]
     assert [row[3] for row in rows[1:]] == ["6.6", "6.5", "–"]
     assert legend(TABLE) == [
         "Every cell is of 3 seeds.",
@@ -150,8 +93,8 @@ def test_cells_of_different_numbers_of_seeds_say_theirs() -> None:
 
 def test_numbers_that_read_the_same_are_best_together_and_a_single_row_is_not_best() -> None:
     column = Column("loss", ".2f", best="low")
-    assert re.findall(r"textbf\{(\S+)\}", latex(Table("t", [column], [[0.111], [0.112], [0.12]]))) == ["0.11", "0.11"]
-    assert "textbf" not in latex(Table("t", [column], [[0.1]]))
+    assert [row[0].best for row in marked(Table("t", [column], [[0.111], [0.112], [0.12]]))] == [True, True, False]
+    assert not marked(Table("t", [column], [[0.1]]))[0][0].best
 
 
 def test_csv_has_all_digits_and_every_table() -> None:
@@ -162,13 +105,3 @@ def test_csv_has_all_digits_and_every_table() -> None:
         "loss": "0.2", "loss low": "0.1", "loss high": "0.3", "loss n": "3", "MACs": "6.5",
     }  # fmt: skip
     assert rows[3]["size"] == "7"
-
-
-def test_latex_is_balanced_and_rows_have_a_cell_a_column() -> None:
-    body = latex(TABLE)
-    assert body.count("{") == body.count("}")
-    assert re.findall(r"\\(?:begin|end)\{\w+\}", body) == [
-        r"\begin{table}", r"\begin{tabular}", r"\end{tabular}", r"\end{table}",
-    ]  # fmt: skip
-    assert {line.count("&") for line in body.splitlines() if line.endswith(r"\\")} == {3}
-    assert r"\begin{tabular}{lrrr}" in body

@@ -7,15 +7,22 @@ partition `pair`: daemons, steps and names of their own, although they are on on
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGES = ["slurm-wlm", "munge", "slurmdbd", "slurm-wlm-mysql-plugin", "mariadb-server"]
-PROGRAMS = ["munged", "slurmctld", "slurmd", "slurmdbd", "mariadbd", "mariadb-install-db"]
+from tests import programs
+
+PROGRAMS = {
+    "munged": "munge",
+    "slurmctld": "slurm-wlm",
+    "slurmd": "slurm-wlm",
+    "slurmdbd": "slurmdbd slurm-wlm-mysql-plugin",
+    "mariadbd": "mariadb-server",
+    "mariadb-install-db": "mariadb-server",
+}
 
 SLURM_CONF = """
 ClusterName=coatlab
@@ -69,17 +76,7 @@ StorageLoc=slurm_acct_db
 
 def why_not() -> str | None:
     """Say why no Slurm can be started here; None: it can. On CI it is installed first."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if os.geteuid() != 0:
-        return "a real Slurm needs root"
-    if missing and os.environ.get("CI") == "true":
-        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES], env=quiet, check=True)
-        missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        return f"{', '.join(missing)} not found; apt-get install {' '.join(PACKAGES)}, or CI=true to have it installed"
-    return None
+    return "a real Slurm needs root" if os.geteuid() != 0 else programs.why_not(PROGRAMS)
 
 
 class Cluster:
