@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.cells import Design, listing, names, tables
+from analysis.cells import Design, listing, names, panels
 from analysis.claim import load_claims
 from analysis.claims import Judgement, judge
 from analysis.load import Loaded
+from analysis.measures import listing_table, tables
 from analysis.render import Column, Table
 from analysis.stats import Floats, Summary, summarize
+from analysis.tables.cost import cost_tables
 from analysis.verdicts import READING, verdict_table
 from coatlab.errors import InputError
 
@@ -86,8 +88,9 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     if complete.empty:
         return Report(study, runs, notes=notes, commands=commands)
     if study == EVERY_RUN:
-        return Report(study, runs, [listing(complete, summarize=_interval)], notes=notes, commands=commands)
-    made = tables(complete, design, loaded.donors, allow, summarize=_interval)
+        return Report(study, runs, [listing_table(listing(complete), _interval)], notes=notes, commands=commands)
+    cells = panels(complete, design, loaded.donors, allow)
+    made = [*tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
     judgements = [
         judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
         for claim in load_claims(study)
