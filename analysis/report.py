@@ -16,6 +16,7 @@ from analysis.measures import listing_table, tables
 from analysis.render import Column, Table
 from analysis.stats import Floats, Summary, summarize
 from analysis.tables.cost import cost_tables
+from analysis.tables.family import FAMILY, family_tables
 from analysis.verdicts import READING, verdict_table
 from coatlab.errors import InputError
 
@@ -85,6 +86,8 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         "eval: images held out of the training files; test: the official test files, looked at once.",
     ]
     complete, runs = loaded.complete, _used(loaded.runs.reset_index())
+    if study == FAMILY:
+        return Report(study, runs, family_tables(complete, loaded.donors, _interval), notes=notes, commands=commands)
     if complete.empty:
         return Report(study, runs, notes=notes, commands=commands)
     if study == EVERY_RUN:
