@@ -5,6 +5,7 @@ resolutions. Within a panel rows differ in the factors and the seed alone, or it
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -130,17 +131,38 @@ def listing(runs: pd.DataFrame) -> Panel:
 def names(runs: pd.DataFrame, design: Design, allow: Sequence[str] = ()) -> pd.Series:
     """Name each run by what figures tell apart in it: the first factor, the other keys, what is allowed to differ.
 
-    How a run starts is none of it: starts are panels of their own.
+    Of several other keys, those are left out in which a run is as most cells of its panel. How a run starts is none of
+    it: starts are panels of their own.
     """
     counted = [experiment(config) for config in runs["config"]]
     shown = [factor for factor in design.factors if factor not in groups()]
     shown += [key for key in allow if len({json.dumps(one.get(key)) for one in counted}) > 1]
+    usual = _usual(counted, design.panels, shown) if len(shown) > 1 else {}
     named = []
     for one, layout, attention in zip(counted, runs["layout.name"], runs["attention"], strict=True):
         chosen = {"layout": layout_name(layout, attention), "attention": attention}.get(design.factors[0])
-        words = [f"{_short(key, shown)}={word(one.get(key))}" for key in shown]
-        named.append(", ".join([chosen, *words] if chosen else words))
+        common = usual.get(json.dumps([one.get(panel) for panel in design.panels]), {})
+        words = [f"{_short(key, shown)}={word(one.get(key))}" for key in shown if word(one.get(key)) != common.get(key)]
+        named.append(", ".join([chosen, *words] if chosen else words or ["unchanged"]))
     return pd.Series(named, index=runs.index, dtype=object)
+
+
+def _usual(
+    counted: Sequence[Mapping[str, Any]], panels: Sequence[str], keys: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Return by panel what more of its cells have of a key than anything else, for keys where there is such a value."""
+    cells: dict[str, set[tuple[str, ...]]] = {}
+    for one in counted:
+        cells.setdefault(json.dumps([one.get(panel) for panel in panels]), set()).add(
+            tuple(word(one.get(key)) for key in keys)
+        )
+    found: dict[str, dict[str, str]] = {}
+    for panel, own in cells.items():
+        for place, key in enumerate(keys):
+            first, *others = Counter(cell[place] for cell in own).most_common(2)
+            if len(own) > 1 and (not others or first[1] > others[0][1]):
+                found.setdefault(panel, {})[key] = first[0]
+    return found
 
 
 def layout_name(layout: str, attention: str) -> str:

@@ -47,7 +47,7 @@ class Quote:
         ours: what is common to the rows of ours that it belongs beside.
         numbers: its numbers.
         form: how they are written.
-        unit: what one of the paper is in our units; it writes accuracies in percent.
+        per: how many of the paper's units are one of ours; it writes accuracies in percent.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Quote:
     ours: Setting
     numbers: Sequence[Number]
     form: str = ".1%"
-    unit: float = 0.01
+    per: float = 100
 
     def column(self) -> Column:
         """Return the column of a table; the best accuracy is marked, so that orderings show."""
@@ -74,7 +74,7 @@ class Quote:
         """Return a number of the CSV in our units; exactly one row of the CSV is its own."""
         table = read(self.file)
         (value,) = [row[number.column] for row in table if all(row[key] == has for key, has in number.where.items())]
-        return float(value) * self.unit
+        return float(value) / self.per
 
     def absent(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """Word the numbers beside which none of our rows stands."""

@@ -62,7 +62,7 @@ PAPER = (
         FROM_SCRATCH,
         _table_9("gmacs"),
         form=",.0f",
-        unit=1e3,
+        per=1e-3,
     ),
 )
 DESIGN = Design(factors=("plan.head_size", "network.norm", "network.downsample"), paper=PAPER)

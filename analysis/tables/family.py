@@ -46,7 +46,7 @@ COSTS = [
 NOTES = (
     "Off: ours less the paper's, relative to the paper's, which are rounded. The paper also counts the look-up of the "
     "bias and point-wise work; ours are convolutions and matrix products. Bias tables grow with the pixels.",
-    "1K: trained on ImageNet-1K alone, the paper's above 224 pixels fine-tuned from there. 21K to 1K: from ImageNet-21K.",
+    "1K: from ImageNet-1K alone, the paper's above 224 pixels fine-tuned from there. 21K to 1K: from ImageNet-21K.",
 )
 
 
