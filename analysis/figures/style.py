@@ -123,7 +123,7 @@ def grid(number: int, title: str) -> tuple[Figure, list[Axes]]:
 def label(axis: Axes, title: str, x: str | None, y: str) -> None:
     """Write the title of a panel, in lines that it has room for, and what its axes are."""
     whole = ", ".join(part.replace(" ", "\u00a0") for part in title.split(", "))  # broken behind commas alone
-    axis.set_title(textwrap.fill(whole, LETTERS), fontsize="medium")
+    axis.set_title(textwrap.fill(whole, LETTERS).replace("\u00a0", " "), fontsize="medium")
     axis.set(xlabel=x, ylabel=y)
 
 
