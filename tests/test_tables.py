@@ -11,6 +11,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.paper import PAPER
+from coatlab.errors import InputError
 from tests.made_runs import make_run
 
 BLOCKS = {"V0": "2,1,2,5,1", "V1": "2,1,1,6,1", "V2": "2,1,3,4,1"}
@@ -94,6 +95,18 @@ def test_a_start_on_the_same_data_is_table_6s_larger_resolution(tmp_path: Path) 
     rows, _ = report(tmp_path, "relative")
     assert rows["paper, 384 px"].dropna().tolist() == [0.857]
     assert "paper, 21K to 1K, 384 px" not in rows
+
+
+def test_starts_from_different_data_are_never_averaged(tmp_path: Path) -> None:
+    for seed in range(2):  # whose donors differ in the seed alone
+        donor = made(tmp_path, "relative", "data=fractals", seed=seed)
+        made(tmp_path, "relative", "init=finetune", seed=seed, donor=donor["fingerprint"])
+    rows, _ = report(tmp_path, "relative")
+    assert rows[~rows["table"].str.startswith(COST)]["seeds"].tolist() == [2, 2]
+    other = made(tmp_path, "other", "data=fractals", "data.train_size=500")["fingerprint"]
+    folder = make_run(tmp_path / "runs", "init=finetune", seed=2, study="relative", donor=other)
+    with pytest.raises(InputError, match=rf"init.donor is \"{other}\" in {folder.name}, not"):
+        report(tmp_path, "relative")
 
 
 def test_table_7_is_found_by_blocks(tmp_path: Path) -> None:

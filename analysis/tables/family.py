@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from analysis.cells import Summarize, mean
 from analysis.confounds import Donors
-from analysis.paper import ABUNDANT, read
+from analysis.paper import read
 from analysis.render import Cell, Column, Table
 from coatlab.configs import conf_dir
 from coatlab.identity import diff, experiment
@@ -27,6 +27,7 @@ COUNTED = Path(__file__).with_suffix(".csv")
 KEYS = ("model", "stage", "kind")
 COMPARED = ("stride", "blocks", "width", "head_size")
 LAYOUT = "CCTT"
+IMAGENET, SHARDS = "imagenet", "webdataset"  # the data of a run, and of its pre-training on more
 SEEDS = {"seed", "init.donor"}
 AS_PRINTED = ", as Table 12 prints it"
 COSTS = [
@@ -46,7 +47,8 @@ COSTS = [
 NOTES = (
     "Off: ours less the paper's, relative to the paper's, which are rounded. The paper also counts the look-up of the "
     "bias and point-wise work; ours are convolutions and matrix products. Bias tables grow with the pixels.",
-    "1K: from ImageNet-1K alone, the paper's above 224 pixels fine-tuned from there. 21K to 1K: from ImageNet-21K.",
+    "1K: from ImageNet-1K alone, the paper's above 224 pixels fine-tuned from there. 21K to 1K: fine-tuned from "
+    "ImageNet-21K, ours from data=webdataset.",
 )
 
 
@@ -58,7 +60,8 @@ def family_tables(runs: pd.DataFrame, donors: Donors | None = None, summarize: S
         donors: configs of runs that others start from, by fingerprint.
         summarize: what becomes of the accuracies of several seeds.
     """
-    return [structure(), costs(runs, donors or {}, summarize)]
+    own = runs[runs["data.name"] == IMAGENET] if "data.name" in runs else runs
+    return [structure(), costs(own, donors or {}, summarize)]
 
 
 def structure() -> Table:
@@ -115,7 +118,7 @@ def _experiments(
         "layout.name": LAYOUT,
         "attention.name": "relative",
         "size.name": size,
-        "data.name": "imagenet",
+        "data.name": IMAGENET,
     }
     wanted |= {f"plan.{key}": value for key, value in _conf("size", size)["plans"][LAYOUT].items()}
     wanted |= {f"network.{key}": value for key, value in _conf("network", "coatnet").items()}
@@ -125,13 +128,12 @@ def _experiments(
     for place, config in enumerate(runs.get("config", ())):
         keys = experiment(config)
         start = donors.get(keys.get("init.donor") or "", {})
-        unknown = keys["init.name"] == "finetune" and not start  # what it was trained on before
-        if unknown or any(keys.get(key) != value for key, value in wanted.items()):
+        before = start.get("data", {}).get("name") if keys["init.name"] == "finetune" else IMAGENET
+        if before not in (IMAGENET, SHARDS) or any(keys.get(key) != value for key, value in wanted.items()):
             continue
-        pre_trained = start.get("data", {}).get("name") in ABUNDANT
         mark = {key: value for key, value in keys.items() if key not in SEEDS}
         mark["start"] = {key: value for key, value in experiment(start).items() if key not in SEEDS} if start else None
-        (transferred if pre_trained else alone).setdefault(json.dumps(mark), []).append(place)
+        (transferred if before == SHARDS else alone).setdefault(json.dumps(mark), []).append(place)
     return [runs.iloc[at] for at in alone.values()], [runs.iloc[at] for at in transferred.values()]
 
 
