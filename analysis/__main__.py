@@ -17,12 +17,14 @@ from analysis.load import Loaded, load
 from analysis.publish import publish
 from analysis.render import terminal
 from analysis.report import EVERY_RUN, make_report
+from analysis.tables.family import FAMILY
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError, not_one_of
 from coatlab.markdown import line
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 DEFAULT_TABLE = "layouts"
+NO_SWEEP = (EVERY_RUN, FAMILY)  # studies of whatever runs there are; the family's tables need none
 WIDE = 240  # columns of a terminal that is none: a file or a pipe
 
 
@@ -32,16 +34,16 @@ def main(words: list[str] | None = None) -> None:
     Raises:
         InputError: no such study, no run of it, or runs that must not be compared.
     """
-    studies = [*sorted(path.stem for path in SWEEPS.glob("*.yaml")), EVERY_RUN]
+    studies = [*sorted(path.stem for path in SWEEPS.glob("*.yaml")), *NO_SWEEP]
     chosen = _arguments(studies, words)
     if chosen.study is None:
         print("studies:", ", ".join(studies))
         return
     if chosen.study not in studies:
         raise not_one_of("study", chosen.study, studies)
-    loaded = _load(chosen, None if chosen.study == EVERY_RUN else chosen.study)
-    sweep = "python src/train.py" + ("" if chosen.study == EVERY_RUN else f" sweep={chosen.study}")
-    if loaded.runs.empty:
+    loaded = _load(chosen, None if chosen.study in NO_SWEEP else chosen.study)
+    sweep = "python src/train.py" + ("" if chosen.study in NO_SWEEP else f" sweep={chosen.study}")
+    if loaded.runs.empty and chosen.study != FAMILY:
         place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={chosen.runs}"
         raise InputError(f"{place} holds no run of study {chosen.study}; make them: {sweep}")
     commands = [sweep, shlex.join(["python", "-m", "analysis", *(sys.argv[1:] if words is None else words)])]
@@ -87,7 +89,7 @@ def _load(chosen: argparse.Namespace, study: str | None) -> Loaded:
 
 def _design(study: str) -> Design:
     """Find the study's design by its name; a study without one compares layouts."""
-    own = importlib.util.find_spec(f"analysis.tables.{study}") is not None
+    own = study not in NO_SWEEP and importlib.util.find_spec(f"analysis.tables.{study}") is not None
     design = importlib.import_module(f"analysis.tables.{study if own else DEFAULT_TABLE}").DESIGN
     assert isinstance(design, Design)
     return design

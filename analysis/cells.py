@@ -1,34 +1,27 @@
-"""Complete runs to tables: a row a cell, averaged over its seeds, after a check that the rows may be compared.
+"""Complete runs to panels: a row a cell, with the runs of its seeds, after a check that the rows may be compared.
 
 A design says what a study compares. Its panels are tables of their own, which nothing compares: two data sets, two
-resolutions. Within a panel rows differ in the factors and the seed alone, or the table is refused.
+resolutions. Within a panel rows differ in the factors and the seed alone, or it is refused.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.confounds import Donors, require_comparable, warnings, within
-from analysis.render import Cell, Column, Interval, Table
+from analysis.paper import Quote
+from analysis.render import Column, Interval, Table
 from coatlab.configs import groups
 from coatlab.identity import experiment
 
 LAYOUTS = ("ViT_REL", "ViT", "CCCC", "CCCT", "CCTT", "CTTT")  # the paper's order of presentation
 ATTENTIONS = ("relative", "post", "absolute", "window", "neighborhood", "linear", "none")  # global, local, linear
 PANELS = ("data.name", "data.image_size", "size.name")
-COSTS = {"parameters": Column("parameters (M)", ".3f"), "macs": Column("MACs (M)", ".2f")}  # in millions
-MEASURES = {
-    "train_eval/loss": Column("train loss", ".3f", best="low"),
-    "train_eval/accuracy": Column("train acc.", ".1%", best="high"),
-    "eval/accuracy": Column("eval acc.", ".1%", best="high"),
-    "test/accuracy": Column("test acc.", ".1%", best="high"),
-    "gap": Column("gap", "+.1%"),
-    "images_per_second": Column("images/s", ".0f", best="high"),
-}
 Summarize = Callable[[Any], Interval]  # the numbers of a cell, one a seed
 
 
@@ -41,6 +34,33 @@ class Design:
     lead: str = "layout"  # the first column, by which rows are in order: layout or attention
     crossed: bool = False  # every combination of the factors is expected
     figures: tuple[str, ...] = ("curves", "cost")  # of analysis/figures, in the order of the report
+    paper: tuple[Quote, ...] = ()  # what the paper has beside our rows
+    matched: bool = False  # show the accuracy at matched training loss
+    overview: "Callable[[Sequence[Panel], Summarize], list[Table]] | None" = None  # tables over all panels, shown first
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell of a study: the words that name it in a table, its runs, and the facts by which the paper's are found.
+
+    Facts are what counts of the config of its first run, and `init.data`, the data set of the run that it started from.
+    """
+
+    words: tuple[str, ...]
+    runs: pd.DataFrame
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows that may be compared, in order; `columns` are of their words, `values` are of the design's panels."""
+
+    title: str
+    values: Mapping[str, Any]
+    columns: tuple[Column, ...]
+    rows: Sequence[Row]
+    runs: pd.DataFrame  # of all rows
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -60,85 +80,105 @@ def mean(values: Any) -> Mean:
     return Mean(len(known), float(known.mean()) if len(known) else float("nan"))
 
 
-def tables(
-    runs: pd.DataFrame,
-    design: Design,
-    donors: Donors | None = None,
-    allow: Sequence[str] = (),
-    summarize: Summarize = mean,
-) -> list[Table]:
-    """Make the tables of a study's complete runs.
+def panels(runs: pd.DataFrame, design: Design, donors: Donors | None = None, allow: Sequence[str] = ()) -> list[Panel]:
+    """Sort a study's complete runs into panels of comparable rows.
 
     Args:
         runs: complete runs, as `analysis.load` has them.
         design: what is compared.
         donors: configs of runs that others start from, by fingerprint.
         allow: keys that may differ all the same; runs that do are rows of their own, with a footnote.
-        summarize: what becomes of a cell's numbers.
 
     Raises:
         InputError: the runs of a panel differ in more than the factors and the seed.
     """
     counted = [experiment(config) for config in runs["config"]]
-    panels: dict[str, list[int]] = {}
+    places: dict[str, list[int]] = {}
     for place, keys in enumerate(counted):
-        panels.setdefault(json.dumps([keys.get(panel) for panel in design.panels]), []).append(place)
-    titles = _titles(panels, design.panels)
-    every = {panel: _cells([counted[place] for place in places], design, allow) for panel, places in panels.items()}
+        places.setdefault(json.dumps([keys.get(panel) for panel in design.panels]), []).append(place)
+    titles = _titles(places, design.panels)
+    every = {panel: _cells([counted[place] for place in inside], design, allow) for panel, inside in places.items()}
     names = {panel: {_name(cell, design) for cell in cells} for panel, cells in every.items()}
     firsts = {first for found in names.values() for first, _ in found}
     made = []
-    for panel, places in panels.items():
-        rows = runs.iloc[places]
-        notes = require_comparable(rows, design.factors, donors, allow)
-        notes += warnings(rows)
-        notes += _covering(rows)
+    for panel in sorted(places, key=lambda panel: [_rank(value) for value in json.loads(panel)]):
+        inside = places[panel]
+        own = runs.iloc[inside]
+        notes = require_comparable(own, design.factors, donors, allow)
+        notes += warnings(own)
         missing = sorted(firsts - {first for first, _ in names[panel]})
         if design.crossed:
             others = {rest for _, rest in names[panel]}
             missing += [f"{a} {b}" for a in sorted(firsts) for b in sorted(others) if (a, b) not in names[panel]]
+        values = dict(zip(design.panels, json.loads(panel), strict=True))
+        one = _panel(titles[panel], values, own, every[panel], design.lead, donors)
         if missing:
             notes.append(f"Missing, no complete run here: {', '.join(missing)}.")
-        cells = [rows.iloc[inside] for inside in every[panel].values()]
-        notes += _unequal(cells)
-        made.append(_table(titles[panel], cells, list(every[panel]), design.lead, notes, summarize))
+        made.append(replace(one, notes=[*notes, *one.notes]))
     return made
 
 
-def listing(runs: pd.DataFrame, summarize: Summarize = mean) -> Table:
-    """List experiments of any kind, a row each, averaged over seeds; nothing is compared, so nothing is marked best."""
-    counted = [
-        {key: value for key, value in experiment(config).items() if key not in ("seed", "init.donor")}
-        for config in runs["config"]
-    ]
+def listing(runs: pd.DataFrame) -> Panel:
+    """Sort experiments of any kind into one panel, a row each; nothing is compared."""
     places: dict[str, list[int]] = {}
-    for place, keys in enumerate(counted):
+    for place, config in enumerate(runs["config"]):
+        keys = {key: value for key, value in experiment(config).items() if key not in ("seed", "init.donor")}
         places.setdefault(json.dumps(keys, sort_keys=True), []).append(place)
-    cells = [runs.iloc[inside] for inside in places.values()]
-    notes = ["The rows are not compared: they may differ in more than is shown.", *_covering(runs), *_unequal(cells)]
-    table = _table("all", cells, list(places), "layout", notes, summarize)
-    return Table(table.title, [Column(one.title, one.form) for one in table.columns], table.rows, notes=table.notes)
+    one = _panel("all", {}, runs, places, "layout")
+    return replace(one, notes=["The rows are not compared: they may differ in more than is shown.", *one.notes])
 
 
 def names(runs: pd.DataFrame, design: Design, allow: Sequence[str] = ()) -> pd.Series:
     """Name each run by what figures tell apart in it: the first factor, the other keys, what is allowed to differ.
 
-    How a run starts is none of it: starts are panels of their own.
+    Of several other keys, those are left out in which a run is as most cells of its panel. How a run starts is none of
+    it: starts are panels of their own.
     """
     counted = [experiment(config) for config in runs["config"]]
     shown = [factor for factor in design.factors if factor not in groups()]
     shown += [key for key in allow if len({json.dumps(one.get(key)) for one in counted}) > 1]
+    usual = _usual(counted, design.panels, shown) if len(shown) > 1 else {}
     named = []
     for one, layout, attention in zip(counted, runs["layout.name"], runs["attention"], strict=True):
         chosen = {"layout": layout_name(layout, attention), "attention": attention}.get(design.factors[0])
-        words = [f"{_short(key, shown)}={_word(one.get(key))}" for key in shown]
-        named.append(", ".join([chosen, *words] if chosen else words))
+        common = usual.get(json.dumps([one.get(panel) for panel in design.panels]), {})
+        words = [f"{_short(key, shown)}={word(one.get(key))}" for key in shown if word(one.get(key)) != common.get(key)]
+        named.append(", ".join([chosen, *words] if chosen else words or ["unchanged"]))
     return pd.Series(named, index=runs.index, dtype=object)
+
+
+def _usual(
+    counted: Sequence[Mapping[str, Any]], panels: Sequence[str], keys: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Return by panel what more of its cells have of a key than anything else, for keys where there is such a value."""
+    cells: dict[str, set[tuple[str, ...]]] = {}
+    for one in counted:
+        cells.setdefault(json.dumps([one.get(panel) for panel in panels]), set()).add(
+            tuple(word(one.get(key)) for key in keys)
+        )
+    found: dict[str, dict[str, str]] = {}
+    for panel, own in cells.items():
+        for place, key in enumerate(keys):
+            first, *others = Counter(cell[place] for cell in own).most_common(2)
+            if len(own) > 1 and (not others or first[1] > others[0][1]):
+                found.setdefault(panel, {})[key] = first[0]
+    return found
 
 
 def layout_name(layout: str, attention: str) -> str:
     """Name a layout plainly: ViT_REL says "relative", so with another attention it is a ViT."""
     return "ViT" if layout == "ViT_REL" and attention != "relative" else layout
+
+
+def covering(runs: pd.DataFrame) -> list[str]:
+    """Say where local attention is global, because its field covers the grid."""
+    local = runs[runs["covering"].astype(bool)]
+    return [
+        f"* {attention} in {layout_name(layout, attention)} is global in {stages}: its field covers the grid there."
+        for layout, attention, stages in dict.fromkeys(
+            zip(local["layout.name"], local["attention"], local["covering"], strict=True)
+        )
+    ]
 
 
 def _cells(counted: Sequence[Mapping[str, Any]], design: Design, allow: Sequence[str]) -> dict[str, list[int]]:
@@ -151,45 +191,37 @@ def _cells(counted: Sequence[Mapping[str, Any]], design: Design, allow: Sequence
     return cells
 
 
-def _table(
+def _panel(
     title: str,
-    cells: Sequence[pd.DataFrame],
-    keys: Sequence[str],
+    values: Mapping[str, Any],
+    every: pd.DataFrame,
+    places: Mapping[str, Sequence[int]],
     lead: str,
-    notes: Sequence[str],
-    summarize: Summarize,
-) -> Table:
-    settings = [json.loads(key) for key in keys]
-    pairs = [
-        {"layout": layout_name(run["layout.name"], run["attention"]), "attention": run["attention"]}
-        for run in (cell.iloc[0] for cell in cells)
-    ]
-    details = list(_details(settings, pairs))
-    rows: list[tuple[tuple[tuple[int, ...], list[str]], list[Cell]]] = []
-    for cell, setting, pair in zip(cells, settings, pairs, strict=True):
-        place = tuple(
-            order.index(pair[name]) if pair[name] in order else len(order)
-            for name, order in (("layout", LAYOUTS), ("attention", ATTENTIONS))
-        )
-        pair = pair | {"attention": pair["attention"] + "*" * bool(cell["covering"].any())}
-        first = (lead, *(name for name in pair if name != lead))
-        rows.append(
-            (
-                (place if lead == "layout" else place[::-1], [_word(setting.get(key)) for key in details]),
-                [
-                    *(pair[name] for name in first),
-                    *(_word(setting.get(key)) for key in details),
-                    len(cell),
-                    *(float(cell[key].mean()) / 1e6 if key in cell else None for key in COSTS),
-                    *(summarize(cell[key].to_numpy(dtype=float)) if key in cell else None for key in MEASURES),
-                ],
-            )
-        )
-    rows.sort(key=lambda row: row[0])
-    columns = [Column(lead), Column("attention" if lead == "layout" else "layout")]
-    columns += [Column(_short(key, details)) for key in details]
-    columns += [Column("seeds", "d"), *COSTS.values(), *MEASURES.values()]
-    return Table(title, columns, [row for _, row in rows], notes=notes)
+    donors: Donors | None = None,
+) -> Panel:
+    """Put cells in order and name them by layout, attention, and the keys in which those of one such pair differ."""
+    settings = {cell: json.loads(cell) for cell in places}
+    cells = {cell: every.iloc[inside] for cell, inside in places.items()}
+    pairs = {
+        cell: {"layout": layout_name(run["layout.name"], run["attention"]), "attention": run["attention"]}
+        for cell, run in ((cell, runs.iloc[0]) for cell, runs in cells.items())
+    }
+    details = list(_details(list(settings.values()), list(pairs.values())))
+    orders = {"layout": LAYOUTS, "attention": ATTENTIONS}
+    keys = (lead, *(key for key in orders if key != lead))
+    sorted_rows = []
+    for cell, runs in cells.items():
+        pair, more = pairs[cell], [word(settings[cell].get(key)) for key in details]
+        place = [orders[key].index(pair[key]) if pair[key] in orders[key] else len(orders[key]) for key in keys]
+        shown = pair | {"attention": pair["attention"] + "*" * bool(runs["covering"].any())}
+        facts = experiment(runs["config"].iloc[0])
+        start = (donors or {}).get(facts.get("init.donor") or "", {}).get("data", {})
+        row = Row((*(shown[key] for key in keys), *more), runs, facts | {"init.data": start.get("name")})
+        sorted_rows.append(((place, more), row))
+    rows = [row for _, row in sorted(sorted_rows, key=lambda one: one[0])]
+    notes = [*covering(every), *_unequal(list(cells.values()))]
+    columns = [*keys, *(_short(key, details) for key in details)]
+    return Panel(title, values, tuple(map(Column, columns)), rows, every, notes)
 
 
 def _details(settings: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, str]]) -> Iterator[str]:
@@ -207,20 +239,8 @@ def _titles(panels: Mapping[str, Sequence[int]], keys: Sequence[str]) -> dict[st
     values = {panel: json.loads(panel) for panel in panels}
     shown = [i for i in range(len(keys)) if i == 0 or len({json.dumps(one[i]) for one in values.values()}) > 1]
     return {
-        panel: ", ".join(f"{keys[i]}={_word(one[i])}" for i in shown) if keys else "all"
-        for panel, one in values.items()
+        panel: ", ".join(f"{keys[i]}={word(one[i])}" for i in shown) if keys else "all" for panel, one in values.items()
     }
-
-
-def _covering(runs: pd.DataFrame) -> list[str]:
-    """Say where local attention is global, because its field covers the grid."""
-    local = runs[runs["covering"].astype(bool)]
-    return [
-        f"* {attention} in {layout_name(layout, attention)} is global in {stages}: its field covers the grid there."
-        for layout, attention, stages in dict.fromkeys(
-            zip(local["layout.name"], local["attention"], local["covering"], strict=True)
-        )
-    ]
 
 
 def _unequal(cells: Sequence[pd.DataFrame]) -> list[str]:
@@ -244,7 +264,7 @@ def _name(cell: str, design: Design) -> tuple[str, str]:
         if key.endswith(".name"):
             words.append(str(value))
         elif key.partition(".")[0] not in chosen:
-            words.append(f"{key}={_word(value)}")
+            words.append(f"{key}={word(value)}")
     return " ".join(first), " ".join(rest)
 
 
@@ -255,7 +275,14 @@ def _short(key: str, others: Sequence[str]) -> str:
     return mine if last.count(mine) == 1 else key
 
 
-def _word(value: Any) -> str:
+def _rank(value: Any) -> tuple[bool, bool, float, str]:
+    """Order numbers by size, then text, then None, which is everything there is."""
+    number = isinstance(value, int | float)
+    return value is None, not number, value if number else 0.0, str(value)
+
+
+def word(value: Any) -> str:
+    """Write a value of the config as tables do: a list as the paper writes blocks, 2-2-6-14-2."""
     if isinstance(value, list):
-        return "-".join(str(entry) for entry in value)
+        return "-".join("+".join(map(str, entry)) if isinstance(entry, list) else str(entry) for entry in value)
     return "–" if value is None else str(value)

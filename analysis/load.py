@@ -30,7 +30,7 @@ class Loaded:
         runs: a row a run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of its
             config by the dotted name, and `config` as a whole; `attention`, which it really has; final measures and
             cost by their names in the record; `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`,
-            `precision`; `covering`, the stages in which local attention is global.
+            `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global.
         history: a row an epoch or logged step, in their order: `fingerprint`, `step`, and the measures of the row, NaN
             where a row has none.
         donors: the configs of all runs that were found, of other studies too, by fingerprint.
@@ -133,7 +133,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[str, Any]) -> dict[st
         **record.get("timings", {}),
         "attempts": len(record.get("attempts", ())),
         "code": _version(code),
-        **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device")},
+        **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device", "devices", "threads")},
         "precision": config.get("trainer", {}).get("precision"),
         "covering": ", ".join(
             stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"

@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.cells import Design, listing, names, tables
+from analysis.cells import Design, listing, names, panels
 from analysis.claim import load_claims
 from analysis.claims import Judgement, judge
 from analysis.figures.style import REGIME
 from analysis.load import Loaded
+from analysis.measures import listing_table, tables
 from analysis.render import Column, Table
 from analysis.stats import Floats, Summary, summarize
+from analysis.tables.cost import cost_tables
+from analysis.tables.family import FAMILY, family_tables
 from analysis.verdicts import READING, verdict_table
 from coatlab.errors import InputError
 from coatlab.markdown import line
@@ -90,11 +93,14 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     complete, runs = loaded.complete, _used(loaded.runs.reset_index())
     counts = Counter(sorted(loaded.runs["status"]))
     report = Report(study, runs, notes=notes, commands=commands, counts=counts)
+    if study == FAMILY:
+        return replace(report, tables=family_tables(complete, loaded.donors, _interval))
     if complete.empty:
         return report
     if study == EVERY_RUN:
-        return replace(report, tables=[listing(complete, summarize=_interval)])
-    made = tables(complete, design, loaded.donors, allow, summarize=_interval)
+        return replace(report, tables=[listing_table(listing(complete), _interval)])
+    cells = panels(complete, design, loaded.donors, allow)
+    made = [*tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
     judgements = [
         judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
         for claim in load_claims(study)

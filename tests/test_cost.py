@@ -47,6 +47,21 @@ def test_table_9_costs(row: dict[str, str]) -> None:
     assert cost_of(model).macs / 1e9 == pytest.approx(float(row["gmacs"]), rel=0.025)
 
 
+@pytest.mark.parametrize(
+    "row",
+    rows("analysis/tables/family.csv"),
+    ids=lambda row: f"{row['size']}-{row['image_size']}{'*' * bool(row['plan'])}",
+)
+def test_the_committed_counts_of_the_family(row: dict[str, str]) -> None:
+    counted = cost(row["size"], int(row["image_size"]))
+    if row["plan"]:  # S4 as Table 12 prints it
+        widths = [192, 192, 384, [768, 1536], 2048]
+        assert row["plan"] == f"plan.widths={widths}".replace(" ", "")
+        with torch.device("meta"):
+            counted = cost_of(create_model(size=row["size"], image_size=512, plan={"widths": widths}))
+    assert (counted.parameters, counted.macs) == (int(row["parameters"]), int(row["macs"]))
+
+
 def test_counting_leaves_the_network_alone() -> None:
     network = create_model("CCTT", size="nano", image_size=32, channels=1, num_classes=10)
     before = {name: value.clone() for name, value in network.state_dict().items()}

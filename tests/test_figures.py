@@ -2,18 +2,23 @@
 
 import importlib
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from analysis.cells import names
 from analysis.figures.style import ATTENTIONS, LAYOUTS, looks, named, regimes
 from coatlab.benchmark.plot import save
 from coatlab.errors import InputError
+from tests.made_runs import config_of
 from tests.planted import LAYOUTS as EFFECTS
 from tests.planted import frames
 
@@ -73,7 +78,7 @@ def test_no_text_covers_another(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_one_seed_is_drawn_without_an_interval(name: str) -> None:
-    assert "one seed, so no interval" in draw(name, *study(seeds=1)).get_suptitle()
+    assert "one seed, so no interval" in [text.get_text() for text in texts(draw(name, *study(seeds=1)))]
 
 
 def test_a_point_stands_at_its_means_and_its_whiskers_end_at_the_interval() -> None:
@@ -132,10 +137,86 @@ def test_names_are_layouts_or_attentions_or_both() -> None:
 def test_runs_that_started_otherwise_have_a_panel_of_their_own() -> None:
     runs, _ = frames(seeds=1)
     tuned = pd.concat([runs.assign(**{"init.name": "scratch"}), runs.assign(**{"init.name": "finetune"})])
-    assert [title for title, _ in regimes(tuned)] == [
+    assert [title for title, _ in regimes(tuned.iloc[::-1])] == [
         "fashion_mnist, 1,000 images, scratch",
         "fashion_mnist, 1,000 images, finetune",
     ]
+
+
+def test_panels_are_in_order_of_images_and_pixels_whatever_the_runs_order() -> None:
+    runs, _ = frames(seeds=1)
+    numbers = [1000.0, 16000.0, np.nan, 4000.0]
+    sizes = pd.concat([runs.assign(**{"data.train_size": number, "data.name": "cifar10"}) for number in numbers])
+    assert [title for title, _ in regimes(pd.concat([runs, sizes]))] == [
+        "cifar10, 1,000 images",
+        "cifar10, 4,000 images",
+        "cifar10, 16,000 images",
+        "cifar10, all images",
+        "fashion_mnist, 1,000 images",
+    ]
+    pixels = pd.concat([runs.assign(**{"data.image_size": pixels}) for pixels in (224, 64, 32)])
+    assert [title.rpartition(", ")[2] for title, _ in regimes(pixels)] == ["32 pixels", "64 pixels", "224 pixels"]
+
+
+@given(st.sets(st.sampled_from([*LAYOUTS, "ViT", "none", *(f"norm={i}" for i in range(9))]), min_size=1))
+def test_names_that_are_no_layouts_take_looks_that_none_of_them_has(names: set[str]) -> None:
+    found = looks(sorted(names))
+    assert set(found) == names
+    assert len({(look["color"], look["marker"]) for look in found.values()}) == len(names)
+    for name in names & set(LAYOUTS):
+        assert found[name] == looks([name])[name]
+
+
+CHANGES = ["seed=0", "plan.head_size=24", "network.norm=layer", "network.downsample=depthwise_conv"]
+DEPTHS = [f"plan.blocks=[{blocks}]" for blocks in ("2,1,2,5,1", "2,1,1,6,1", "2,1,3,4,1")]
+
+
+def changed(words: Iterable[str], study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return runs that differ in a word of their config each, named as the report names them, and their histories."""
+    by_layout = dict(zip(EFFECTS, words, strict=False))
+    runs, histories = frames({layout: EFFECTS[layout] for layout in by_layout})
+    configs = [
+        config_of(by_layout[layout], seed=seed) for layout, seed in zip(runs["layout.name"], runs["seed"], strict=True)
+    ]
+    runs = runs.assign(config=configs, **{"layout.name": "CCTT"})
+    return runs.assign(name=names(runs, importlib.import_module(f"analysis.tables.{study}").DESIGN)), histories
+
+
+def test_details_are_named_by_what_changed() -> None:
+    found = changed(CHANGES, "details")[0]["name"]
+    assert found.iloc[::3].tolist() == ["unchanged", "head_size=24", "norm=layer", "downsample=depthwise_conv"]
+    # of two, neither is what the other is compared with
+    two = changed(["seed=0", "network.norm=layer"], "details")[0]["name"]
+    assert set(two) == {"norm=batch", "norm=layer"}
+    depths = changed(DEPTHS, "stage_depth")[0]["name"]
+    assert set(depths) == {f"blocks=2-1-{s2}-{7 - s2}-1" for s2 in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(("words", "study"), [(CHANGES, "details"), (DEPTHS, "stage_depth")])
+@pytest.mark.parametrize("name", ["cost", "curves"])
+def test_long_names_cover_nothing_and_leave_the_panels_their_room(name: str, words: list[str], study: str) -> None:
+    figure = draw(name, *changed(words, study))
+    boxes = {text: text.get_window_extent() for text in texts(figure) if not text.get_rotation() % 90}
+    assert not [pair for pair in itertools.combinations(boxes, 2) if boxes[pair[0]].overlaps(boxes[pair[1]])]
+    inside = figure.bbox
+    assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes.values())
+    assert all(axis.get_position().width > 0.35 for axis in figure.axes)
+
+
+def test_speeds_of_different_hardware_are_panels_of_their_own() -> None:
+    runs, histories = frames(seeds=1)
+    runs = runs.assign(gpu=None, cpu="slow")
+    mixed = pd.concat([runs, runs.assign(cpu="fast", images_per_second=9000.0)])
+    figure = draw("cost", mixed, histories)
+    titles = [axis.get_title().replace("\n", " ") for axis in figure.axes]
+    assert len(titles) == 4
+    assert {word for title in titles for word in ("slow", "fast") if word in title} == {"slow", "fast"}
+    speeds = {
+        title: [container.lines[0].get_xdata()[0] for container in axis.containers]
+        for title, axis in zip(titles[1::2], figure.axes[1::2], strict=True)
+    }
+    assert [set(found) == {9000.0} for title, found in speeds.items() if "fast" in title] == [True]
+    assert [9000.0 in found for title, found in speeds.items() if "slow" in title] == [False]
 
 
 def test_without_abundant_images_there_is_no_capacity() -> None:

@@ -7,7 +7,7 @@ line is the mean over seeds, the band reaches from the lowest seed to the highes
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import in_order, legend, looks, named, panels, regimes, seeds
+from analysis.figures.style import in_order, label, legend, looks, named, panels, regimes, seeds
 
 SHOWN = {"train_eval/loss": "training loss", "eval/accuracy": "evaluation accuracy"}
 
@@ -19,14 +19,14 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     figure, axes = panels(len(rows), len(SHOWN), seeds((part for _, part in rows), "band: lowest to highest seed"))
     for line, (title, part) in zip(axes, rows, strict=True):
         curves = histories.merge(part[["name"]], left_on="fingerprint", right_index=True)
-        for axis, (column, label) in zip(line, SHOWN.items(), strict=True):
+        for axis, (column, words) in zip(line, SHOWN.items(), strict=True):
             for name in in_order(part["name"]):
                 one = curves[curves["name"] == name].dropna(subset=[column])
                 over = one.groupby("step")[column].agg(["mean", "min", "max"])
                 look = looks(runs["name"])[name]
                 axis.plot(over.index, over["mean"], **look, markersize=4, markevery=max(1, len(over) // 10), label=name)
                 axis.fill_between(over.index, over["min"], over["max"], color=look["color"], alpha=0.2, linewidth=0)
-            axis.set(xlabel="steps", ylabel=label, title=title)
+            label(axis, title, "steps", words)
         line[0].set_yscale("log")
     legend(figure, list(runs["name"]), lines=True)
     return figure

@@ -4,7 +4,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INTERVAL, in_order, legend, looks, named, panels, regimes, seeds, summaries, whiskers
+from analysis.figures.style import (
+    INTERVAL,
+    grid,
+    in_order,
+    label,
+    legend,
+    looks,
+    named,
+    regimes,
+    seeds,
+    summaries,
+    whiskers,
+)
 from analysis.metrics import ACCURACY
 
 
@@ -13,8 +25,8 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     runs = named(runs).dropna(subset=["data.train_size"])
     cells = regimes(runs, but=["data.train_size"])
     told = seeds((part for _, part in regimes(runs)), INTERVAL)
-    figure, axes = panels(1, len(cells), told)
-    for axis, (title, part) in zip(axes[0], cells, strict=True):
+    figure, axes = grid(len(cells), told)
+    for axis, (title, part) in zip(axes, cells, strict=True):
         sizes = sorted(part["data.train_size"].unique())
         for name in in_order(part["name"]):
             own = part[part["name"] == name]
@@ -26,6 +38,6 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         axis.set_xscale("log")
         axis.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
         axis.minorticks_off()
-        axis.set(xlabel="training images", ylabel="evaluation accuracy", title=title)
+        label(axis, title, "training images", "evaluation accuracy")
     legend(figure, list(runs["name"]), lines=True)
     return figure

@@ -3,14 +3,14 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INTERVAL, looks, named, panels, regimes, seeds, summaries, whiskers
+from analysis.figures.style import INTERVAL, grid, label, looks, named, regimes, seeds, summaries, whiskers
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     """Draw a panel for each regime: the mean with its interval, and behind it every run."""
     cells = regimes(named(runs))
-    figure, axes = panels(1, len(cells), seeds((part for _, part in cells), f"{INTERVAL}; small: single runs"))
-    for axis, (title, part) in zip(axes[0], cells, strict=True):
+    figure, axes = grid(len(cells), seeds((part for _, part in cells), f"{INTERVAL}; small: single runs"))
+    for axis, (title, part) in zip(axes, cells, strict=True):
         found = summaries(part, "gap")
         for place, (name, summary) in enumerate(found.items()):
             look = looks(part["name"])[name] | {"linestyle": "none"}
@@ -19,5 +19,5 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
             axis.errorbar([place], [summary.mean], yerr=whiskers(summary), capsize=3, markersize=8, **look)
         axis.set_xticks(range(len(found)), list(found), rotation=20, ha="right")
         axis.set_xlim(-0.5, len(found) - 0.3)
-        axis.set(ylabel="gap in accuracy", title=title)
+        label(axis, title, None, "gap in accuracy")
     return figure

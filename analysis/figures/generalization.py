@@ -7,7 +7,7 @@ on abundant ones (sec. 2.2 of the paper; it shows the two apart, in the panels o
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INTERVAL, legend, looks, named, panels, point, regimes, seeds, summaries
+from analysis.figures.style import INTERVAL, grid, label, legend, looks, named, point, regimes, seeds, summaries
 from analysis.metrics import ACCURACY, MATCHED, matched_accuracy
 from coatlab.errors import InputError
 
@@ -27,16 +27,13 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         raise InputError(f"generalization against capacity needs runs on few images and on data.name={ABUNDANT}")
     capacity = summaries(abundant, ACCURACY)
     told = seeds([abundant, *(part for _, part in cells)], INTERVAL)
-    figure, axes = panels(1, len(cells), told)
-    for axis, (title, part) in zip(axes[0], cells, strict=True):
+    figure, axes = grid(len(cells), told)
+    for axis, (title, part) in zip(axes, cells, strict=True):
         values, loss = matched_accuracy(part, histories)
         for name, generalization in summaries(part.assign(**{MATCHED: values}), MATCHED).items():
             if name in capacity:
                 point(axis, name, capacity[name], generalization, looks(runs["name"])[name])
-        axis.set(
-            xlabel=f"capacity: evaluation accuracy on {ABUNDANT}",
-            ylabel=f"generalization: evaluation\naccuracy at training loss {loss:.3g}",
-            title=title,
-        )
+        told = f"generalization: evaluation\naccuracy at training loss {loss:.3g}"
+        label(axis, title, f"capacity: evaluation accuracy on {ABUNDANT}", told)
     legend(figure, list(runs["name"]))
     return figure

@@ -1,9 +1,11 @@
 """What all figures share: a colour, a marker and a line for each layout and attention, panels, points, legends.
 
 Colours are Okabe and Ito's, which the colour-blind can tell apart; marker and line tell the same on grey paper. Names
-stand in a legend beside the panels, so that they never collide with each other or with the points.
+stand in a legend above the panels, so that they never collide with each other or with the points. Two panels beside
+each other are about as wide as a page, so that letters are read at their size.
 """
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,9 +20,13 @@ from coatlab.benchmark.plot import COLOURS, MARKERS
 
 LAYOUTS = ["CCCC", "CCCT", "CCTT", "CTTT", "ViT_REL"]
 ATTENTIONS = ["relative", "post", "absolute", "window", "neighborhood", "linear"]
+UNCHANGED = "unchanged"  # what changed details are compared with
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 REGIME = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name"]  # a panel each
+PANEL = (3.8, 3.1)  # inches, width and height
+LETTERS = 36  # of a panel's title in a line
 INTERVAL = "95 % bootstrap interval"
+STARTS = {"scratch": "", "finetune": " "}  # from scratch comes first
 SEED = 0  # of the bootstrap: the same runs give the same picture
 
 
@@ -36,21 +42,25 @@ def named(runs: pd.DataFrame) -> pd.DataFrame:
 
 def in_order(names: Sequence[str]) -> list[str]:
     """Sort names as the paper presents them, others behind by the alphabet."""
-    known = [*LAYOUTS, *ATTENTIONS]
+    known = [*LAYOUTS, *ATTENTIONS, UNCHANGED]
     return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
 def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return colour, marker and line of each name: fixed for a layout or an attention, else by its place."""
-    found = {}
-    for place, name in enumerate(in_order(names)):
-        fixed = next((group.index(name) for group in (LAYOUTS, ATTENTIONS) if name in group), place)
-        found[name] = {
-            "color": COLOURS[fixed % len(COLOURS)],
-            "marker": MARKERS[fixed % len(MARKERS)],
-            "linestyle": LINES[fixed % len(LINES)],
+    """Return colour, marker and line of each name: fixed for a layout or an attention, others take what is left."""
+    ordered = in_order(names)
+    fixed = {name: group.index(name) for group in (LAYOUTS, ATTENTIONS) for name in ordered if name in group}
+    free = (place for place in range(len(fixed) + len(ordered)) if place not in fixed.values())
+    places = {name: fixed[name] if name in fixed else next(free) for name in ordered}
+    return {
+        name: {
+            "color": COLOURS[place % len(COLOURS)],
+            # behind the last colour they begin anew, with other markers
+            "marker": MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],
+            "linestyle": LINES[place % len(LINES)],
         }
-    return found
+        for name, place in places.items()
+    }
 
 
 def regimes(runs: pd.DataFrame, but: Sequence[str] = ()) -> list[tuple[str, pd.DataFrame]]:
@@ -62,9 +72,10 @@ def regimes(runs: pd.DataFrame, but: Sequence[str] = ()) -> list[tuple[str, pd.D
     if "name" in runs and (runs.groupby("name")["layout.name"].nunique() > 1).any():
         keys.append("layout.name")
     told = [key for key in keys if key in ("data.name", "data.train_size") or runs[key].nunique(dropna=False) > 1]
+    parts = sorted(runs.groupby(keys, dropna=False, sort=False), key=lambda one: [_rank(value) for value in one[0]])
     return [
         (", ".join(_words(key, value) for key, value in zip(keys, values, strict=True) if key in told), part)
-        for values, part in runs.groupby(keys, dropna=False, sort=False)
+        for values, part in parts
     ]
 
 
@@ -92,22 +103,43 @@ def whiskers(summary: Summary) -> list[list[float]]:
 
 
 def panels(rows: int, columns: int, title: str) -> tuple[Figure, Any]:
-    """Open a figure of panels with room for a legend on its right."""
-    figure = Figure(figsize=(4.6 * columns + 1.4, 3.6 * rows + 0.4), layout="constrained")
-    figure.suptitle(title)
+    """Open a figure of panels with room for a legend above them."""
+    figure = Figure(figsize=(max(5.2, PANEL[0] * columns), PANEL[1] * rows + 0.8), layout="constrained")
+    figure.suptitle(title, fontsize="medium")
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.grid(alpha=0.3)
     return figure, axes
 
 
+def grid(number: int, title: str) -> tuple[Figure, list[Axes]]:
+    """Open a figure of so many panels, two beside each other."""
+    figure, axes = panels((number + 1) // 2, min(number, 2), title)
+    for axis in axes.flat[number:]:
+        axis.remove()
+    return figure, list(axes.flat[:number])
+
+
+def label(axis: Axes, title: str, x: str | None, y: str) -> None:
+    """Write the title of a panel, in lines that it has room for, and what its axes are."""
+    whole = ", ".join(part.replace(" ", "\u00a0") for part in title.split(", "))  # broken behind commas alone
+    axis.set_title(textwrap.fill(whole, LETTERS).replace("\u00a0", " "), fontsize="medium")
+    axis.set(xlabel=x, ylabel=y)
+
+
 def legend(figure: Figure, names: Sequence[str], lines: bool = False) -> None:
-    """Name the markers on the right of all panels."""
+    """Name the markers above all panels, under the figure's title."""
     handles = [
         Line2D([], [], **(look if lines else look | {"linestyle": "none"}), markersize=7, label=name)
         for name, look in looks(names).items()
     ]
-    figure.legend(handles=handles, loc="outside right center", frameon=False)
+    room = figure.get_figwidth() / (0.5 + 0.075 * max(map(len, names)))  # names beside each other
+    columns = max(1, min(len(handles), int(room)))
+    title = figure.get_suptitle()
+    figure.suptitle("")  # the legend has it, since it would cover a title in the same place
+    figure.legend(
+        handles=handles, title=title, loc="outside upper center", ncols=columns, columnspacing=1.2, frameon=False
+    )
 
 
 def point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -> None:
@@ -122,6 +154,12 @@ def point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -
         label=name,
         **look | {"linestyle": "none"},
     )
+
+
+def _rank(value: Any) -> tuple[bool, bool, float, str]:
+    """Order numbers by size, then words as they are presented, then what is missing, which stands for everything."""
+    number, missing = isinstance(value, int | float), pd.isna(value)
+    return missing, not number, float(value) if number and not missing else 0.0, STARTS.get(value, str(value))
 
 
 def _words(key: str, value: Any) -> str:

@@ -1,5 +1,40 @@
-"""The layouts as the training set grows: a table a number of images, since larger sets are passed fewer times."""
+"""The layouts as the training set grows: their accuracy over its size, then a table a size with everything else."""
 
-from analysis.cells import PANELS, Design
+from collections.abc import Sequence
 
-DESIGN = Design(factors=("layout",), panels=("data.train_size", *PANELS), figures=("data_size", "gap", "cost"))
+from analysis.cells import LAYOUTS, PANELS, Design, Panel, Summarize, covering
+from analysis.metrics import ACCURACY
+from analysis.render import Cell, Column, Table
+
+SIZE, EPOCHS = "data.train_size", "trainer.max_epochs"
+
+
+def over_sizes(panels: Sequence[Panel], summarize: Summarize) -> list[Table]:
+    """Make a table for each data set with several sizes: accuracy, a row a layout, a column a number of images."""
+    groups: dict[tuple[object, ...], list[Panel]] = {}
+    for panel in panels:
+        fixed = (value for key, value in panel.values.items() if key != SIZE)
+        groups.setdefault((panel.columns, *fixed), []).append(panel)
+    return [_table(group, summarize) for group in groups.values() if len(group) > 1]
+
+
+def _table(panels: Sequence[Panel], summarize: Summarize) -> Table:
+    names = {row.words for panel in panels for row in panel.rows}
+    order = sorted(names, key=lambda words: (LAYOUTS.index(words[0]) if words[0] in LAYOUTS else len(LAYOUTS), words))
+    cells = [{row.words: summarize(row.runs[ACCURACY].to_numpy(dtype=float)) for row in one.rows} for one in panels]
+    rows: list[list[Cell]] = [[*words, *(found.get(words) for found in cells)] for words in order]
+    titles = ["all images" if one.values[SIZE] is None else f"{one.values[SIZE]:,} images" for one in panels]
+    passes = ["/".join(map(str, sorted(one.runs[EPOCHS].unique()))) for one in panels]
+    told = ", ".join(f"{title} {epochs}" for title, epochs in zip(titles, passes, strict=True))
+    note = f"Larger sets may be passed fewer times, so rows compare within a column. Epochs: {told}."
+    columns = [*panels[0].columns, *(Column(title, ".1%", best="high") for title in titles)]
+    fixed = ", ".join(str(value) for key, value in panels[0].values.items() if key != SIZE)
+    return Table(f"Eval acc. over training images, {fixed}", columns, rows, notes=[note, *covering(panels[0].runs)])
+
+
+DESIGN = Design(
+    factors=("layout",),
+    panels=(SIZE, *PANELS),
+    figures=("data_size", "gap", "cost"),
+    overview=over_sizes,
+)

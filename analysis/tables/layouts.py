@@ -2,4 +2,4 @@
 
 from analysis.cells import Design
 
-DESIGN = Design(factors=("layout",), figures=("curves", "generalization", "gap", "cost"))
+DESIGN = Design(factors=("layout",), figures=("curves", "generalization", "gap", "cost"), matched=True)

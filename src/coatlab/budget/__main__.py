@@ -1,8 +1,9 @@
-"""The command: `python -m coatlab.budget table` and `python -m coatlab.budget solve`."""
+"""The command: `python -m coatlab.budget table`, `solve` and `family`."""
 
 import argparse
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coatlab.budget.cost import Cost
+from coatlab.budget.family import count_family
 from coatlab.budget.sizes import (
     REFERENCE_ATTENTION,
     budget_of,
@@ -26,6 +28,7 @@ from coatlab.cli import one_sentence_errors
 from coatlab.configs import choices, compose
 from coatlab.errors import InputError, not_one_of
 from coatlab.markdown import to_markdown
+from coatlab.records import write_atomic
 
 WIDE = 160
 PLAN_KEYS = ("blocks", "widths", "strides", "pad")
@@ -48,7 +51,16 @@ def main(words: list[str] | None = None) -> int:
     again.add_argument("--size", default="all", help="a size with a budget, or all of them")
     again.add_argument("--attention", default=REFERENCE_ATTENTION, choices=choices("attention"))
     again.add_argument("--write", action="store_true", help="write what was solved into conf/size/<size>.yaml")
+    family = commands.add_parser("family", help="count CoAtNet-0 to -7 at the resolutions of the paper's tables")
+    family.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal")
+    family.add_argument("--write", type=Path, metavar="FILE", help="write them as CSV: analysis/tables/family.csv")
     chosen = parser.parse_args(words)
+    if chosen.command == "family":
+        counts = count_family()
+        print_table(counts, chosen.format)
+        if chosen.write:
+            write_atomic(chosen.write, lambda file: file.write(counts.to_csv(index=False).encode()))
+        return 0
     sizes = budgeted() if chosen.size == "all" else [chosen.size]
     for size in sizes:
         if size not in choices("size"):

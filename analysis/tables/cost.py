@@ -1,0 +1,53 @@
+"""Cost and speed of a study's cells: what they are counted to cost, and what their trainings took.
+
+Parameters, multiply-adds and activations are counted; the others are measured. Hardware and precision stand in the
+caption; where they differ, each kind has rows of its own.
+"""
+
+from collections.abc import Sequence
+
+from analysis.cells import Panel, Summarize, covering, mean
+from analysis.hardware import kinds
+from analysis.render import Column, Table
+
+COUNTED = {
+    "parameters": Column("parameters (M)", ".3f"),
+    "macs": Column("MACs (M)", ".2f"),
+    "activations": Column("activations (MB)", ".2f"),  # bytes of a training step, per image
+}
+MEASURED = {
+    "seconds": Column("seconds", ",.0f", best="low"),
+    "images_per_second": Column("images/s", ",.0f", best="high"),
+    "peak_memory_mb": Column("peak memory (MB)", ",.0f", best="low"),
+}
+NOTES = (
+    "Activations: what a training step keeps for its backward pass, per image, in float32.",
+    "Seconds: training and evaluation, all attempts. Images/s: training alone, the median of a run's epochs. "
+    "Peak memory: the GPU's, or on a CPU that of the whole process.",
+)
+
+
+def cost_tables(panels: Sequence[Panel], summarize: Summarize = mean) -> list[Table]:
+    """Make a table a panel, with a row for each cell and kind of hardware."""
+    return [_table(panel, summarize) for panel in panels]
+
+
+def _table(panel: Panel, summarize: Summarize) -> Table:
+    hardware = list(kinds(panel.runs))
+    apart = len(hardware) > 1
+    rows = [
+        [
+            *row.words,
+            *([kind] if apart else []),
+            len(own),
+            *(float(own[key].mean()) / 1e6 if key in own else None for key in COUNTED),
+            *(summarize(own[key].to_numpy(dtype=float)) if key in own else None for key in MEASURED),
+        ]
+        for row in panel.rows
+        for kind, own in kinds(row.runs).items()
+    ]
+    measured = [Column(one.title, one.form, None if apart else one.best) for one in MEASURED.values()]
+    told = [Column("hardware")] if apart else []
+    columns = [*panel.columns, *told, Column("seeds", "d"), *COUNTED.values(), *measured]
+    where = f"trained on {hardware[0]}" if not apart else "trained on different hardware, a row each; so none is best"
+    return Table(f"Cost and speed, {panel.title}", columns, rows, where, [*NOTES, *covering(panel.runs)])
