@@ -103,7 +103,7 @@ def _record(run: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _history(run: Any) -> Iterator[dict[str, Any]]:
-    for row in run.scan_history():
+    for row in run.scan_history(use_cache=False):  # its cache knows a run by name, and gives fewer rows than there are
         values = {key: value for key, value in row.items() if not key.startswith("_")}
         yield {"step": row["_step"], **{key: _number(value) for key, value in values.items()}}
 

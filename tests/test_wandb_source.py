@@ -52,6 +52,12 @@ def test_many_runs_and_long_histories_come_page_by_page(tmp_path: Path) -> None:
     same(loaded(None, *map(Run, sorted(tmp_path.iterdir()))), load(tmp_path))
 
 
+def test_rows_that_w_and_b_has_exported_to_a_file_are_read_from_there_however_many_they_become(tmp_path: Path) -> None:
+    run = Run(make_run(tmp_path, "layout=CCTT", epochs=10))
+    for run.exported in (5, 10):
+        same(loaded(None, run), load(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("state", "status"),
     [("running", "running"), ("failed", "failed"), ("crashed", "interrupted"), ("killed", "interrupted")],

@@ -1,11 +1,12 @@
 """W&B's server as far as its public API is read: a local one that answers the queries of wandb's own client.
 
-The queries are the client's (wandb 0.31: `Runs`, page by page; `RunHistoryKeys`, `RunParquetHistory` and `HistoryPage`
-of each run), and its code makes runs, configs, summaries and histories of the answers. These are made of run folders
+The queries are the client's (wandb 0.31: `Runs`, page by page; `RunHistoryKeys`, `RunParquetHistory`, the file it names
+and `HistoryPage` of each run), and its code makes runs, configs, summaries and histories of the answers. These are made of run folders
 as the tracker sends them: the record's `FACTS` in the summary, the config, a row a step.
 """
 
 import gzip
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import wandb
 
 from coatlab.records import read_metrics, read_record
@@ -54,6 +56,15 @@ class Run:
             "user": {"name": "Someone", "username": ENTITY},
         }
 
+        self.exported = 0  # rows, the first ones, that W&B has moved to a parquet file
+
+    def parquet(self) -> bytes:
+        """Return the file of the rows that are exported."""
+        rows = [json.loads(row) for row in self.rows[: self.exported]]
+        file = io.BytesIO()
+        pd.DataFrame(rows).to_parquet(file, index=False)
+        return file.getvalue()
+
     def answer(self) -> dict[str, Any]:
         """Return the node with what follows from the rows."""
         last = json.loads(self.rows[-1])["_step"] if self.rows else -1
@@ -71,26 +82,36 @@ def serving(*runs: Run) -> Iterator[wandb.Api]:
                 self.send_error(404)
                 return
             asked = json.loads(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
-            text = json.dumps({"data": _answer(asked["query"], asked.get("variables") or {}, runs)}).encode()
+            text = json.dumps({"data": _answer(asked, runs, url)}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
 
+        def do_GET(self) -> None:
+            (run,) = [run for run in runs if self.path == f"/{run.node['name']}.parquet"]
+            content = run.parquet()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def log_message(self, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield wandb.Api(overrides={"base_url": f"http://127.0.0.1:{server.server_port}"}, api_key="0" * 40)
+        yield wandb.Api(overrides={"base_url": url}, api_key="0" * 40)
     finally:
         server.shutdown()
         server.server_close()
 
 
-def _answer(query: str, given: dict[str, Any], runs: tuple[Run, ...]) -> dict[str, Any]:
+def _answer(asked: dict[str, Any], runs: tuple[Run, ...], url: str) -> dict[str, Any]:
+    query, given = asked["query"], asked.get("variables") or {}
     if "viewer" in query:
         return {"viewer": {"id": "1", "entity": ENTITY, "username": ENTITY, "flags": "{}", "teams": {"edges": []}}}
     if (given.get("entity"), given.get("project")) != (ENTITY, PROJECT):
@@ -106,8 +127,10 @@ def _answer(query: str, given: dict[str, Any], runs: tuple[Run, ...]) -> dict[st
     (run,) = [one for one in runs if one.node["name"] in (given.get("name"), given.get("run"), given.get("runName"))]
     if "RunHistoryKeys" in query:
         return {"project": {"run": {"historyKeys": run.answer()["historyKeys"]}}}
-    if "RunParquetHistory" in query:  # nothing is exported yet
-        return {"project": {"run": {"parquetHistory": {"parquetUrls": [], "liveData": []}}}}
+    if "RunParquetHistory" in query:
+        live = [{"_step": json.loads(row)["_step"]} for row in run.rows[run.exported :]]
+        files = [f"{url}/{run.node['name']}.parquet"] if run.exported else []
+        return {"project": {"run": {"parquetHistory": {"parquetUrls": files, "liveData": live}}}}
     assert "HistoryPage" in query, query
     rows = [row for row in run.rows if given["minStep"] <= json.loads(row)["_step"] < given["maxStep"]]
     return {"project": {"run": {"history": rows[: given["pageSize"]]}}}
