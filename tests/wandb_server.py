@@ -1,8 +1,8 @@
 """W&B's server as far as its public API is read: a local one that answers the queries of wandb's own client.
 
 The queries are the client's (wandb 0.31: `Runs`, page by page; `RunHistoryKeys`, `RunParquetHistory`, the file it names
-and `HistoryPage` of each run), and its code makes runs, configs, summaries and histories of the answers. These are made of
-run folders as the tracker sends them: the record's `FACTS` in the summary, the config, a row a step.
+and `HistoryPage` of each run), and its code makes runs, configs, summaries and histories of the answers. These are made
+of run folders as the tracker sends them: the record's `FACTS` in the summary, the config, a row a step.
 """
 
 import gzip
