@@ -18,6 +18,7 @@ from analysis.publish import publish
 from analysis.render import terminal
 from analysis.report import EVERY_RUN, make_report
 from analysis.tables.family import FAMILY
+from analysis.upload import TRACKERS, upload
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError, not_one_of
 from coatlab.markdown import line
@@ -56,6 +57,8 @@ def main(words: list[str] | None = None) -> None:
         terminal(table, console)
     for note in report.notes:
         console.print(Text(line(note)), soft_wrap=True)
+    if sent := upload(report, folder, loaded.runs, chosen.tracker, chosen.project):
+        print(sent)
     print(folder / "report.html")
 
 
@@ -75,6 +78,12 @@ def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Name
         type=Path,
         default=Path(os.environ.get("COATLAB_REPORTS", "reports")),
         help="folder the report is written to",
+    )
+    parser.add_argument(
+        "--tracker",
+        choices=TRACKERS,
+        default="auto",
+        help="send the report to W&B: auto, where its runs are tracked and a key is set; wandb, else offline",
     )
     return parser.parse_args(words)
 

@@ -73,15 +73,13 @@ def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, li
     Returns:
         The rows left, and how many of each run.
     """
-    rows = rows.apply(pd.to_numeric, errors="coerce").astype({"step": "int64"})
     run = np.repeat(np.arange(len(lengths)), lengths)
-    step = rows["step"].to_numpy()
+    step = pd.to_numeric(rows["step"], errors="coerce").astype("int64").to_numpy()
     same = np.append(False, (run[1:] == run[:-1]) & (step[1:] == step[:-1]))[: len(rows)]
     places = np.arange(len(rows))
     depth = places - np.maximum.accumulate(np.where(same, 0, places))  # 0: the first row of its step
     measures = [column for column in rows.columns if column != "step"]
-    rows[measures] = rows[measures].astype("float64")
-    values = rows[measures].to_numpy(copy=True)
+    values = rows[measures].apply(pd.to_numeric, errors="coerce").to_numpy("float64", copy=True)
     for deep in range(1, int(depth.max(initial=0)) + 1):  # three rows of a step become one as well
         later = np.flatnonzero(depth == deep)
         values[later] = np.where(np.isnan(values[later]), values[later - 1], values[later])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from analysis.cells import Mean
 from analysis.claims import Finding, Judgement
 from analysis.render import Cell, Column, Table
+from analysis.stats import MOST_SEEDS
 
 BRACKETS = "In brackets: 90 % interval of the difference, 95 % bootstrap interval of the chance."
 READING = (
@@ -32,7 +33,8 @@ def verdict_table(judgement: Judgement) -> Table:
     margins = [f"{sign}: {size:{form}}" for sign, size in (("≈ and >=", claim.about), (">>", claim.far)) if size]
     says = f"{judgement.verdict}: {'; '.join(claim.ordering)} in {claim.metric}, sec. {claim.section}"
     caption = f"{says}; margins {', '.join(margins)}" if margins else says
-    needed = [f"About {judgement.needed} seeds in all would settle what is undecided."] if judgement.needed else []
+    number = f"{'About' if (judgement.needed or 0) < MOST_SEEDS else 'Up to'} {judgement.needed}"
+    needed = [f"{number} seeds in all would settle what is undecided."] if judgement.needed else []
     rows = [_row(finding) for finding in judgement.findings]
     notes = [*needed, *judgement.notes]
     return Table(f"Claim {claim.key}: {claim.says}", columns, rows, caption, notes, BRACKETS)

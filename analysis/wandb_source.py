@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis.history import merged, named
 from analysis.load import Loaded, frame
+from analysis.upload import ID
 from coatlab.errors import InputError, RunError
 from coatlab.identity import fingerprint
 from coatlab.records import FINAL
@@ -70,6 +71,8 @@ def _sorted_out(runs: Any) -> tuple[list[tuple[Any, dict[str, Any]]], list[str]]
     """Return the runs that are coatlab's with their configs, and the names of the others."""
     ours, strays = [], []
     for run in runs:
+        if str(run.id).startswith(ID):  # a report of these runs
+            continue
         config = dict(run.config)
         try:
             mark = fingerprint(config)
@@ -100,7 +103,7 @@ def _record(run: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _history(run: Any) -> Iterator[dict[str, Any]]:
-    for row in run.scan_history():
+    for row in run.scan_history(use_cache=False):  # its cache knows a run by name, and gives fewer rows than there are
         values = {key: value for key, value in row.items() if not key.startswith("_")}
         yield {"step": row["_step"], **{key: _number(value) for key, value in values.items()}}
 

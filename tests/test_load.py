@@ -1,5 +1,6 @@
 """Run folders to frames: every run and every number is there, whatever its status, and nothing is mixed in."""
 
+import gc
 import json
 import os
 from collections import Counter
@@ -73,6 +74,7 @@ def test_the_same_run_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "copy" / "record.json").write_bytes((folder / "record.json").read_bytes())
     with pytest.raises(InputError, match=rf"{folder.name} and copy are the same run \(fingerprint"):
         load(tmp_path)
+    assert gc.isenabled()  # it pauses while records are read
 
 
 def test_donors_of_other_studies_are_known(tmp_path: Path) -> None:

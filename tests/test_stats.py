@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import ttest_power
@@ -108,7 +109,9 @@ def test_the_power_is_that_of_simulated_studies() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(VARIED, st.floats(0.01, 0.5))
-def test_more_seeds_are_needed_for_less_distance_and_for_two_bounds(differences: np.ndarray, distance: float) -> None:
+def test_more_seeds_are_needed_for_less_distance_two_bounds_and_more_caution(
+    differences: np.ndarray, distance: float
+) -> None:
     mean = differences.mean()
     far, near = (stats.seeds_needed(differences, low=mean - d) for d in (2 * distance, distance))
     both = stats.seeds_needed(differences, low=mean - distance, high=mean + distance)
@@ -116,31 +119,61 @@ def test_more_seeds_are_needed_for_less_distance_and_for_two_bounds(differences:
     assert len(differences) <= (far or many) <= (near or many) <= (both or many)
     assert stats.seeds_needed(differences, low=mean + distance) is None
     assert stats.seeds_needed(-differences, high=-mean + distance) == near
+    counts = [stats.seeds_needed(differences, low=mean - distance, confidence=sure) for sure in (0.5, 0.8, 0.95)]
+    assert counts == sorted(counts, key=lambda count: count or many)
+    assert len({count is None for count in counts}) == 1
 
 
-def test_the_seeds_needed_are_those_of_the_power_at_the_upper_limit_of_the_noise() -> None:
-    differences = np.array([0.6, 1.0, 1.4, 0.8, 1.2])
-    n = stats.seeds_needed(differences, low=0.5)
+DIFFERENCES = np.array([0.6, 1.0, 1.4, 0.8, 1.2])
+
+
+def test_the_seeds_needed_are_those_of_the_power_at_the_lower_bound_of_the_distance() -> None:
+    n = stats.seeds_needed(DIFFERENCES, low=0.5)
     assert n is not None
-    sd = differences.std(ddof=1) * np.sqrt(4 / scipy_stats.chi2.ppf(0.2, 4))
-    powers = [ttest_power(0.5 / sd, seeds, 0.05, alternative="larger") for seeds in (n - 1, n)]
+    t = scipy_stats.ttest_1samp(DIFFERENCES, 0.5).statistic
+    # the bound is the distance at which so large a t would be seen one time in five
+    bound = optimize.brentq(lambda nc: scipy_stats.nct.sf(t, 4, nc) - 0.2, 0, t) / np.sqrt(5)
+    powers = [ttest_power(bound, seeds, 0.05, alternative="larger") for seeds in (n - 1, n)]
     assert powers[0] < 0.8 <= powers[1]
 
 
-def test_the_limit_of_the_noise_is_above_it_four_times_in_five_and_nearer_with_more_samples() -> None:
-    samples = np.random.default_rng(5).normal(0, 2, (4000, 4, 3))
-    alone = np.array([stats.noise_limit([one[0]]) for one in samples])
-    together = np.array([stats.noise_limit(list(one)) for one in samples])
-    assert (alone > 2).mean() == pytest.approx(0.8, abs=0.03)
-    assert (together > 2).mean() == pytest.approx(0.8, abs=0.03)
-    assert np.median(together) < 0.8 * np.median(alone)
-    one = samples[0, 0]
-    assert stats.noise_limit([one, np.array([0.1])]) == stats.noise_limit([one])
-    assert np.isnan(stats.noise_limit([np.array([0.1])]))
+def test_the_bound_is_the_quantile_of_the_posterior_and_below_the_truth_four_times_in_five() -> None:
+    numbers = np.random.default_rng(7)
+    noise, z = np.sqrt(numbers.chisquare(4, 100_000) / 4), numbers.normal(size=100_000)
+    t = np.array([0.4, 2.0, 6.0])
+    found = [stats._lower_bound(one / np.sqrt(5), 5, 4, 0.8) * np.sqrt(5) for one in t]
+    assert found == pytest.approx([np.quantile(one * noise + z, 0.2) for one in t], abs=0.03)
+    samples = numbers.normal(0.7, 1, (4000, 5))
+    effects = samples.mean(axis=1) / samples.std(axis=1, ddof=1)
+    below = np.mean([stats._lower_bound(effect, 5, 4, 0.8) < 0.7 for effect in effects])
+    assert below == pytest.approx(0.8, abs=0.03)
+
+
+def test_where_the_bound_asks_for_too_many_the_most_are_advised_if_they_do_at_what_is_seen() -> None:
+    assert stats.seeds_needed(DIFFERENCES, low=0.95) == stats.MOST_SEEDS
+    assert (stats.seeds_needed(DIFFERENCES, low=0.95, confidence=0.5) or 0) > 100
+    assert stats.seeds_needed(DIFFERENCES, low=0.99) is None
+    assert stats.seeds_needed(np.tile([0.5, 1.5], 500), low=0.99) is None  # 1000 have not settled it
+
+
+def test_differences_almost_without_noise_need_no_more_than_two() -> None:
+    assert stats.seeds_needed(np.array([1, 1 + 1e-9]), low=0) == 2
+    assert stats.seeds_needed(np.array([1, 1 + 1e-9]), low=0, high=2, level=0.001) == 2
+
+
+def test_the_common_noise_is_the_root_of_the_mean_square_over_degrees_of_freedom() -> None:
+    one, other = np.array([0.1, 0.3]), np.array([1.0, 2.0, 6.0])
+    sd, freedom = stats.pooled([one, other, np.array([5.0]), np.array([2.0, 2.0])])
+    assert freedom == 3
+    assert sd == pytest.approx(np.sqrt((one.var(ddof=1) + 2 * other.var(ddof=1)) / 3))
+    assert np.isnan(stats.pooled([np.array([0.1])])[0])
 
 
 def test_noise_that_is_known_better_is_planned_with_unless_the_sample_has_more() -> None:
     differences = np.array([0.6, 1.0, 1.4])
-    same = stats.seeds_needed(differences, low=0.8, noise=differences.std(ddof=1))
-    assert same == stats.seeds_needed(differences, low=0.8, noise=0.01)
-    assert same < stats.seeds_needed(differences, low=0.8)  # type: ignore[operator]
+    sd = float(differences.std(ddof=1))
+    alone, known, less, more = (
+        stats.seeds_needed(differences, low=0.5, noise=noise) for noise in (None, (sd, 20), (0.01, 20), (2 * sd, 20))
+    )
+    assert known == less
+    assert (known or 0) < (alone or 0) < (more or 0)

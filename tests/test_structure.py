@@ -17,7 +17,7 @@ LEVELS = [
     ["errors"],
     [
         "expand", "layout", "records", "identity", "environment", "allocator", "signals", "markdown", "recipe",
-        "content", "parent",
+        "content", "parent", "wandb_run",
     ],
     ["configs", "attention", "data", "checks", "ranks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
@@ -119,6 +119,7 @@ def test_every_module_has_a_test(path: Path) -> None:
         "errors", "__main__", "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
         "parts",  # test_solver
         "follow", "parent", "process",  # test_ranks, test_local
+        "wandb_run",  # test_tracker, test_report_upload
         "image_data", "in_memory", "splits", "content",  # test_encoded, test_folder
         "callbacks", "progress", "fit", "summary", "configs", "environment",
     }  # fmt: skip

@@ -12,17 +12,11 @@ import pytest
 import wandb
 from wandb.proto import wandb_internal_pb2
 
-from coatlab.tracker import WandbMirror, _has_key, open_mirror
+from coatlab.tracker import WandbMirror, open_mirror
+from coatlab.wandb_run import has_key
 from tests.commandline import wait_for
 
 SETTINGS = {"mode": "auto", "project": "coatlab-test", "entity": None}
-
-
-@pytest.fixture(autouse=True)
-def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
 
 
 def open_offline(folder: Path, rows: list[dict[str, Any]]) -> WandbMirror:
@@ -177,8 +171,8 @@ def test_a_key_that_wandb_login_wrote_is_found(where: str, tmp_path: Path, monke
         monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
     host = urlparse(wandb.Settings().base_url).hostname
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert not _has_key()
+    assert not has_key()
     (tmp_path / "netrc").write_text("machine elsewhere login user password k\n")
-    assert not _has_key()
+    assert not has_key()
     (tmp_path / "netrc").write_text(f"machine {host} login user password {'k' * 40}\n")
-    assert _has_key()
+    assert has_key()
