@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from analysis.load import Loaded, load
 from analysis.publish import publish
 from analysis.render import terminal
 from analysis.report import EVERY_RUN, make_report
-from analysis.tables.family import FAMILY
+from analysis.tables.family import FAMILY, family_runs
 from analysis.upload import TRACKERS, upload
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError, not_one_of
@@ -26,6 +27,7 @@ from coatlab.markdown import line
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 DEFAULT_TABLE = "layouts"
 NO_SWEEP = (EVERY_RUN, FAMILY)  # studies of whatever runs there are; the family's tables need none
+OWN_WORDS = {EVERY_RUN: "", FAMILY: " size=coatnet_0 data=imagenet recipe=in1k"}  # what makes a run of theirs
 WIDE = 240  # columns of a terminal that is none: a file or a pipe
 
 
@@ -43,7 +45,9 @@ def main(words: list[str] | None = None) -> None:
     if chosen.study not in studies:
         raise not_one_of("study", chosen.study, studies)
     loaded = _load(chosen, None if chosen.study in NO_SWEEP else chosen.study)
-    sweep = "python src/train.py" + ("" if chosen.study in NO_SWEEP else f" sweep={chosen.study}")
+    if chosen.study == FAMILY:
+        loaded = replace(loaded, runs=loaded.runs[family_runs(loaded.runs)])
+    sweep = "python src/train.py" + OWN_WORDS.get(chosen.study, f" sweep={chosen.study}")
     if loaded.runs.empty and chosen.study != FAMILY:
         place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={chosen.runs}"
         raise InputError(f"{place} holds no run of study {chosen.study}; make them: {sweep}")

@@ -64,6 +64,14 @@ def family_tables(runs: pd.DataFrame, donors: Donors | None = None, summarize: S
     return [structure(), costs(own, donors or {}, summarize)]
 
 
+def family_runs(runs: pd.DataFrame) -> pd.Series:
+    """Tell which runs, whatever their status, are of the family: on ImageNet, with the name of one of its sizes."""
+    if runs.empty:
+        return pd.Series(dtype=bool)
+    sizes = {counted["size"] for counted in _counted()}
+    return runs["size.name"].isin(sizes) & (runs["data.name"] == IMAGENET)
+
+
 def structure() -> Table:
     """Compare every stage of conf/size with the paper's, cell by cell."""
     paper = {tuple(row[key] for key in KEYS): row for row in read("family")}
