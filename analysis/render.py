@@ -148,7 +148,7 @@ def to_csv(tables: Sequence[Table]) -> str:
 def legend(table: Table) -> list[str]:
     """Say what the marks and brackets of a table mean, and of how many seeds its cells are."""
     bold, tied = _marks(table)
-    measured = [cell for row in table.rows for cell in row if isinstance(cell, Interval)]
+    measured = [cell for row in table.rows for cell in row if isinstance(cell, Interval) and cell.n]
     found = []
     if measured and not _counted(table):
         seeds = f"{measured[0].n} seeds" if measured[0].n > 1 else "one seed, so there is no interval"
@@ -200,7 +200,7 @@ def _text(cell: Cell, column: Column, counted: bool) -> tuple[str, str]:
 
 def _counted(table: Table) -> bool:
     """Tell whether cells differ in their number of seeds, so that each has to say its own."""
-    return len({cell.n for row in table.rows for cell in row if isinstance(cell, Interval)}) > 1
+    return len({cell.n for row in table.rows for cell in row if isinstance(cell, Interval) and cell.n}) > 1
 
 
 def _fields(table: Table, row: Sequence[Cell]) -> Iterator[tuple[str, object]]:

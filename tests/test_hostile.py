@@ -64,7 +64,7 @@ def test_markdown(made: tuple[Path, str]) -> None:
 
 def test_csv(made: tuple[Path, str]) -> None:
     rows = list(csv.DictReader((made[0] / "table.csv").open(newline="")))
-    assert sorted(row["layout"].removeprefix("'") for row in rows) == NAMES
+    assert sorted({row["layout"].removeprefix("'") for row in rows}) == NAMES
     runs = list(csv.DictReader((made[0] / "runs.csv").open(newline="")))
     assert {row["error"].removeprefix("'") for row in runs if row["error"]} == set(NAMES)
     assert not [value for row in (*rows, *runs) for value in row.values() if value.startswith(("=", "@"))]

@@ -214,7 +214,7 @@ def test_the_page_says_what_the_other_formats_say(folder: Path) -> None:
     for line in (folder / "layouts" / "table.md").read_text().splitlines():
         if line.startswith("- "):
             assert line[2:].replace("\\", "") in texts
-    assert "85.5% [85.0%, 86.0%]" in [" ".join(cell.split()) for cell in seen.cells]
+    assert "85.5% [85.0%, 86.0%] (n=2)" in [" ".join(cell.split()) for cell in seen.cells]
     for judged in load_claims("layouts"):
         assert f"Claim {judged.key}" in texts
 

@@ -40,13 +40,24 @@ def transaction_log(content: bytes) -> Iterator[bytes]:
             whole = b""
 
 
+def records(file: Path) -> list[Any]:
+    """Read W&B's file once its service has written all of it, which may be a little after finish() has returned."""
+
+    def written() -> list[Any]:
+        found = []
+        for data in transaction_log(file.read_bytes()):
+            found.append(wandb_internal_pb2.Record())
+            found[-1].ParseFromString(data)
+        return found if any(record.HasField("exit") for record in found) else []
+
+    return list(wait_for(written))
+
+
 def history(folder: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Read W&B's own files back: run ids, and (step, values) of every row that `wandb sync` would send."""
     ids, rows = [], []
     for path in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
-        for data in transaction_log(path.read_bytes()):
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(data)
+        for record in records(path):
             if record.HasField("run"):
                 ids.append(record.run.run_id)
             if record.HasField("history"):
@@ -64,7 +75,6 @@ def test_without_a_key_it_is_offline_and_a_resume_replays_the_whole(tmp_path: Pa
     second = open_offline(tmp_path, rows)
     second.log_metrics({"loss": 0.25}, step=3)
     second.finish({"eval/accuracy": 0.5}, exit_code=0)
-    wait_for(lambda: len(history(tmp_path)[1]) == 3, 30)  # W&B's service may write a little after finish() returns
     ids, written = history(tmp_path)
     assert set(ids) == {"0123456789abcdef"}
     assert [(step, float(values["loss"])) for step, values in written] == [(1, 1.0), (2, 0.5), (3, 0.25)]
