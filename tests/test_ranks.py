@@ -57,7 +57,10 @@ def test_processes_count_only_where_they_normalize_apart() -> None:
         return fingerprint(resolve(compose(list(words))))
 
     assert mark("trainer=ddp") == mark()
-    assert mark("trainer=ddp", "trainer.sync_batchnorm=false") != mark()
+    apart = ["trainer=ddp", "trainer.sync_batchnorm=false"]
+    assert mark(*apart) != mark()
+    assert mark(*apart) == mark(*apart, "trainer.devices=1", "trainer.nodes=2")
+    assert mark(*apart) != mark(*apart, "trainer.nodes=2")
     for words in (["network.norm=layer"], ["layout=ViT_REL"]):
         assert mark(*words, "trainer=ddp", "trainer.sync_batchnorm=false") == mark(*words)
 

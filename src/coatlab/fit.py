@@ -55,7 +55,9 @@ def fit(run: Run) -> None:
     kept = settings["keep_freed_memory"] and keep_freed_memory()
     here, world = place(), settings["devices"] * settings["nodes"]
     _check_processes(settings, here.world)
-    torch.set_num_threads(settings["threads"] or max(1, run.record["hardware"]["cores"] // settings["devices"]))
+    threads = settings["threads"] or max(1, run.record["hardware"]["cores"] // settings["devices"])
+    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning takes a number of its own where a run has processes
     # where nobody has started the other processes of the run
     with Signals() as signals, followers(run.folder, settings["devices"] - 1 if here.world == 1 else 0):
         data = make_data(config)

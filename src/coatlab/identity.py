@@ -65,6 +65,8 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
         dropped += ("network.pool",)  # nothing is down-sampled behind a patch stem
     if not _normalizes_apart(config, letters):
         dropped += PROCESSES  # a batch is shared among them, and their gradients are averaged
+    else:  # on how many nodes they are is nothing
+        flat |= {"trainer.devices": flat.get("trainer.devices", 1) * flat.get("trainer.nodes", 1), "trainer.nodes": 1}
     if flat.get("attention.feature_map") != "favor":
         dropped += ("attention.features",)  # random features of one map
     return {

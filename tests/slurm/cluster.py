@@ -162,10 +162,10 @@ class Cluster:
         return dict(line.split() for line in lines)
 
     def hurry(self, job: str) -> None:
-        """Let a requeued job start now: Slurm makes it wait for two minutes."""
+        """Let a requeued job start now, if it has not: Slurm makes it wait for two minutes."""
         until(lambda: self.jobs().get(job) == "PENDING")
         time.sleep(3)  # a start within the second in which the job was killed destroys it
-        self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+        self._try("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def story(self) -> str:
         """Return what the daemons wrote last, for a test that failed."""
