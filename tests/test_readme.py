@@ -49,7 +49,7 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
     elif "cluster=slurm" in words:
         words = [words[0], "--cfg", "job", *words[1:]]  # tests/slurm runs it on a real one
     elif "packing" in words:
-        words += [*SMALL[:3], "--runs", "2"]
+        words = [*words, "--help"]  # tests/test_packing.py runs it
     elif words[0] == "src/train.py" and "--help" not in words:
         words += SMALL + ([*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else [])
     if words[:2] == ["-m", "coatlab.upload"]:
@@ -58,6 +58,8 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
         words += ["--reports", str(tmp_path)]
     if words[:2] == ["-m", "coatlab.benchmark"]:
         words += ["--turns", "1"]
+    if "--sides" in words:
+        words += ["--attention", "relative,linear"]
     # a make that runs these tests is not theirs: its variables would be
     of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "STUDY")
     environment = {key: value for key, value in shared.environment.items() if key not in of_make}

@@ -89,7 +89,7 @@ def test_a_job_that_is_requeued_and_then_warned_of_its_time_limit_goes_on_where_
 def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine) -> None:
     # Slurm looks at limits every half minute, and warns up to that much earlier than it was told to
     limit = ["cluster.minutes=1", "cluster.signal_seconds=20"]
-    process = on_slurm.start("trainer.max_epochs=200", *limit, *ON_SLURM, "tracker=none")
+    process = on_slurm.start("trainer.max_epochs=150", *limit, *ON_SLURM, "tracker=none")
     wait_for(lambda: steps(on_slurm))
     job = job_of(slurm)
     assert " TimeLimit=00:01:00 " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
@@ -104,7 +104,7 @@ def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine
     assert (set(before), last) == ({"interrupted"}, "complete")
     assert f" Restarts={len(before)} " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
     epochs = [row["epoch"] for row in read_metrics(on_slurm.folder()) if "eval/loss" in row]
-    assert epochs == list(range(1, 201))
+    assert epochs == list(range(1, 151))
 
 
 def assert_went_on(
