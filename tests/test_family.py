@@ -110,3 +110,10 @@ def test_the_members_counted_are_those_of_the_papers_tables() -> None:
     printed = pd.read_csv(PAPER / "costs.csv")[["image_size", "model"]].to_numpy().tolist()
     counted = [[pixels, f"CoAtNet-{number}"] for pixels, numbers in MEMBERS.items() for number in numbers]
     assert sorted(counted) == sorted(printed)
+
+
+def test_other_runs_are_no_runs_of_the_family(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "size=nano")
+    make_run(tmp_path / "runs", "size=coatnet_0", "data.image_size=32")  # on other images
+    tables(tmp_path)
+    assert (tmp_path / "reports" / "family" / "runs.csv").read_text().strip() == ""

@@ -105,3 +105,11 @@ def test_csv_has_all_digits_and_every_table() -> None:
         "loss": "0.2", "loss low": "0.1", "loss high": "0.3", "loss n": "3", "MACs": "6.5",
     }  # fmt: skip
     assert rows[3]["size"] == "7"
+
+
+def test_a_cell_of_no_seed_says_nothing_of_the_seeds() -> None:
+    nothing, two = Mean(0, NAN), Mean(2, 0.5, 0.4, 0.6)
+    table = Table("t", [Column("a", ".1f"), Column("b", ".1f")], [[nothing, two]])
+    assert legend(table)[0] == "Every cell is of 2 seeds."
+    assert [cell.whole for cell in marked(table)[0]] == ["–", "0.5 [0.4, 0.6]"]
+    assert legend(Table("t", [Column("a", ".1f")], [[nothing]])) == []
