@@ -26,13 +26,18 @@ def open_offline(folder: Path, rows: list[dict[str, Any]]) -> WandbMirror:
 
 
 def transaction_log(content: bytes) -> Iterator[bytes]:
-    """Read W&B's file format: LevelDB's log, records cut at blocks of 32 kB, behind a header of 7 bytes."""
+    """Read W&B's file format: LevelDB's log, records cut at blocks of 32 kB, behind a header of 7 bytes.
+
+    Ends before a part that is not all there yet: W&B's service may still be writing.
+    """
     block, header, place, whole = 32_768, 7, 7, b""
     while place + header <= len(content):
         if block - place % block < header:
             place += block - place % block
             continue
         _, length, kind = struct.unpack("<IHB", content[place : place + header])
+        if place + header + length > len(content):
+            return
         whole += content[place + header : place + header + length]
         place += header + length
         if kind in (1, 4):  # whole, or the last part
