@@ -20,6 +20,11 @@ settings.load_profile("coatlab")
 LONG = ("tests/slurm/test_sweeps.py", "tests/test_sweeper.py", "tests/test_readme.py", "tests/test_resume.py")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: tests that wait for Slurm or W&B's service leave theirs idle about half of the time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG.index(name) if (name := item.nodeid.partition("::")[0]) in LONG else len(LONG))
 
