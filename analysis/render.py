@@ -10,9 +10,9 @@ has as many seeds as the others, the legend says how many; else each cell does. 
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pandas as pd
 from rich.console import Console
@@ -136,13 +136,36 @@ def to_csv(tables: Sequence[Table]) -> str:
 
     Text that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    records = [dict(_fields(table, row)) for table in tables for row in table.rows]
+    records = []
+    for table in tables:
+        titles, rows = parts(table)
+        records += [{"table": table.title} | dict(zip(titles, row, strict=True)) for row in rows]
     header = list(dict.fromkeys(name for record in records for name in record))
     file = io.StringIO()
     writer = csv.DictWriter(file, header, restval="", lineterminator="\n")
-    writer.writerow({name: _plain(name) for name in header})
-    writer.writerows(records)
+    for record in ({name: name for name in header}, *records):
+        writer.writerow({name: _plain(value) if isinstance(value, str) else value for name, value in record.items()})
     return file.getvalue()
+
+
+def parts(table: Table) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns and rows of a table for programs: an interval is mean, low, high and n; None is unknown."""
+    spread = [any(isinstance(row[place], Interval) for row in table.rows) for place in range(len(table.columns))]
+    titles = [
+        column.title + part
+        for column, several in zip(table.columns, spread, strict=True)
+        for part in (("", " low", " high", " n") if several else ("",))
+    ]
+    rows = []
+    for row in table.rows:
+        values: list[Any] = []
+        for cell, several in zip(row, spread, strict=True):
+            if isinstance(cell, Interval):
+                values += [cell.mean, cell.low, cell.high, cell.n]
+            else:
+                values += [cell, None, None, None] if several else [cell]
+        rows.append([None if isinstance(value, float) and math.isnan(value) else value for value in values])
+    return titles, rows
 
 
 def legend(table: Table) -> list[str]:
@@ -201,16 +224,6 @@ def _text(cell: Cell, column: Column, counted: bool) -> tuple[str, str]:
 def _counted(table: Table) -> bool:
     """Tell whether cells differ in their number of seeds, so that each has to say its own."""
     return len({cell.n for row in table.rows for cell in row if isinstance(cell, Interval) and cell.n}) > 1
-
-
-def _fields(table: Table, row: Sequence[Cell]) -> Iterator[tuple[str, object]]:
-    yield "table", _plain(table.title)
-    for column, cell in zip(table.columns, row, strict=True):
-        if isinstance(cell, Interval):
-            for part, value in (("", cell.mean), (" low", cell.low), (" high", cell.high), (" n", cell.n)):
-                yield column.title + part, "" if math.isnan(value) else value
-        else:
-            yield column.title, _plain(cell) if isinstance(cell, str) else "" if _mean(cell) is None else cell
 
 
 def _mean(cell: Cell) -> float | None:

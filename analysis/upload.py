@@ -9,7 +9,6 @@ Configured means: the study's runs were tracked (`tracker=wandb`; project, entit
 is set, or the runs' mode or WANDB_MODE names one. No trouble with W&B fails the report; a line says what happened.
 """
 
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.render import Interval, Table
+from analysis.render import Table, parts
 from analysis.report import Report
 from coatlab.configs import compose
 from coatlab.wandb_run import has_key, is_offline, line, open_run, say
@@ -60,27 +59,6 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
         return None
 
 
-def rows_of(table: Table) -> tuple[list[str], list[list[Any]]]:
-    """Return the columns and rows of a table for programs: an interval is mean, low, high and n; None is unknown."""
-    titles: list[str] = []
-    parts: list[list[Any]]
-    rows: list[list[Any]] = [[] for _ in table.rows]
-    for place, column in enumerate(table.columns):
-        cells = [row[place] for row in table.rows]
-        if any(isinstance(cell, Interval) for cell in cells):
-            titles += [column.title + part for part in ("", " low", " high", " n")]
-            parts = [
-                [cell.mean, cell.low, cell.high, cell.n] if isinstance(cell, Interval) else [cell, None, None, None]
-                for cell in cells
-            ]
-        else:
-            titles.append(column.title)
-            parts = [[cell] for cell in cells]
-        for row, values in zip(rows, parts, strict=True):
-            row += [None if isinstance(value, float) and math.isnan(value) else value for value in values]
-    return titles, rows
-
-
 def _settings(runs: pd.DataFrame, tracker: str, project: str | None) -> Mapping[str, Any] | None:
     """Return what conf/tracker/wandb.yaml has, as most of the runs have it; None where nothing is to be sent."""
     if tracker == "none":
@@ -105,7 +83,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
     }
     content: dict[str, Any] = {}
     for key, table in tables.items():
-        titles, rows = rows_of(table)
+        titles, rows = parts(table)
         content[key] = wandb.Table([*titles], rows, allow_mixed_types=True)
     for picture in report.pictures:
         file = folder / "figures" / f"{picture.name}.png"

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.cells import Mean
-from analysis.render import Column, Table, legend, markdown, marked, terminal, to_csv
+from analysis.render import Column, Table, legend, markdown, marked, parts, terminal, to_csv
 from tests.hostile import HOSTILE, shown
 
 NAN = float("nan")
@@ -31,9 +31,9 @@ def read_markdown(source: str) -> list[list[str]]:
         elif token.type == "table_close":
             return rows
         elif token.type == "inline" and rows:
-            parts = token.children or []
-            assert {part.type for part in parts} <= {"text", "text_special", "strong_open", "strong_close"}
-            rows[-1].append("".join(part.content for part in parts))
+            inner = token.children or []
+            assert {part.type for part in inner} <= {"text", "text_special", "strong_open", "strong_close"}
+            rows[-1].append("".join(part.content for part in inner))
     raise AssertionError("no table")
 
 
@@ -113,3 +113,16 @@ def test_a_cell_of_no_seed_says_nothing_of_the_seeds() -> None:
     assert legend(table)[0] == "Every cell is of 2 seeds."
     assert [cell.whole for cell in marked(table)[0]] == ["–", "0.5 [0.4, 0.6]"]
     assert legend(Table("t", [Column("a", ".1f")], [[nothing]])) == []
+
+
+def test_an_interval_is_four_columns_and_what_is_unknown_none() -> None:
+    columns = [Column("name"), Column("accuracy", ".1%"), Column("seeds", "d")]
+    cells = [["a", Mean(2, 0.5, 0.4, 0.6), 2], ["b", Mean(1, 0.25), 1], ["c", None, None], ["d", 0.125, 0]]
+    titles, rows = parts(Table("t", columns, cells))
+    assert titles == ["name", "accuracy", "accuracy low", "accuracy high", "accuracy n", "seeds"]
+    assert rows == [
+        ["a", 0.5, 0.4, 0.6, 2, 2],
+        ["b", 0.25, None, None, 1, 1],
+        ["c", None, None, None, None, None],
+        ["d", 0.125, None, None, None, 0],
+    ]

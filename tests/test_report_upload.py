@@ -15,7 +15,6 @@ import pytest
 
 from analysis import upload
 from analysis.__main__ import main
-from analysis.cells import Mean
 from analysis.render import Column, Table
 from analysis.report import Report
 from tests.commandline import REPOSITORY
@@ -175,19 +174,6 @@ def test_the_project_is_that_of_most_runs_unless_one_was_read() -> None:
     runs = pd.concat([tracked(), other, tracked("none", number=9)])
     asked = [upload._settings(runs, "wandb", project) or {} for project in (None, "them/that")]
     assert [(one["entity"], one["project"]) for one in asked] == [("someone", "theirs"), ("them", "that")]
-
-
-def test_an_interval_is_four_columns_and_what_is_unknown_none() -> None:
-    columns = [Column("name"), Column("accuracy", ".1%"), Column("seeds", "d")]
-    cells = [["a", Mean(2, 0.5, 0.4, 0.6), 2], ["b", Mean(1, 0.25), 1], ["c", None, None], ["d", 0.125, 0]]
-    titles, rows = upload.rows_of(Table("t", columns, cells))
-    assert titles == ["name", "accuracy", "accuracy low", "accuracy high", "accuracy n", "seeds"]
-    assert rows == [
-        ["a", 0.5, 0.4, 0.6, 2, 2],
-        ["b", 0.25, None, None, 1, 1],
-        ["c", None, None, None, None, None],
-        ["d", 0.125, None, None, None, 0],
-    ]
 
 
 def test_trouble_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
