@@ -36,6 +36,12 @@ class Server(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(autouse=True)
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COATLAB_REPORTS", str(tmp_path / "reports"))
+    return tmp_path / "reports"
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     http = HTTPServer(("127.0.0.1", 0), Server)
@@ -87,13 +93,29 @@ def test_each_run_is_sent_once(
     assert len(wandb_program.read_text().splitlines()) == 3
 
 
+def test_reports_are_sent_as_runs_are(
+    tmp_path: Path, reports: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [reports / study / "wandb" / "offline-run-1-report" for study in ("layouts", "smoke")]
+    for folder in (*parts, reports / "data_size"):  # of the last nothing was tracked
+        folder.mkdir(parents=True)
+    for study in ("layouts", "smoke", "data_size"):
+        (reports / study / "report.json").write_text("{}")
+    runs = ["--runs", str(tmp_path / "runs")]
+    main(["smoke", *runs])
+    assert wandb_program.read_text().splitlines() == [f"sync {parts[1]}"]
+    main(runs)
+    assert wandb_program.read_text().splitlines() == [f"sync {part}" for part in reversed(parts)]
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 uploaded, 1 were there already")
+
+
 def test_a_run_that_is_refused_is_named_the_others_are_sent_and_it_is_tried_again(
     tmp_path: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = tmp_path / "runs"
     parts = [offline(runs, f"seed={seed}") for seed in (12, 13, 14)]
     for number in (3, 4):
-        with pytest.raises(RunError, match=r"1 of . runs could not be uploaded \(Error: refused\); their files are as"):
+        with pytest.raises(RunError, match=r"1 of . could not be uploaded \(Error: refused\); their files are as"):
             main(["--runs", str(runs)])
         assert f"{parts[1].parents[1].name}: Error: refused" in capsys.readouterr().out
         assert len(wandb_program.read_text().splitlines()) == number
@@ -142,7 +164,7 @@ def test_what_is_sent_of_an_interrupted_run_is_one_part_that_holds_all_of_it(
             mirror.log_metrics({"loss": float(step)}, step=step)
             rows.append({"step": step, "loss": float(step)})
         mirror.finish({}, exit_code=0)
-    waiting, _, _ = to_send(tmp_path, None)
+    waiting, _, _ = to_send(tmp_path, None, tmp_path / "none")
     ((part,),) = waiting.values()
     assert part.parent == folder / "wandb"
     ids, written = history(folder)

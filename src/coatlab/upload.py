@@ -3,6 +3,7 @@
 A run has one offline part that counts: whoever goes on with a run replays it whole and sets the older parts aside
 (coatlab/tracker.py), and all parts carry the fingerprint as id, so one experiment is one W&B run however often it is
 sent. `wandb sync` marks what it has sent, and what is marked is skipped. Runs that a live process is at are left alone.
+Reports that were tracked offline (analysis/upload.py) are sent in the same way.
 """
 
 import argparse
@@ -29,15 +30,20 @@ def main(words: list[str] | None = None) -> None:
         InputError: a study that does not exist.
         RunError: the server does not answer, or a run could not be sent; its files are as they were.
     """
-    parser = argparse.ArgumentParser(prog="python -m coatlab.upload", description="Send offline runs to W&B.")
-    parser.add_argument("study", nargs="?", help="send the runs of this study only")
+    parser = argparse.ArgumentParser(
+        prog="python -m coatlab.upload", description="Send offline runs and reports to W&B."
+    )
+    parser.add_argument("study", nargs="?", help="send the runs and the report of this study only")
     parser.add_argument(
         "--runs", type=Path, default=Path(os.environ.get("COATLAB_RUNS", "runs")), help="folder of run folders"
+    )
+    parser.add_argument(
+        "--reports", type=Path, default=Path(os.environ.get("COATLAB_REPORTS", "reports")), help="folder of reports"
     )
     chosen = parser.parse_args(words)
     if chosen.study is not None and chosen.study not in choices("sweep"):
         raise not_one_of("study", chosen.study, choices("sweep"))
-    waiting, sent, running = to_send(chosen.runs, chosen.study)
+    waiting, sent, running = to_send(chosen.runs, chosen.study, chosen.reports)
     if waiting:
         _ask_server()
     failed: dict[Path, str] = {}
@@ -50,24 +56,33 @@ def main(words: list[str] | None = None) -> None:
     if failed:
         reasons = "; ".join(dict.fromkeys(failed.values()))
         raise RunError(
-            f"{len(failed)} of {len(waiting)} runs could not be uploaded ({reasons}); "
+            f"{len(failed)} of {len(waiting)} could not be uploaded ({reasons}); "
             "their files are as they were, and the same command tries again"
         )
 
 
-def to_send(runs: Path, study: str | None) -> tuple[dict[Path, list[Path]], int, int]:
-    """Return the offline parts that are not sent, by run folder, and how many runs are sent and are running."""
+def to_send(runs: Path, study: str | None, reports: Path) -> tuple[dict[Path, list[Path]], int, int]:
+    """Return the offline parts that are not sent, by folder, and how many runs and reports are sent and are running.
+
+    Args:
+        runs: folder of run folders.
+        study: of which runs and report; None for all.
+        reports: folder of reports, one a study.
+    """
     waiting, sent, running = {}, 0, 0
+    found: list[tuple[Path, bool]] = []
     for path in sorted(runs.glob("*/record.json")):
-        folder, state = path.parent, state_of(path.parent)
+        state = state_of(path.parent)
+        if not study or study in (state.record or {"studies": []})["studies"]:
+            found.append((path.parent, state.name == "running"))
+    found += [(path.parent, False) for path in sorted(reports.glob(f"{study or '*'}/report.json"))]
+    for folder, busy in found:
         parts = [part for part in sorted((folder / "wandb").glob("offline-run-*")) if part.is_dir()]
-        if not parts or (study and study not in (state.record or {"studies": []})["studies"]):
-            continue
-        if state.name == "running":
+        if parts and busy:
             running += 1
         elif unsent := [part for part in parts if not is_sent(part)]:
             waiting[folder] = unsent
-        else:
+        elif parts:
             sent += 1
     return waiting, sent, running
 
