@@ -48,7 +48,7 @@ class Forked:
         self._process.start()
         self.pid = int(self._process.pid or 0)
         with contextlib.suppress(ProcessLookupError, TimeoutError):  # it has ended already
-            wait_for(lambda: os.getpgid(self.pid) == self.pid, 10)
+            wait_for(lambda: os.getpgid(self.pid) == self.pid, 60)
 
     @property
     def returncode(self) -> int | None:
@@ -134,7 +134,7 @@ def kill(process: subprocess.Popen[str] | Forked, number: int = signal.SIGKILL) 
         process.communicate()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """Wait until a condition holds and return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -94,7 +94,7 @@ def test_a_signal_stops_all_cells_with_their_state_saved(command: CommandLine, n
     process = command.start(*sweep)
     pids = wait_until_training(command, 2)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 128 + number, err
     assert statuses(command) == ["interrupted"] * 2  # and the third never began
     assert not living(pids)
@@ -112,7 +112,7 @@ def test_a_second_ctrl_c_stops_at_once(command: CommandLine) -> None:
     process.send_signal(signal.SIGINT)
     wait_for(lambda: "saving the run's state" in process.stderr.readline())
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=200)
     assert process.returncode == 130
     assert not living(pids)
 

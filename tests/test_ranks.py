@@ -93,7 +93,7 @@ def test_they_stop_together_resume_exactly_and_leave_no_orphan(tmp_path: Path) -
         followers = children(process.pid)
         assert len(followers) == 1
         process.send_signal(number)
-        process.communicate(timeout=60)
+        process.communicate(timeout=200)
         wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in followers))  # noqa: B023
     assert cut_off.record()["attempts"][0]["status"] == "interrupted"
     done = cut_off.run(*words)

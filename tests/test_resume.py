@@ -81,7 +81,7 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
     process = command.start(*SLOW, *STOCHASTIC, "tracker=none", "trainer.checkpoint_every=1000")
     wait_for(lambda: steps(command) >= 3)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 128 + number, err
     assert command.record()["status"] == "interrupted"
     assert f"stopped by {signal.Signals(number).name}; the state is saved" in err

@@ -148,7 +148,7 @@ class Cluster:
         """End all jobs, hard."""
         self._try("scancel", "--signal=KILL", "--full", "--user=root")
         self._try("scancel", "--user=root")
-        until(lambda: not self.jobs(), seconds=30)
+        until(lambda: not self.jobs(), seconds=120)
 
     def ask(self, *command: str) -> str:
         """Run a command of Slurm and return what it prints."""
@@ -203,7 +203,7 @@ def answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from coatlab.records import read_metrics
 from tests.commandline import CommandLine, wait_for
-from tests.slurm.cluster import Cluster
+from tests.slurm.cluster import Cluster, until
 from tests.test_resume import assert_same_run, steps
 
 ON_SLURM = ["cluster=slurm", "cluster.partition=low", "cluster.cpus=1", "cluster.memory_gb=1", "cluster.poll=0.5"]
@@ -93,10 +92,13 @@ def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine
     wait_for(lambda: steps(on_slurm))
     job = job_of(slurm)
     assert " TimeLimit=00:01:00 " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
-    while process.poll() is None:
+
+    def over() -> bool:
         if slurm.jobs().get(job) == "PENDING":
             slurm.hurry(job)
-        time.sleep(0.5)
+        return process.poll() is not None
+
+    until(over, 600)
     code, _, err = finish(process)
     assert code == 0, err
     record = on_slurm.record()
