@@ -15,6 +15,10 @@ MountDisk = Callable[[str], Path]
 settings.register_profile("coatlab", deadline=None, derandomize=True)
 settings.load_profile("coatlab")
 
+# Before torch is imported: the workers share the cores, and several threads of each would wait for one another at every
+# operation.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 # minutes each: one core begins with them, so that no core is left alone with one at the end
 LONG = ("tests/slurm/test_sweeps.py", "tests/test_sweeper.py", "tests/test_readme.py", "tests/test_resume.py")
