@@ -17,6 +17,12 @@ SMALL_DONOR = [
     "++init.pretrain={data.train_size:128,data.eval_size:100,data.train_eval_size:100,data.test_size:100,trainer.max_epochs:1}"
 ]
 
+# what a study's table has in its first column after a command
+LAYOUTS = ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
+ATTENTIONS = ["relative", "post", "absolute", "window*", "neighborhood*", "linear"]
+TABLES = {"make study": LAYOUTS, "make report STUDY=layouts": LAYOUTS, "python -m analysis attention": ATTENTIONS}
+WINDOW = "S3: 2 x 2 on a 4 x 4 grid; S4: 2 x 2 on a 2 x 2 grid, so global"
+
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
@@ -74,6 +80,16 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     if command in ("make study", "make report STUDY=layouts"):
         assert done.stdout.splitlines()[-1] == str(tmp_path / "layouts" / "report.html")
+    if command == "python src/train.py sweep=attention":
+        assert f"window ({WINDOW})" in " ".join(done.stdout.split())
+    if command in TABLES:
+        (text,) = [path.read_text() for path in tmp_path.glob("*/table.md")]
+        assert [line.replace("\\", "").split("|")[1].strip() for line in first_table(text)[2:]] == TABLES[command]
+        assert f"{len(TABLES[command])} of {len(TABLES[command])} runs complete" in text
+
+
+def first_table(text: str) -> list[str]:
+    return re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)[0].splitlines()
 
 
 def test_the_python_example() -> None:

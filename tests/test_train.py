@@ -1,22 +1,18 @@
 """The command line, end to end on real images: it trains, records, skips, refuses and explains."""
 
 import json
-import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from analysis.__main__ import main
 from coatlab import create_model
 from coatlab.records import read_metrics
-from tests.commandline import REPOSITORY, CommandLine, kill, wait_for
+from tests.commandline import CommandLine, kill, wait_for
 from tests.conftest import MountDisk
 
-LAYOUTS = ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
 EPOCH_ROW = {
     "step", "epoch", "train/loss", "train/accuracy", "train_eval/loss", "train_eval/accuracy",
     "eval/loss", "eval/accuracy", "gap", "lr", "images_per_second", "peak_memory_mb",
@@ -85,36 +81,6 @@ def test_a_sweep_with_a_cell_that_cannot_be_is_refused_before_anything_is_traine
         done.stderr == "error: plan.blocks=[1, 1, 1, 1, 1] has 5 entries; layout=ViT_REL needs 2: S0 and one a stage\n"
     )
     assert not command.runs.exists()
-
-
-def test_the_layout_study_and_its_table(command: CommandLine, tmp_path: Path) -> None:
-    small = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1", "tracker=none"]
-    done = command.run("sweep=layouts", *small, tiny=False)
-    assert done.returncode == 0, done.stderr
-    subprocess.run(
-        [sys.executable, "-m", "analysis", "layouts", "--reports", str(tmp_path)],
-        cwd=REPOSITORY, env=command.environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    text = (tmp_path / "layouts" / "table.md").read_text()
-    assert first_column(text) == LAYOUTS
-    assert "5 of 5 runs complete" in text
-
-
-def first_column(text: str) -> list[str]:
-    """Return the first column of the first table of table.md, less its title."""
-    (table, *_) = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    return [line.replace("\\", "").split("|")[1].strip() for line in table.splitlines()][2:]
-
-
-def test_the_attention_study_lands_in_one_table(command: CommandLine, tmp_path: Path) -> None:
-    small = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1", "tracker=none"]
-    done = command.run("sweep=attention", *small, tiny=False)
-    assert done.returncode == 0, done.stderr
-    assert "window (S3: 2 x 2 on a 4 x 4 grid; S4: 2 x 2 on a 2 x 2 grid, so global)" in " ".join(done.stdout.split())
-    main(["attention", "--runs", str(command.runs), "--reports", str(tmp_path)])
-    text = (tmp_path / "attention" / "table.md").read_text()
-    assert first_column(text) == ["relative", "post", "absolute", "window*", "neighborhood*", "linear"]
-    assert "window in CCTT is global in S4: its field covers the grid there" in text
 
 
 def test_a_layout_without_attention_is_one_run_and_a_vit_may_have_any(command: CommandLine) -> None:
