@@ -22,6 +22,7 @@ NAN = float("nan")
 RESAMPLES = 9999
 MOST_SEEDS = 1000  # beyond it, "more seeds" is no longer advice
 CERTAIN = 1e4  # a t beyond which nothing changes; the inverse of the non-central t takes hours at 1e6
+ROUNDING = 1e-6  # measures are recorded as float32, in which equal differences of them differ by less
 CAUTION = 0.8  # confidence of the bound that seeds_needed plans with
 
 
@@ -105,8 +106,8 @@ def different(differences_S: Floats, margin: float) -> float:
 
 
 def testable(differences_S: Floats) -> bool:
-    """Tell whether a t-test can be made: at least two differences that are not all equal."""
-    return len(differences_S) > 1 and bool(np.ptp(differences_S) > 0)
+    """Tell whether a t-test can be made: at least two differences that are not all equal but for rounding."""
+    return len(differences_S) > 1 and bool(np.ptp(differences_S) > ROUNDING)
 
 
 def bounds(differences_S: Floats, level: float = 0.05) -> tuple[float, float]:

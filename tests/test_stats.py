@@ -83,6 +83,16 @@ def test_without_noise_to_measure_nothing_is_told(differences: list[float]) -> N
     assert stats.seeds_needed(values, low=0) is None
 
 
+def test_differences_that_are_equal_but_for_rounding_tell_nothing() -> None:
+    # accuracies of 2000 images, as they are recorded: every difference is one of 20 images
+    correct_S = np.array([1603, 1591])
+    left_S, right_S = ((number_S / 2000).astype("float32").astype(float) for number_S in (correct_S, correct_S - 20))
+    differences_S = stats.paired(left_S, right_S)
+    assert np.ptp(differences_S) > 0
+    assert np.isnan([stats.exceeds(differences_S, 0), *stats.bounds(differences_S)]).all()
+    assert stats.seeds_needed(differences_S, low=0) is None
+
+
 def test_seeds_are_paired_and_missing_ones_left_out() -> None:
     left, right = np.array([0.8, np.nan, 0.7, 0.9]), np.array([0.7, 0.5, np.nan, 0.6])
     assert stats.paired(left, right) == pytest.approx([0.1, 0.3])
@@ -157,8 +167,8 @@ def test_where_the_bound_asks_for_too_many_the_most_are_advised_if_they_do_at_wh
 
 
 def test_differences_almost_without_noise_need_no_more_than_two() -> None:
-    assert stats.seeds_needed(np.array([1, 1 + 1e-9]), low=0) == 2
-    assert stats.seeds_needed(np.array([1, 1 + 1e-9]), low=0, high=2, level=0.001) == 2
+    assert stats.seeds_needed(np.array([1, 1 + 1e-5]), low=0) == 2
+    assert stats.seeds_needed(np.array([1, 1 + 1e-5]), low=0, high=2, level=0.001) == 2
 
 
 def test_the_common_noise_is_the_root_of_the_mean_square_over_degrees_of_freedom() -> None:
