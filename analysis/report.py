@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.cells import Design, listing, names, panels
+from analysis.cells import Design, listing, panels
 from analysis.claim import load_claims
 from analysis.claims import Judgement, judge
 from analysis.figures.style import REGIME
 from analysis.load import Loaded
 from analysis.measures import listing_table, tables
+from analysis.names import names
 from analysis.render import Column, Table
 from analysis.stats import Floats, Summary, summarize
 from analysis.tables.cost import cost_tables
@@ -98,7 +99,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     if complete.empty:
         return report
     if study == EVERY_RUN:
-        return replace(report, tables=[listing_table(listing(complete), _interval)])
+        return replace(report, tables=[listing_table(listing(complete, loaded.donors), _interval)])
     cells = panels(complete, design, loaded.donors, allow)
     made = [*tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
     judgements = [
@@ -106,7 +107,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         for claim in load_claims(study)
     ]
     verdicts = [verdict_table(judgement) for judgement in judgements]
-    named = complete.assign(name=names(complete, design, allow))
+    named = complete.assign(name=names(complete, design, loaded.donors, allow))
     pictures, absent = _pictures(design.figures, _plain(named), loaded.history)
     notes += [READING, *absent]
     return replace(report, tables=made, judgements=judgements, verdicts=verdicts, pictures=pictures, notes=notes)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -83,6 +84,65 @@ def test_a_planted_confound_is_refused_and_footnoted_where_it_is_allowed(tmp_pat
         ("CCTT", "128", "2"),
         ("CCTT", "32", "1"),
     ]
+
+
+def legend(tmp_path: Path, study: str) -> set[str]:
+    """Return what the legend of the curves names, and of how many seeds the lines are."""
+    root = ElementTree.parse(tmp_path / "reports" / study / "figures" / "curves.svg")
+    (found,) = [group for group in root.iter() if str(group.get("id")).startswith("legend_")]
+    return {str(element.text) for element in found.iter() if (element.text or "").strip()}
+
+
+def test_runs_of_two_precisions_are_never_averaged(tmp_path: Path) -> None:
+    for word in ("layout=CCCC", "layout=CCTT", "layout=CCTT trainer.precision=bf16-mixed"):
+        make_run(tmp_path / "runs", *word.split(), accuracy=0.5 if "bf16" in word else 0.8)
+    text, rows = tables(tmp_path, "layouts")
+    assert [(row["layout"], row["precision"], row["seeds"], float(row["eval acc."])) for row in rows] == [
+        ("CCCC", "32-true", "1", 0.8),
+        ("CCTT", "32-true", "1", 0.8),
+        ("CCTT", "bf16-mixed", "1", 0.5),
+    ]
+    assert "Warning: 2 precisions" in text
+    named = {f"{layout}, precision={one}" for layout, one in [("CCCC", "32-true"), ("CCTT", "32-true")]}
+    assert legend(tmp_path, "layouts") == {*named, "CCTT, precision=bf16-mixed", "one seed, so no interval"}
+
+
+@pytest.mark.parametrize("allowed", ["data.batch_size", "data"])
+def test_what_is_allowed_is_told_apart_in_figures_as_in_tables(tmp_path: Path, allowed: str) -> None:
+    for word in ("layout=CCCC", "layout=CCTT", "layout=CCTT data.batch_size=32"):
+        make_run(tmp_path / "runs", *word.split())
+    tables(tmp_path, "layouts", "--allow", allowed)
+    named = {"CCCC, batch_size=128", "CCTT, batch_size=128", "CCTT, batch_size=32"}
+    assert legend(tmp_path, "layouts") == {*named, "one seed, so no interval"}
+
+
+def test_settings_of_an_attention_are_told_apart_in_figures_as_in_tables(tmp_path: Path) -> None:
+    for word in ("attention=relative", "attention=linear", "attention=linear attention.feature_map=softmax"):
+        make_run(tmp_path / "runs", *word.split(), study="attention")
+    _, rows = tables(tmp_path, "attention")
+    assert [(row["attention"], row["feature_map"], row["seeds"]) for row in rows] == [
+        ("relative", "–", "1"),
+        ("linear", "elu", "1"),
+        ("linear", "softmax", "1"),
+    ]
+    named = {"relative", "linear, feature_map=elu", "linear, feature_map=softmax"}
+    assert legend(tmp_path, "attention") == {*named, "one seed, so no interval"}
+
+
+@pytest.mark.parametrize("words", [["all"], ["relative", "--allow", "init.donor"]])
+def test_starts_from_different_runs_are_never_averaged(tmp_path: Path, words: list[str]) -> None:
+    for epochs, accuracy in ((2, 0.5), (4, 0.9)):
+        for seed in range(2):  # whose donors differ in the seed alone
+            again = {"seed": seed, "study": "relative"}
+            folder = make_run(
+                tmp_path / "runs", "data=fractals", f"trainer.max_epochs={epochs}", seed=seed, study="other"
+            )
+            donor = json.loads((folder / "record.json").read_text())["fingerprint"]
+            make_run(tmp_path / "runs", "init=finetune", donor=donor, accuracy=accuracy + seed / 100, **again)
+    _, rows = tables(tmp_path, *words)
+    tuned = [row for row in rows if row.get("init") != "scratch"]
+    assert sorted((float(row["eval acc."]), row["seeds"]) for row in tuned) == [(0.505, "2"), (0.905, "2")]
+    assert len({row["donor"] for row in tuned}) == 2
 
 
 def test_code_and_hardware_are_warnings(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analysis.cells import names
 from analysis.figures.style import ATTENTIONS, LAYOUTS, looks, named, regimes
+from analysis.names import names
 from coatlab.benchmark.plot import save
 from coatlab.errors import InputError
 from tests.made_runs import config_of
