@@ -278,7 +278,7 @@ def _values(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> tuple
     if claim.metric != MATCHED or not len(about):
         return about.get(claim.metric, pd.Series(dtype=float)), []
     values, loss = matched_accuracy(about, histories)
-    notes = [f"matched at a training loss of {loss:.4g}, the lowest that all {len(about)} runs reach"]
+    notes = [] if np.isnan(loss) else [f"matched at a training loss of {loss:.4g}, the lowest that every curve reaches"]
     if values.isna().any():
         without = ", ".join(str(run) for run in values.index[values.isna()])
         notes.append(f"no accuracy at that loss, since its curve begins below or was not recorded: {without}")

@@ -39,7 +39,7 @@ def test_the_true_ordering_is_supported_at_matched_loss_and_at_the_end() -> None
         assert verdicts(judgement) == [SUPPORTED] * 4
         assert judgement.needed is None
     assert judged(G, *frames(seeds=10)).notes == [
-        "matched at a training loss of 0.1, the lowest that all 50 runs reach"
+        "matched at a training loss of 0.1, the lowest that every curve reaches"
     ]
 
 
