@@ -58,12 +58,8 @@ def require_comparable(
         A footnote for each allowed key that differs.
 
     Raises:
-        InputError: they differ in more; the sentence names the keys and values. Or an allowed key does not exist.
+        InputError: they differ in more; the sentence names the keys and values.
     """
-    known = {part for config in runs["config"] for key in flatten(config) for part in _beginnings(key)}
-    for key in allow:
-        if key not in known:
-            raise not_one_of_keys(f"--allow {key}", sorted(known))
     found = differences(runs, factors, donors or {})
     refused = [one for one in found if not within(one.key, allow)]
     if refused:
@@ -73,6 +69,18 @@ def require_comparable(
             f"{'; '.join(str(one) for one in refused)}; leave runs out, or allow it with --allow {keys.split(', ')[0]}"
         )
     return [f"Compared although {one} (--allow {one.key})." for one in found]
+
+
+def require_keys(allow: Sequence[str], configs: Iterable[Config]) -> None:
+    """Check that allowed keys, or groups, are of some run of a study; the runs of one table may not have them.
+
+    Raises:
+        InputError: a key does not exist.
+    """
+    known = {part for config in configs for key in flatten(config) for part in _beginnings(key)} if allow else set()
+    for key in allow:
+        if key not in known:
+            raise not_one_of_keys(f"--allow {key}", sorted(known))
 
 
 def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> list[Difference]:

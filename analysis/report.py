@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from analysis.cells import Design, listing, panels
 from analysis.claim import load_claims
 from analysis.claims import Judgement, judge
+from analysis.confounds import require_keys
 from analysis.figures.style import REGIME
 from analysis.load import Loaded
 from analysis.measures import listing_table, tables
@@ -85,8 +86,9 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         allow: keys in which runs may differ all the same, with a footnote.
 
     Raises:
-        InputError: runs that must not be compared; the sentence names the keys and values.
+        InputError: runs that must not be compared; the sentence names the keys and values. Or a key that no run has.
     """
+    require_keys(allow, loaded.runs.get("config", ()))
     notes = [
         *loaded.note(),
         "eval: images held out of the training files; test: the official test files, looked at once.",

@@ -107,6 +107,24 @@ def test_runs_of_two_precisions_are_never_averaged(tmp_path: Path) -> None:
     assert legend(tmp_path, "layouts") == {*named, "CCTT, precision=bf16-mixed", "one seed, so no interval"}
 
 
+def test_an_allowed_key_needs_to_be_of_one_data_set_alone(tmp_path: Path) -> None:
+    for words in ([], ["data=fractals"], ["data=fractals", "data.classes_seed=1"]):
+        make_run(tmp_path / "runs", f"layout={'CTTT' if len(words) == 2 else 'CCTT'}", *words)
+    text, rows = tables(tmp_path, "layouts", "--allow", "data.classes_seed")
+    assert [(row["table"], row["layout"]) for row in rows] == [
+        ("data.name=fashion_mnist", "CCTT"),
+        ("data.name=fractals", "CCTT"),
+        ("data.name=fractals", "CTTT"),
+    ]
+    assert "(--allow data.classes_seed)" in text
+    assert "does not exist" not in (tmp_path / "reports" / "layouts" / "verdicts.md").read_text()
+    for study in ("layouts", "all"):
+        with pytest.raises(
+            InputError, match=r"--allow data.class_seed does not exist \(did you mean data.classes_seed"
+        ):
+            tables(tmp_path, study, "--allow", "data.class_seed")
+
+
 @pytest.mark.parametrize("allowed", ["data.batch_size", "data"])
 def test_what_is_allowed_is_told_apart_in_figures_as_in_tables(tmp_path: Path, allowed: str) -> None:
     for word in ("layout=CCCC", "layout=CCTT", "layout=CCTT data.batch_size=32"):

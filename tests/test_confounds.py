@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.confounds import differences, require_comparable, warnings
+from analysis.confounds import differences, require_comparable, require_keys, warnings
 from coatlab.errors import InputError
 from coatlab.identity import fingerprint
 from tests.made_runs import config_of
@@ -113,7 +113,8 @@ def test_precision_is_a_warning() -> None:
 def test_an_allowed_key_must_exist_and_a_group_allows_its_keys() -> None:
     runs = runs_of("layout=CCTT", "layout=CTTT data.batch_size=64")
     with pytest.raises(InputError, match=r"data.batchsize does not exist \(did you mean data.batch_size"):
-        require_comparable(runs, ["layout"], allow=["data.batchsize"])
+        require_keys(["data.batchsize"], runs["config"])
+    require_keys(["data.batch_size", "data"], runs["config"])
     assert len(require_comparable(runs, ["layout"], allow=["data"])) == 1
     assert require_comparable(runs_of("layout=CCTT", "layout=CTTT"), ["layout"], allow=["data.batch_size"]) == []
 
