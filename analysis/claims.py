@@ -244,9 +244,10 @@ def _reason(
 def _with_improvement(
     finding: Finding, claim: Claim, cells: Mapping[str, stats.Floats], generator: np.random.Generator
 ) -> Finding:
-    """Add the probability of improvement to a finding."""
-    sides = [cells[name] for name in (finding.relation.left, finding.relation.right)]
-    left_S, right_S = reversed(sides) if claim.better == "lower" else sides
+    """Add the probability of improvement to a finding, of the runs of its paired seeds."""
+    sides = np.array([cells[name] for name in (finding.relation.left, finding.relation.right)])
+    sides = sides[:, ~np.isnan(sides).any(axis=0)]
+    left_S, right_S = sides[::-1] if claim.better == "lower" else sides
     return replace(finding, improvement=stats.improvement(left_S, right_S, generator))
 
 

@@ -110,6 +110,10 @@ def test_only_seeds_that_both_have_are_compared() -> None:
     runs.loc[["CCCC-0", "CCCT-1"], "status"] = ["diverged", "running"]
     judgement = judged(G, runs, histories)
     assert [finding.seeds for finding in judgement.findings] == [4, 5, 6, 6]
+    alone = runs.drop([run for run in runs.index if run.startswith("CCC") and run[-1] in "01"])
+    for claim in (replace(G, metric="eval/accuracy"), replace(G, metric="train_eval/loss", better="lower")):
+        every, paired = (judged(claim, some, histories).findings[0] for some in (runs, alone))
+        assert every.improvement == paired.improvement
     assert judgement.notes[:2] == ["left out: CCCC seed 0, diverged", "left out: CCCT seed 1, running"]
 
 
