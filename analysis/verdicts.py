@@ -33,11 +33,17 @@ def verdict_table(judgement: Judgement) -> Table:
     margins = [f"{sign}: {size:{form}}" for sign, size in (("≈ and >=", claim.about), (">>", claim.far)) if size]
     says = f"{judgement.verdict}: {'; '.join(claim.ordering)} in {claim.metric}, sec. {claim.section}"
     caption = f"{says}; margins {', '.join(margins)}" if margins else says
-    number = f"{'About' if (judgement.needed or 0) < MOST_SEEDS else 'Up to'} {judgement.needed}"
-    needed = [f"{number} seeds in all would settle what is undecided."] if judgement.needed else []
     rows = [_row(finding) for finding in judgement.findings]
-    notes = [*needed, *judgement.notes]
+    notes = [*filter(None, [advice(judgement)]), *judgement.notes]
     return Table(f"Claim {claim.key}: {claim.says}", columns, rows, caption, notes, BRACKETS)
+
+
+def advice(judgement: Judgement) -> str:
+    """Say how many seeds would settle what is undecided of a claim; empty where that cannot be told."""
+    if judgement.needed is None:
+        return ""
+    number = f"{'About' if judgement.needed < MOST_SEEDS else 'Up to'} {judgement.needed}"
+    return f"{number} seeds in all would settle what is undecided."
 
 
 def _row(finding: Finding) -> Sequence[Cell]:
