@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import main
+from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError
 from tests.commandline import REPOSITORY
 from tests.made_runs import make_run
@@ -245,6 +246,15 @@ def test_a_study_without_a_complete_run_has_only_notes(tmp_path: Path) -> None:
     text, rows = tables(tmp_path, "layouts")
     assert rows == []
     assert "0 of 1 runs complete; 1 failed." in text
+
+
+def test_a_place_for_reports_that_is_a_file_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "reports").write_text("mine")
+    with pytest.raises(SystemExit), one_sentence_errors():
+        main(["family", "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports")])
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"error: Not a directory ({tmp_path / 'reports'}")
+    assert (tmp_path / "reports").read_text() == "mine"
 
 
 def test_no_study_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
