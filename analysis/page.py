@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from analysis.claims import CONTRADICTED, SUPPORTED, UNDECIDED
 from analysis.render import NOTHING, TIED, legend, marked
-from analysis.report import Picture, Report
+from analysis.report import COMMANDS, Picture, Report
 from analysis.verdicts import advice
 from coatlab.benchmark.plot import encoded
 from coatlab.markdown import line
@@ -59,6 +59,7 @@ def _environment() -> Environment:
         "legend": legend,
         "image": _image,
         "advice": advice,
+        "about_commands": COMMANDS,
     }
     return environment
 

@@ -26,6 +26,10 @@ from coatlab.errors import InputError
 from coatlab.markdown import line
 
 EVERY_RUN = "all"  # in the place of a study: a listing of all runs, which compares none
+COMMANDS = (
+    "What runs the study, less the words behind it that narrow or widen it, as seed=0,1,2 (.hydra/overrides.yaml of a "
+    "run's folder has those that made it); and what made this report."
+)
 SEED = 0  # of every bootstrap: the same runs give the same report
 USED = {
     "run": Column("run"),
@@ -60,7 +64,7 @@ class Report:
         verdicts: the same as tables.
         pictures: figures of the complete runs.
         notes: what a reader has to know of the runs, and of what is missing here and why.
-        commands: what makes the runs, and this report.
+        commands: as `COMMANDS` says.
         counts: the number of runs by status.
     """
 
@@ -82,7 +86,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         study: its name, or `all`.
         loaded: its runs, whatever their status.
         design: what it compares.
-        commands: what makes the runs, and the report.
+        commands: as `COMMANDS` says.
         allow: keys in which runs may differ all the same, with a footnote.
 
     Raises:
@@ -111,7 +115,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=names(complete, design, loaded.donors, allow))
     pictures, absent = _pictures(design.figures, _plain(named), loaded.history)
-    notes += [READING, *absent]
+    notes += [*([READING] if verdicts else []), *absent]
     return replace(report, tables=made, judgements=judgements, verdicts=verdicts, pictures=pictures, notes=notes)
 
 
