@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.confounds import Donors, require_comparable, warnings, within
+from analysis.confounds import Donors, require_comparable, start_of, warnings, within
 from analysis.paper import Quote
 from analysis.render import Column, Interval, Table
-from coatlab.identity import experiment, fingerprint
+from coatlab.identity import experiment
 
 LAYOUTS = ("ViT_REL", "ViT", "CCCC", "CCCT", "CCTT", "CTTT")  # the paper's order of presentation
 ATTENTIONS = ("relative", "post", "absolute", "window", "neighborhood", "linear", "none")  # global, local, linear
@@ -146,15 +146,7 @@ def covering(runs: pd.DataFrame) -> list[str]:
 
 def counted_of(runs: pd.DataFrame, donors: Donors | None) -> list[dict[str, Any]]:
     """Return what counts of each run; the run that it started from is told by all that counts of it but the seed."""
-    return [experiment(config) | {DONOR: _start(config, donors or {})} for config in runs["config"]]
-
-
-def _start(config: Mapping[str, Any], donors: Donors) -> str | None:
-    mark = config.get("init", {}).get("donor")
-    donor = donors.get(mark or "")
-    if not donor:
-        return mark
-    return fingerprint({**donor, "seed": 0, "init": donor["init"] | {"donor": _start(donor, donors)}})
+    return [experiment(config) | {DONOR: start_of(config, donors or {})} for config in runs["config"]]
 
 
 def kept_apart(counted: Sequence[Mapping[str, Any]], allow: Sequence[str]) -> list[str]:

@@ -88,8 +88,8 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
     distinct: dict[str, Config] = {}
     named: dict[str, list[str]] = {}
     for name, config in zip(runs["run"], runs["config"], strict=True):
-        # two seeds of one cell are one experiment here, unless their donors have to be looked at
-        mark = fingerprint(_replace(config, {"seed": 0}))
+        # seeds of one cell are one experiment here, and so are those of what they started from
+        mark = fingerprint(_replace(config, {"seed": 0, "init.donor": start_of(config, donors)}))
         distinct.setdefault(mark, config)
         named.setdefault(mark, []).append(name)
     if len(distinct) < 2:
@@ -110,6 +110,13 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
         if not unexplained:
             return []
     return [_difference(key, left, named) for key in sorted({key for found in left.values() for key in found})]
+
+
+def start_of(config: Config, donors: Donors) -> str | None:
+    """Return what a run started from, whatever the seed of that, as a fingerprint; of the run itself if not at hand."""
+    mark = config.get("init", {}).get("donor")
+    donor = donors.get(mark or "")
+    return fingerprint(_replace(donor, {"seed": 0, "init.donor": start_of(donor, donors)})) if donor else mark
 
 
 def warnings(runs: pd.DataFrame) -> list[str]:
