@@ -6,7 +6,8 @@ derived anew, so a layout brings its plan with it; a plan given by hand is not d
 found by `coatlab.identity.diff`, which also decides what is one experiment, so an attention in a layout without any is
 no difference. A run that starts from a donor is compared with the donor's config in the place of its fingerprint.
 
-Code, hardware and precision are no refusal but a warning, although runs of two precisions are two experiments.
+Code, hardware and precision are no refusal but a warning. Runs of two precisions are two experiments all the same:
+they are rows of their own (`analysis.cells`).
 """
 
 import json
@@ -120,7 +121,7 @@ def start_of(config: Config, donors: Donors) -> str | None:
 
 
 def warnings(runs: pd.DataFrame) -> list[str]:
-    """Say in which of code, hardware and precision runs differ, and if their plans were chosen in different ways."""
+    """Say in which of code, hardware and precision runs differ."""
     found = []
     for column, plural in WARNED.items():
         values = Counter(str(value) for value in runs[column].dropna())
