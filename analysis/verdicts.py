@@ -9,9 +9,10 @@ from analysis.stats import MOST_SEEDS
 
 BRACKETS = "In brackets: 90 % interval of the difference, 95 % bootstrap interval of the chance."
 READING = (
-    "In the verdicts, difference is left less right, paired by seed, turned so that positive is better; chance is that "
-    "of a run of left to beat one of right; p is one-sided, of the verdict or of the nearer one, and corrected for the "
-    "claim's relations (Holm)."
+    "In the verdicts, left and right are means over the seeds that both have, so they may differ from the tables'; "
+    "difference is left less right, paired by seed, turned so that positive is better; chance is that of a run of left "
+    "to beat one of right; p is one-sided, of the verdict or of the nearer one, and corrected for the claim's relations "
+    "(Holm)."
 )
 
 
