@@ -99,23 +99,28 @@ def panels(runs: pd.DataFrame, design: Design, donors: Donors | None = None, all
     titles = _titles(places, design.panels)
     every = {panel: _cells([counted[place] for place in inside], design, apart) for panel, inside in places.items()}
     names = {panel: {_name(cell, design) for cell in cells} for panel, cells in every.items()}
-    firsts = {first for found in names.values() for first, _ in found}
     made = []
     for panel in sorted(places, key=lambda panel: [_rank(value) for value in json.loads(panel)]):
-        inside = places[panel]
-        own = runs.iloc[inside]
+        values = dict(zip(design.panels, json.loads(panel), strict=True))
+        own = runs.iloc[places[panel]]
         notes = require_comparable(own, design.factors, donors, allow)
         notes += warnings(own)
+        firsts = {first for other in names if _alike(panel, other, design) for first, _ in names[other]}
         missing = sorted(firsts - {first for first, _ in names[panel]})
         if design.crossed:
             others = {rest for _, rest in names[panel]}
             missing += [f"{a} {b}" for a in sorted(firsts) for b in sorted(others) if (a, b) not in names[panel]]
-        values = dict(zip(design.panels, json.loads(panel), strict=True))
         one = _panel(titles[panel], values, own, every[panel], design.lead, donors)
         if missing:
             notes.append(f"Missing, no complete run here: {', '.join(missing)}.")
         made.append(replace(one, notes=[*notes, *one.notes]))
     return made
+
+
+def _alike(panel: str, other: str, design: Design) -> bool:
+    """Tell whether what one panel has is expected of the other: a plan is of one size, a layout or attention of any."""
+    size = design.panels.index("size.name")
+    return not within(design.factors[0], ["plan"]) or json.loads(panel)[size] == json.loads(other)[size]
 
 
 def listing(runs: pd.DataFrame, donors: Donors | None = None) -> Panel:

@@ -121,6 +121,7 @@ def test_table_7_is_found_by_blocks(tmp_path: Path) -> None:
     (large,) = rows[rows["table"].str.contains("coatnet_2") & ~rows["table"].str.startswith(COST)]["paper, 1K"]
     assert large == pytest.approx(printed["V1"])
     assert "paper, 21K: no complete run stands beside V0 53.0%, V1 53.0%" in text
+    assert "Missing" not in text  # the blocks of one size are none of another
 
 
 def test_tables_8_and_9_are_found_by_the_detail_that_changes(tmp_path: Path) -> None:
