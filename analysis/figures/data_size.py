@@ -1,4 +1,7 @@
-"""Evaluation accuracy against the number of training images, a line a layout."""
+"""Evaluation accuracy against the number of training images, a line a layout.
+
+Larger sets may be passed fewer times, as the table over training images says, so a line is not of equal training.
+"""
 
 import numpy as np
 import pandas as pd
