@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
+from analysis.cells import covering
 from analysis.claim import Claim
 from analysis.confounds import Donors, require_comparable, warnings
 from analysis.metrics import MATCHED, matched_accuracy
@@ -112,7 +113,7 @@ def judge(
     try:
         if len(about):
             notes += require_comparable(about, [claim.names.removesuffix(".name")], donors, allow)
-            notes += warnings(about)
+            notes += [*warnings(about), *(note.removeprefix("* ") for note in covering(about))]
     except InputError as error:
         return undecided(claim, str(error), notes)
     twice = about[about.duplicated(["name", "seed"], keep=False)]

@@ -197,6 +197,8 @@ def test_attention_variants_stand_in_order_and_a_vit_is_named_plainly(tmp_path: 
         ("layout.name=ViT_REL", "absolute", "ViT"),
     ]
     assert text.count("is global in S4") == 2  # of the table and of that of costs
+    verdicts = (tmp_path / "reports" / "attention" / "verdicts.md").read_text()
+    assert verdicts.count("- window in CCTT is global in S4: its field covers the grid there.") == 1  # claim A
 
 
 def test_transfer_compares_layouts_and_starts_at_a_resolution(tmp_path: Path) -> None:
