@@ -202,9 +202,13 @@ def _power(effect: float, seeds: int, level: float) -> float:
 
 
 def _wins(left_S: Floats, right_S: Floats, axis: int = -1) -> Any:
-    """Count the share of pairs in which left is above right, ties half, along the last axis."""
-    left, right = left_S[..., :, None], right_S[..., None, :]
-    return ((left > right) + 0.5 * (left == right)).mean(axis=(-2, -1))
+    """Return the share of pairs in which left is above right, ties half, along the last axis.
+
+    By ranks, as Mann and Whitney's U: the pairs themselves, of all resamples at once, take 1 GB with 100 seeds.
+    """
+    n = left_S.shape[-1]
+    ranks = stats.rankdata(np.concatenate([left_S, right_S], axis=-1), axis=-1)[..., :n]
+    return (ranks.sum(axis=-1) - n * (n + 1) / 2) / (n * right_S.shape[-1])
 
 
 def _bootstrap(

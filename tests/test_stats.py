@@ -1,6 +1,7 @@
 """Statistics against scipy, statsmodels, rliable's definition and simulation."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -54,6 +55,17 @@ def test_improvement_is_mann_and_whitneys_u_and_a_count_of_pairs(left: np.ndarra
     assert 0 <= low <= high <= 1
     back = stats.improvement(right, left, generator())
     assert back[0] == pytest.approx(1 - found)
+
+
+def test_the_resamples_of_many_seeds_fit_into_memory() -> None:
+    left, right = generator().normal(size=(2, 100))
+    tracemalloc.start()
+    try:
+        stats.improvement(left, right, generator())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * stats.RESAMPLES * (len(left) + len(right))  # bytes: not one for each pair
 
 
 def test_the_bootstrap_interval_is_that_of_resampling_by_hand() -> None:
