@@ -5,7 +5,6 @@ resolutions. Within a panel rows differ in the factors and the seed alone, or it
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,15 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.confounds import Donors, require_comparable, warnings, within
+from analysis.confounds import Donors, require_comparable, start_of, warnings, within
 from analysis.paper import Quote
 from analysis.render import Column, Interval, Table
-from coatlab.configs import groups
 from coatlab.identity import experiment
 
 LAYOUTS = ("ViT_REL", "ViT", "CCCC", "CCCT", "CCTT", "CTTT")  # the paper's order of presentation
 ATTENTIONS = ("relative", "post", "absolute", "window", "neighborhood", "linear", "none")  # global, local, linear
 PANELS = ("data.name", "data.image_size", "size.name")
+PRECISION, DONOR = "trainer.precision", "init.donor"
 Summarize = Callable[[Any], Interval]  # the numbers of a cell, one a seed
 
 
@@ -92,25 +91,25 @@ def panels(runs: pd.DataFrame, design: Design, donors: Donors | None = None, all
     Raises:
         InputError: the runs of a panel differ in more than the factors and the seed.
     """
-    counted = [experiment(config) for config in runs["config"]]
+    counted = counted_of(runs, donors)
+    apart = kept_apart(counted, allow)
     places: dict[str, list[int]] = {}
     for place, keys in enumerate(counted):
         places.setdefault(json.dumps([keys.get(panel) for panel in design.panels]), []).append(place)
     titles = _titles(places, design.panels)
-    every = {panel: _cells([counted[place] for place in inside], design, allow) for panel, inside in places.items()}
+    every = {panel: _cells([counted[place] for place in inside], design, apart) for panel, inside in places.items()}
     names = {panel: {_name(cell, design) for cell in cells} for panel, cells in every.items()}
-    firsts = {first for found in names.values() for first, _ in found}
     made = []
     for panel in sorted(places, key=lambda panel: [_rank(value) for value in json.loads(panel)]):
-        inside = places[panel]
-        own = runs.iloc[inside]
+        values = dict(zip(design.panels, json.loads(panel), strict=True))
+        own = runs.iloc[places[panel]]
         notes = require_comparable(own, design.factors, donors, allow)
         notes += warnings(own)
+        firsts = {first for other in names if _alike(panel, other, design) for first, _ in names[other]}
         missing = sorted(firsts - {first for first, _ in names[panel]})
         if design.crossed:
             others = {rest for _, rest in names[panel]}
             missing += [f"{a} {b}" for a in sorted(firsts) for b in sorted(others) if (a, b) not in names[panel]]
-        values = dict(zip(design.panels, json.loads(panel), strict=True))
         one = _panel(titles[panel], values, own, every[panel], design.lead, donors)
         if missing:
             notes.append(f"Missing, no complete run here: {', '.join(missing)}.")
@@ -118,51 +117,20 @@ def panels(runs: pd.DataFrame, design: Design, donors: Donors | None = None, all
     return made
 
 
-def listing(runs: pd.DataFrame) -> Panel:
+def _alike(panel: str, other: str, design: Design) -> bool:
+    """Tell whether what one panel has is expected of the other: a plan is of one size, a layout or attention of any."""
+    size = design.panels.index("size.name")
+    return not within(design.factors[0], ["plan"]) or json.loads(panel)[size] == json.loads(other)[size]
+
+
+def listing(runs: pd.DataFrame, donors: Donors | None = None) -> Panel:
     """Sort experiments of any kind into one panel, a row each; nothing is compared."""
     places: dict[str, list[int]] = {}
-    for place, config in enumerate(runs["config"]):
-        keys = {key: value for key, value in experiment(config).items() if key not in ("seed", "init.donor")}
+    for place, counted in enumerate(counted_of(runs, donors)):
+        keys = {key: value for key, value in counted.items() if key != "seed"}
         places.setdefault(json.dumps(keys, sort_keys=True), []).append(place)
     one = _panel("all", {}, runs, places, "layout")
     return replace(one, notes=["The rows are not compared: they may differ in more than is shown.", *one.notes])
-
-
-def names(runs: pd.DataFrame, design: Design, allow: Sequence[str] = ()) -> pd.Series:
-    """Name each run by what figures tell apart in it: the first factor, the other keys, what is allowed to differ.
-
-    Of several other keys, those are left out in which a run is as most cells of its panel. How a run starts is none of
-    it: starts are panels of their own.
-    """
-    counted = [experiment(config) for config in runs["config"]]
-    shown = [factor for factor in design.factors if factor not in groups()]
-    shown += [key for key in allow if len({json.dumps(one.get(key)) for one in counted}) > 1]
-    usual = _usual(counted, design.panels, shown) if len(shown) > 1 else {}
-    named = []
-    for one, layout, attention in zip(counted, runs["layout.name"], runs["attention"], strict=True):
-        chosen = {"layout": layout_name(layout, attention), "attention": attention}.get(design.factors[0])
-        common = usual.get(json.dumps([one.get(panel) for panel in design.panels]), {})
-        words = [f"{_short(key, shown)}={word(one.get(key))}" for key in shown if word(one.get(key)) != common.get(key)]
-        named.append(", ".join([chosen, *words] if chosen else words or ["unchanged"]))
-    return pd.Series(named, index=runs.index, dtype=object)
-
-
-def _usual(
-    counted: Sequence[Mapping[str, Any]], panels: Sequence[str], keys: Sequence[str]
-) -> dict[str, dict[str, str]]:
-    """Return by panel what more of its cells have of a key than anything else, for keys where there is such a value."""
-    cells: dict[str, set[tuple[str, ...]]] = {}
-    for one in counted:
-        cells.setdefault(json.dumps([one.get(panel) for panel in panels]), set()).add(
-            tuple(word(one.get(key)) for key in keys)
-        )
-    found: dict[str, dict[str, str]] = {}
-    for panel, own in cells.items():
-        for place, key in enumerate(keys):
-            first, *others = Counter(cell[place] for cell in own).most_common(2)
-            if len(own) > 1 and (not others or first[1] > others[0][1]):
-                found.setdefault(panel, {})[key] = first[0]
-    return found
 
 
 def layout_name(layout: str, attention: str) -> str:
@@ -181,13 +149,27 @@ def covering(runs: pd.DataFrame) -> list[str]:
     ]
 
 
-def _cells(counted: Sequence[Mapping[str, Any]], design: Design, allow: Sequence[str]) -> dict[str, list[int]]:
-    """Return the cells of a panel: places of its runs by what they have of the factors and of what is allowed."""
-    keys = (*design.factors, *allow)
+def counted_of(runs: pd.DataFrame, donors: Donors | None) -> list[dict[str, Any]]:
+    """Return what counts of each run; the run that it started from is told by all that counts of it but the seed."""
+    return [experiment(config) | {DONOR: start_of(config, donors or {})} for config in runs["config"]]
+
+
+def kept_apart(counted: Sequence[Mapping[str, Any]], allow: Sequence[str]) -> list[str]:
+    """Return keys in which runs may differ, but are then never averaged: what is allowed, and precision."""
+    return [*allow, *([PRECISION] if len({one.get(PRECISION) for one in counted}) > 1 else [])]
+
+
+def part(one: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return what counts of a run below some keys."""
+    return {key: value for key, value in one.items() if within(key, keys)}
+
+
+def _cells(counted: Sequence[Mapping[str, Any]], design: Design, apart: Sequence[str]) -> dict[str, list[int]]:
+    """Return the cells of a panel: places of its runs by what they have of the factors and of what is kept apart."""
     cells: dict[str, list[int]] = {}
     for place, one in enumerate(counted):
-        cell = {key: value for key, value in one.items() if within(key, keys) and key != "init.donor"}
-        cells.setdefault(json.dumps(cell), []).append(place)
+        factors = {key: value for key, value in part(one, design.factors).items() if key != DONOR}
+        cells.setdefault(json.dumps(factors | part(one, apart)), []).append(place)
     return cells
 
 
@@ -206,7 +188,7 @@ def _panel(
         cell: {"layout": layout_name(run["layout.name"], run["attention"]), "attention": run["attention"]}
         for cell, run in ((cell, runs.iloc[0]) for cell, runs in cells.items())
     }
-    details = list(_details(list(settings.values()), list(pairs.values())))
+    details = list(details_of(list(settings.values()), list(pairs.values())))
     orders = {"layout": LAYOUTS, "attention": ATTENTIONS}
     keys = (lead, *(key for key in orders if key != lead))
     sorted_rows = []
@@ -220,11 +202,11 @@ def _panel(
         sorted_rows.append(((place, more), row))
     rows = [row for _, row in sorted(sorted_rows, key=lambda one: one[0])]
     notes = [*covering(every), *_unequal(list(cells.values()))]
-    columns = [*keys, *(_short(key, details) for key in details)]
+    columns = [*keys, *(short(key, details) for key in details)]
     return Panel(title, values, tuple(map(Column, columns)), rows, every, notes)
 
 
-def _details(settings: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def details_of(settings: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """Yield the keys in which rows of one layout and attention differ, so that they have to be shown."""
     for key in dict.fromkeys(key for setting in settings for key in setting):
         values: dict[tuple[str, ...], set[str]] = {}
@@ -268,7 +250,7 @@ def _name(cell: str, design: Design) -> tuple[str, str]:
     return " ".join(first), " ".join(rest)
 
 
-def _short(key: str, others: Sequence[str]) -> str:
+def short(key: str, others: Sequence[str]) -> str:
     """Name a key by its last part, and a choice by its group, where that is enough."""
     last = [other.removesuffix(".name").rpartition(".")[2] for other in others]
     mine = key.removesuffix(".name").rpartition(".")[2]

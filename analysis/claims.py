@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import stats
+from analysis.cells import covering
 from analysis.claim import Claim
 from analysis.confounds import Donors, require_comparable, warnings
 from analysis.metrics import MATCHED, matched_accuracy
@@ -112,7 +113,7 @@ def judge(
     try:
         if len(about):
             notes += require_comparable(about, [claim.names.removesuffix(".name")], donors, allow)
-            notes += warnings(about)
+            notes += [*warnings(about), *(note.removeprefix("* ") for note in covering(about))]
     except InputError as error:
         return undecided(claim, str(error), notes)
     twice = about[about.duplicated(["name", "seed"], keep=False)]
@@ -244,9 +245,10 @@ def _reason(
 def _with_improvement(
     finding: Finding, claim: Claim, cells: Mapping[str, stats.Floats], generator: np.random.Generator
 ) -> Finding:
-    """Add the probability of improvement to a finding."""
-    sides = [cells[name] for name in (finding.relation.left, finding.relation.right)]
-    left_S, right_S = reversed(sides) if claim.better == "lower" else sides
+    """Add the probability of improvement to a finding, of the runs of its paired seeds."""
+    sides = np.array([cells[name] for name in (finding.relation.left, finding.relation.right)])
+    sides = sides[:, ~np.isnan(sides).any(axis=0)]
+    left_S, right_S = sides[::-1] if claim.better == "lower" else sides
     return replace(finding, improvement=stats.improvement(left_S, right_S, generator))
 
 
@@ -278,7 +280,7 @@ def _values(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> tuple
     if claim.metric != MATCHED or not len(about):
         return about.get(claim.metric, pd.Series(dtype=float)), []
     values, loss = matched_accuracy(about, histories)
-    notes = [f"matched at a training loss of {loss:.4g}, the lowest that all {len(about)} runs reach"]
+    notes = [] if np.isnan(loss) else [f"matched at a training loss of {loss:.4g}, the lowest that every curve reaches"]
     if values.isna().any():
         without = ", ".join(str(run) for run in values.index[values.isna()])
         notes.append(f"no accuracy at that loss, since its curve begins below or was not recorded: {without}")

@@ -6,7 +6,8 @@ derived anew, so a layout brings its plan with it; a plan given by hand is not d
 found by `coatlab.identity.diff`, which also decides what is one experiment, so an attention in a layout without any is
 no difference. A run that starts from a donor is compared with the donor's config in the place of its fingerprint.
 
-Code, hardware and precision are no refusal but a warning, although runs of two precisions are two experiments.
+Code, hardware and precision are no refusal but a warning. Runs of two precisions are two experiments all the same:
+they are rows of their own (`analysis.cells`).
 """
 
 import json
@@ -58,12 +59,8 @@ def require_comparable(
         A footnote for each allowed key that differs.
 
     Raises:
-        InputError: they differ in more; the sentence names the keys and values. Or an allowed key does not exist.
+        InputError: they differ in more; the sentence names the keys and values.
     """
-    known = {part for config in runs["config"] for key in flatten(config) for part in _beginnings(key)}
-    for key in allow:
-        if key not in known:
-            raise not_one_of_keys(f"--allow {key}", sorted(known))
     found = differences(runs, factors, donors or {})
     refused = [one for one in found if not within(one.key, allow)]
     if refused:
@@ -75,13 +72,25 @@ def require_comparable(
     return [f"Compared although {one} (--allow {one.key})." for one in found]
 
 
+def require_keys(allow: Sequence[str], configs: Iterable[Config]) -> None:
+    """Check that allowed keys, or groups, are of some run of a study; the runs of one table may not have them.
+
+    Raises:
+        InputError: a key does not exist.
+    """
+    known = {part for config in configs for key in flatten(config) for part in _beginnings(key)} if allow else set()
+    for key in allow:
+        if key not in known:
+            raise not_one_of_keys(f"--allow {key}", sorted(known))
+
+
 def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> list[Difference]:
     """Return the keys in which runs differ although no factor and no seed explains it, by name."""
     distinct: dict[str, Config] = {}
     named: dict[str, list[str]] = {}
     for name, config in zip(runs["run"], runs["config"], strict=True):
-        # two seeds of one cell are one experiment here, unless their donors have to be looked at
-        mark = fingerprint(_replace(config, {"seed": 0}))
+        # seeds of one cell are one experiment here, and so are those of what they started from
+        mark = fingerprint(_replace(config, {"seed": 0, "init.donor": start_of(config, donors)}))
         distinct.setdefault(mark, config)
         named.setdefault(mark, []).append(name)
     if len(distinct) < 2:
@@ -104,8 +113,15 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
     return [_difference(key, left, named) for key in sorted({key for found in left.values() for key in found})]
 
 
+def start_of(config: Config, donors: Donors) -> str | None:
+    """Return what a run started from, whatever the seed of that, as a fingerprint; of the run itself if not at hand."""
+    mark = config.get("init", {}).get("donor")
+    donor = donors.get(mark or "")
+    return fingerprint(_replace(donor, {"seed": 0, "init.donor": start_of(donor, donors)})) if donor else mark
+
+
 def warnings(runs: pd.DataFrame) -> list[str]:
-    """Say in which of code, hardware and precision runs differ, and if their plans were chosen in different ways."""
+    """Say in which of code, hardware and precision runs differ."""
     found = []
     for column, plural in WARNED.items():
         values = Counter(str(value) for value in runs[column].dropna())

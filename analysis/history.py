@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,19 @@ def _read(folders: Sequence[Path]) -> tuple[pd.DataFrame, list[int]]:
         if not any(lengths):
             return pd.DataFrame({"step": []}), lengths
         table = pyarrow.json.read_json(io.BytesIO(b"".join(texts)))
-        if len(table) == sum(lengths) and "step" in table.column_names:
+        if len(table) == sum(lengths) and _numbered(table):
             return table.to_pandas(), lengths
-    lists = [read_metrics(folder) for folder in folders]  # slower, and leaves a damaged file at the damage
+    # slower, and leaves a damaged file at the damage
+    lists = [list(takewhile(lambda row: isinstance(row.get("step"), int), read_metrics(folder))) for folder in folders]
     return pd.DataFrame([row for rows in lists for row in rows], columns=_columns(lists)), [len(rows) for rows in lists]
+
+
+def _numbered(table: pa.Table) -> bool:
+    """Tell whether every row has a step."""
+    if "step" not in table.column_names:
+        return False
+    steps = table.column("step")
+    return pa.types.is_integer(steps.type) and steps.null_count == 0
 
 
 def _columns(lists: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:

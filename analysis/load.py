@@ -25,6 +25,9 @@ from coatlab.identity import attention_name, flatten
 from coatlab.records import read_record
 
 NAMED = 20  # runs that are named in a note; the others are counted
+NEEDED = {"fingerprint": str, "status": str, "studies": list, "config": dict}  # what every record has
+OF_COMPLETE = {"final": dict, "cost": dict}
+GROUPS = ("layout", "attention", "plan", "size", "data")  # of a config
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def _load(runs: Path, study: str | None) -> Loaded:
         folder = path.parent
         try:
             record = read_record(folder)
+            if record is not None and (lacking := _lacking(record)):
+                raise RunError(f"{path} is not a record of a run: it has no valid {', '.join(lacking)}")
         except (RunError, OSError) as error:
             record = {"fingerprint": folder.name, "status": "unreadable", "error": str(error), "studies": [study]}
         if record is None:
@@ -97,6 +102,13 @@ def _load(runs: Path, study: str | None) -> Loaded:
     table = frame((folder.name, record) for folder, record in found)
     history = read_histories({record["fingerprint"]: folder for folder, record in found}, runs)
     return Loaded(table, history, donors)
+
+
+def _lacking(record: Mapping[str, Any]) -> list[str]:
+    """Return what a record lacks, or has of another type."""
+    needed = NEEDED | (OF_COMPLETE if record.get("status") == "complete" else {})
+    lacking = [key for key, kind in needed.items() if not isinstance(record.get(key), kind)]
+    return lacking or [f"config.{group}" for group in GROUPS if not isinstance(record["config"].get(group), dict)]
 
 
 def frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.cells import Design, Panel, Summarize, mean
 from analysis.hardware import kinds
-from analysis.metrics import ACCURACY, LOSS, MATCHED, matched_accuracy
+from analysis.metrics import ACCURACY, MATCHED, matched_accuracy
 from analysis.paper import quoted, unmatched
 from analysis.render import Cell, Column, Table
 
@@ -87,10 +87,16 @@ def _cell(runs: pd.DataFrame, key: str, summarize: Summarize) -> Cell:
 
 
 def _matched(runs: pd.DataFrame, histories: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
-    """Add the accuracy at matched training loss, where histories are given that have it, and say which loss."""
-    if histories is None or not {LOSS, ACCURACY}.issubset(histories):
+    """Add the accuracy at matched training loss, if runs have any, and say which loss it is and how many have none."""
+    if histories is None:
         return runs, []
     values, loss = matched_accuracy(runs, histories)
+    if values.isna().all():
+        return runs, []
     title = MEASURES[MATCHED].title
-    note = f"{title}: eval acc. where the train loss comes down to {loss:.3g}, the lowest that all runs here reach."
+    note = (
+        f"{title}: eval acc. where the train loss comes down to {loss:.3g}, the lowest that every curve here reaches."
+    )
+    if without := int(values.isna().sum()):
+        note += f" {without} of {len(values)} runs have none: their curves begin below it, or were not recorded."
     return runs.assign(**{MATCHED: values}), [note]

@@ -36,9 +36,13 @@ def matched_accuracy(runs: pd.DataFrame, histories: pd.DataFrame) -> tuple[pd.Se
 
     Args:
         runs: index `fingerprint`.
-        histories: columns `fingerprint`, `step`, `train_eval/loss`, `eval/accuracy`, a row an epoch or a logged step.
+        histories: columns `fingerprint`, `step`, `train_eval/loss`, `eval/accuracy`, a row an epoch or a logged step;
+            the last two are missing where no run has a history.
     """
-    curves = histories[histories["fingerprint"].isin(runs.index)].dropna(subset=[LOSS, ACCURACY]).sort_values("step")
+    known = histories[histories["fingerprint"].isin(runs.index)].reindex(
+        columns=["fingerprint", "step", LOSS, ACCURACY]
+    )
+    curves = known.dropna(subset=[LOSS, ACCURACY]).sort_values("step")
     loss = matched_loss(curves)
     found = {
         fingerprint: at_loss(curve[LOSS].to_numpy(float), curve[ACCURACY].to_numpy(float), loss)

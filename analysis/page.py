@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 from analysis.claims import CONTRADICTED, SUPPORTED, UNDECIDED
 from analysis.render import NOTHING, TIED, legend, marked
-from analysis.report import Picture, Report
+from analysis.report import COMMANDS, Picture, Report
+from analysis.verdicts import advice
 from coatlab.benchmark.plot import encoded
 from coatlab.markdown import line
 
@@ -57,6 +58,8 @@ def _environment() -> Environment:
         "marked": marked,
         "legend": legend,
         "image": _image,
+        "advice": advice,
+        "about_commands": COMMANDS,
     }
     return environment
 

@@ -17,7 +17,7 @@ from analysis.index import FACTS, facts_of, index, read_facts, to_json
 from analysis.latex import latex
 from analysis.page import page
 from analysis.render import Table, markdown, to_csv
-from analysis.report import Report
+from analysis.report import COMMANDS, Report
 from coatlab.benchmark.plot import save
 from coatlab.errors import InputError
 from coatlab.markdown import escape
@@ -27,7 +27,7 @@ from coatlab.records import write_atomic
 def publish(report: Report, reports: Path) -> Path:
     """Write a report, each file whole or not at all, and the list of studies; return its folder."""
     folder = reports / report.study
-    tail = [_list("Runs", report.notes), _list("Made by", report.commands)]
+    tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{COMMANDS}", report.commands)]
     _tables(folder / "table", f"# {report.study}", report.tables, tail)
     _tables(folder / "verdicts", f"# Claims about {report.study}", report.verdicts)
     for picture in report.pictures:
@@ -59,8 +59,8 @@ def _tables(path: Path, head: str, tables: Sequence[Table], tail: Sequence[str] 
     _write(path.with_suffix(".md"), "\n\n".join([head, *map(markdown, tables), *tail]))
 
 
-def _list(title: str, lines: Sequence[str]) -> str:
-    return "\n".join([f"## {title}", "", *(f"- {escape(line)}" for line in lines)])
+def _list(head: str, lines: Sequence[str]) -> str:
+    return "\n".join([head, "", *(f"- {escape(line)}" for line in lines)])
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,7 +3,8 @@
 LaTeX and HTML have files of their own, which take what `marked` and `legend` say: all formats say the same.
 
 The best cell of a column is bold, and one whose interval overlaps that of the best is marked: the seeds do not tell
-the two apart. Overlap is the cautious side: two means can differ although their intervals overlap. Where every cell
+the two apart. Intervals that do not overlap are no test: those of two cells of 2, 3 and 5 seeds that are equal in truth
+do not in 31, 10 and 4 % of cases; the verdicts test. Where every cell
 has as many seeds as the others, the legend says how many; else each cell does. Text is shown as text everywhere.
 """
 
@@ -22,6 +23,10 @@ from rich.text import Text
 from coatlab.markdown import escape, line, to_markdown
 
 TIED, NOTHING = "†", "–"
+BOOTSTRAP = (
+    "Mean over seeds and, in brackets, its 95 % bootstrap interval, which is too narrow for few seeds: of 2, 3, 5 and "
+    "10 it covers about 50, 75, 83 and 90 %."
+)
 LONG = 40  # letters; a text of more is a sentence
 _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
 
@@ -61,7 +66,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     notes: Sequence[str] = ()
-    brackets: str = "Mean over seeds and, in brackets, its 95 % interval."
+    brackets: str = BOOTSTRAP
 
 
 @dataclass(frozen=True)

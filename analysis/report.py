@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.cells import Design, listing, names, panels
+from analysis.cells import Design, listing, panels
 from analysis.claim import load_claims
 from analysis.claims import Judgement, judge
+from analysis.confounds import require_keys
 from analysis.figures.style import REGIME
 from analysis.load import Loaded
 from analysis.measures import listing_table, tables
+from analysis.names import names
 from analysis.render import Column, Table
 from analysis.stats import Floats, Summary, summarize
 from analysis.tables.cost import cost_tables
@@ -24,6 +26,10 @@ from coatlab.errors import InputError
 from coatlab.markdown import line
 
 EVERY_RUN = "all"  # in the place of a study: a listing of all runs, which compares none
+COMMANDS = (
+    "What runs the study, less the words behind it that narrow or widen it, as seed=0,1,2 (.hydra/overrides.yaml of a "
+    "run's folder has those that made it); and what made this report."
+)
 SEED = 0  # of every bootstrap: the same runs give the same report
 USED = {
     "run": Column("run"),
@@ -58,7 +64,7 @@ class Report:
         verdicts: the same as tables.
         pictures: figures of the complete runs.
         notes: what a reader has to know of the runs, and of what is missing here and why.
-        commands: what makes the runs, and this report.
+        commands: as `COMMANDS` says.
         counts: the number of runs by status.
     """
 
@@ -80,12 +86,13 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         study: its name, or `all`.
         loaded: its runs, whatever their status.
         design: what it compares.
-        commands: what makes the runs, and the report.
+        commands: as `COMMANDS` says.
         allow: keys in which runs may differ all the same, with a footnote.
 
     Raises:
-        InputError: runs that must not be compared; the sentence names the keys and values.
+        InputError: runs that must not be compared; the sentence names the keys and values. Or a key that no run has.
     """
+    require_keys(allow, loaded.runs.get("config", ()))
     notes = [
         *loaded.note(),
         "eval: images held out of the training files; test: the official test files, looked at once.",
@@ -98,7 +105,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     if complete.empty:
         return report
     if study == EVERY_RUN:
-        return replace(report, tables=[listing_table(listing(complete), _interval)])
+        return replace(report, tables=[listing_table(listing(complete, loaded.donors), _interval)])
     cells = panels(complete, design, loaded.donors, allow)
     made = [*tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
     judgements = [
@@ -106,9 +113,9 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         for claim in load_claims(study)
     ]
     verdicts = [verdict_table(judgement) for judgement in judgements]
-    named = complete.assign(name=names(complete, design, allow))
+    named = complete.assign(name=names(complete, design, loaded.donors, allow))
     pictures, absent = _pictures(design.figures, _plain(named), loaded.history)
-    notes += [READING, *absent]
+    notes += [*([READING] if verdicts else []), *absent]
     return replace(report, tables=made, judgements=judgements, verdicts=verdicts, pictures=pictures, notes=notes)
 
 

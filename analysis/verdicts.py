@@ -9,9 +9,10 @@ from analysis.stats import MOST_SEEDS
 
 BRACKETS = "In brackets: 90 % interval of the difference, 95 % bootstrap interval of the chance."
 READING = (
-    "In the verdicts, difference is left less right, paired by seed, turned so that positive is better; chance is that "
-    "of a run of left to beat one of right; p is one-sided, of the verdict or of the nearer one, and corrected for the "
-    "claim's relations (Holm)."
+    "In the verdicts, left and right are means over the seeds that both have, so they may differ from the tables'; "
+    "difference is left less right, paired by seed, turned so that positive is better; chance is that of a run of left "
+    "to beat one of right; p is one-sided, of the verdict or of the nearer one, and corrected for the claim's "
+    "relations (Holm)."
 )
 
 
@@ -33,11 +34,17 @@ def verdict_table(judgement: Judgement) -> Table:
     margins = [f"{sign}: {size:{form}}" for sign, size in (("≈ and >=", claim.about), (">>", claim.far)) if size]
     says = f"{judgement.verdict}: {'; '.join(claim.ordering)} in {claim.metric}, sec. {claim.section}"
     caption = f"{says}; margins {', '.join(margins)}" if margins else says
-    number = f"{'About' if (judgement.needed or 0) < MOST_SEEDS else 'Up to'} {judgement.needed}"
-    needed = [f"{number} seeds in all would settle what is undecided."] if judgement.needed else []
     rows = [_row(finding) for finding in judgement.findings]
-    notes = [*needed, *judgement.notes]
+    notes = [*filter(None, [advice(judgement)]), *judgement.notes]
     return Table(f"Claim {claim.key}: {claim.says}", columns, rows, caption, notes, BRACKETS)
+
+
+def advice(judgement: Judgement) -> str:
+    """Say how many seeds would settle what is undecided of a claim; empty where that cannot be told."""
+    if judgement.needed is None:
+        return ""
+    number = f"{'About' if judgement.needed < MOST_SEEDS else 'Up to'} {judgement.needed}"
+    return f"{number} seeds in all would settle what is undecided."
 
 
 def _row(finding: Finding) -> Sequence[Cell]:

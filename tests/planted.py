@@ -40,6 +40,7 @@ def frames(
                     "data.name": "fashion_mnist",
                     "data.train_size": 1000,
                     "seed": seed,
+                    "covering": "",
                     **dict.fromkeys(("code", "device", "cpu", "gpu", "precision"), "one"),
                     "train_eval/loss": 0.1,
                     "train_eval/accuracy": 0.98,

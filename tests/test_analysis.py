@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
 from analysis.__main__ import main
+from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError
 from tests.commandline import REPOSITORY
 from tests.made_runs import make_run
@@ -85,6 +87,83 @@ def test_a_planted_confound_is_refused_and_footnoted_where_it_is_allowed(tmp_pat
     ]
 
 
+def legend(tmp_path: Path, study: str) -> set[str]:
+    """Return what the legend of the curves names, and of how many seeds the lines are."""
+    root = ElementTree.parse(tmp_path / "reports" / study / "figures" / "curves.svg")
+    (found,) = [group for group in root.iter() if str(group.get("id")).startswith("legend_")]
+    return {str(element.text) for element in found.iter() if (element.text or "").strip()}
+
+
+def test_runs_of_two_precisions_are_never_averaged(tmp_path: Path) -> None:
+    for word in ("layout=CCCC", "layout=CCTT", "layout=CCTT trainer.precision=bf16-mixed"):
+        make_run(tmp_path / "runs", *word.split(), accuracy=0.5 if "bf16" in word else 0.8)
+    text, rows = tables(tmp_path, "layouts")
+    assert [(row["layout"], row["precision"], row["seeds"], float(row["eval acc."])) for row in rows] == [
+        ("CCCC", "32-true", "1", 0.8),
+        ("CCTT", "32-true", "1", 0.8),
+        ("CCTT", "bf16-mixed", "1", 0.5),
+    ]
+    assert "Warning: 2 precisions" in text
+    named = {f"{layout}, precision={one}" for layout, one in [("CCCC", "32-true"), ("CCTT", "32-true")]}
+    assert legend(tmp_path, "layouts") == {*named, "CCTT, precision=bf16-mixed", "one seed, so no interval"}
+
+
+def test_an_allowed_key_needs_to_be_of_one_data_set_alone(tmp_path: Path) -> None:
+    for words in ([], ["data=fractals"], ["data=fractals", "data.classes_seed=1"]):
+        make_run(tmp_path / "runs", f"layout={'CTTT' if len(words) == 2 else 'CCTT'}", *words)
+    text, rows = tables(tmp_path, "layouts", "--allow", "data.classes_seed")
+    assert [(row["table"], row["layout"]) for row in rows] == [
+        ("data.name=fashion_mnist", "CCTT"),
+        ("data.name=fractals", "CCTT"),
+        ("data.name=fractals", "CTTT"),
+    ]
+    assert "(--allow data.classes_seed)" in text
+    assert "does not exist" not in (tmp_path / "reports" / "layouts" / "verdicts.md").read_text()
+    for study in ("layouts", "all"):
+        with pytest.raises(
+            InputError, match=r"--allow data.class_seed does not exist \(did you mean data.classes_seed"
+        ):
+            tables(tmp_path, study, "--allow", "data.class_seed")
+
+
+@pytest.mark.parametrize("allowed", ["data.batch_size", "data"])
+def test_what_is_allowed_is_told_apart_in_figures_as_in_tables(tmp_path: Path, allowed: str) -> None:
+    for word in ("layout=CCCC", "layout=CCTT", "layout=CCTT data.batch_size=32"):
+        make_run(tmp_path / "runs", *word.split())
+    tables(tmp_path, "layouts", "--allow", allowed)
+    named = {"CCCC, batch_size=128", "CCTT, batch_size=128", "CCTT, batch_size=32"}
+    assert legend(tmp_path, "layouts") == {*named, "one seed, so no interval"}
+
+
+def test_settings_of_an_attention_are_told_apart_in_figures_as_in_tables(tmp_path: Path) -> None:
+    for word in ("attention=relative", "attention=linear", "attention=linear attention.feature_map=softmax"):
+        make_run(tmp_path / "runs", *word.split(), study="attention")
+    _, rows = tables(tmp_path, "attention")
+    assert [(row["attention"], row["feature_map"], row["seeds"]) for row in rows] == [
+        ("relative", "–", "1"),
+        ("linear", "elu", "1"),
+        ("linear", "softmax", "1"),
+    ]
+    named = {"relative", "linear, feature_map=elu", "linear, feature_map=softmax"}
+    assert legend(tmp_path, "attention") == {*named, "one seed, so no interval"}
+
+
+@pytest.mark.parametrize("words", [["all"], ["relative", "--allow", "init.donor"]])
+def test_starts_from_different_runs_are_never_averaged(tmp_path: Path, words: list[str]) -> None:
+    for epochs, accuracy in ((2, 0.5), (4, 0.9)):
+        for seed in range(2):  # whose donors differ in the seed alone
+            again = {"seed": seed, "study": "relative"}
+            folder = make_run(
+                tmp_path / "runs", "data=fractals", f"trainer.max_epochs={epochs}", seed=seed, study="other"
+            )
+            donor = json.loads((folder / "record.json").read_text())["fingerprint"]
+            make_run(tmp_path / "runs", "init=finetune", donor=donor, accuracy=accuracy + seed / 100, **again)
+    _, rows = tables(tmp_path, *words)
+    tuned = [row for row in rows if row.get("init") != "scratch"]
+    assert sorted((float(row["eval acc."]), row["seeds"]) for row in tuned) == [(0.505, "2"), (0.905, "2")]
+    assert len({row["donor"] for row in tuned}) == 2
+
+
 def test_code_and_hardware_are_warnings(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", "layout=CCCC")
     code = {"version": "0.1.0", "commit": "b" * 40, "dirty": True}
@@ -118,6 +197,8 @@ def test_attention_variants_stand_in_order_and_a_vit_is_named_plainly(tmp_path: 
         ("layout.name=ViT_REL", "absolute", "ViT"),
     ]
     assert text.count("is global in S4") == 2  # of the table and of that of costs
+    verdicts = (tmp_path / "reports" / "attention" / "verdicts.md").read_text()
+    assert verdicts.count("- window in CCTT is global in S4: its field covers the grid there.") == 1  # claim A
 
 
 def test_transfer_compares_layouts_and_starts_at_a_resolution(tmp_path: Path) -> None:
@@ -144,7 +225,8 @@ def test_a_combination_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_details_are_rows_of_their_own(tmp_path: Path) -> None:
     for word in ("seed=0", "network.norm=layer", "plan.head_size=24"):
         make_run(tmp_path / "runs", word, study="details")
-    _, rows = tables(tmp_path, "details")
+    text, rows = tables(tmp_path, "details")
+    assert "In the verdicts" not in text  # no claim is made about them
     assert sorted((row["norm"], row["head_size"]) for row in rows) == [
         ("batch", "16"),
         ("batch", "24"),
@@ -167,6 +249,15 @@ def test_a_study_without_a_complete_run_has_only_notes(tmp_path: Path) -> None:
     text, rows = tables(tmp_path, "layouts")
     assert rows == []
     assert "0 of 1 runs complete; 1 failed." in text
+
+
+def test_a_place_for_reports_that_is_a_file_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "reports").write_text("mine")
+    with pytest.raises(SystemExit), one_sentence_errors():
+        main(["family", "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports")])
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"error: Not a directory ({tmp_path / 'reports'}")
+    assert (tmp_path / "reports").read_text() == "mine"
 
 
 def test_no_study_lists_them(capsys: pytest.CaptureFixture[str]) -> None:

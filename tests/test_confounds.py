@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.confounds import differences, require_comparable, warnings
+from analysis import confounds
+from analysis.confounds import differences, require_comparable, require_keys, warnings
 from coatlab.errors import InputError
 from coatlab.identity import fingerprint
 from tests.made_runs import config_of
@@ -113,7 +114,8 @@ def test_precision_is_a_warning() -> None:
 def test_an_allowed_key_must_exist_and_a_group_allows_its_keys() -> None:
     runs = runs_of("layout=CCTT", "layout=CTTT data.batch_size=64")
     with pytest.raises(InputError, match=r"data.batchsize does not exist \(did you mean data.batch_size"):
-        require_comparable(runs, ["layout"], allow=["data.batchsize"])
+        require_keys(["data.batchsize"], runs["config"])
+    require_keys(["data.batch_size", "data"], runs["config"])
     assert len(require_comparable(runs, ["layout"], allow=["data"])) == 1
     assert require_comparable(runs_of("layout=CCTT", "layout=CTTT"), ["layout"], allow=["data.batch_size"]) == []
 
@@ -143,6 +145,21 @@ def test_donors_are_compared_by_what_they_are(factors: tuple[str, ...]) -> None:
     assert found("data=fractals", "data=fractals trainer.max_epochs=4") == ["init.donor"]
     if "init" not in factors:
         assert found("data=fractals", "data=fractals", known=False) == ["init.donor"]
+
+
+def test_more_seeds_of_fine_tuned_runs_are_no_more_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved: list[object] = []
+    real = confounds.resolve
+    monkeypatch.setattr(confounds, "resolve", lambda config: resolved.append(config) or real(config))
+    work = []
+    for seeds in (1, 4):
+        pairs = [finetuned(layout, "data=fractals", seed) for seed in range(seeds) for layout in ("CCTT", "CTTT")]
+        pairs[0][0]["data"]["batch_size"] = 64
+        runs = pd.DataFrame([{"run": str(i), "config": run} for i, (run, _) in enumerate(pairs)])
+        donors = {fingerprint(first): first for _, first in pairs}
+        assert [one.key for one in differences(runs, ["layout"], donors)] == ["data.batch_size"]
+        work.append(len(resolved))
+    assert 0 < work[1] - work[0] < 4 * work[0]
 
 
 few = settings(max_examples=8)

@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analysis.cells import names
 from analysis.figures.style import ATTENTIONS, LAYOUTS, looks, named, regimes
+from analysis.names import names
 from coatlab.benchmark.plot import save
 from coatlab.errors import InputError
 from tests.made_runs import config_of
@@ -219,6 +219,24 @@ def test_speeds_of_different_hardware_are_panels_of_their_own() -> None:
     assert [9000.0 in found for title, found in speeds.items() if "slow" in title] == [False]
 
 
+def test_capacity_is_of_the_same_size() -> None:
+    runs, histories = study()
+    larger, more = study()
+    larger = larger.assign(**{"size.name": "tiny", "eval/accuracy": 0.1}).rename(index=lambda name: f"tiny-{name}")
+    more["fingerprint"] = "tiny-" + more["fingerprint"]
+    both = pd.concat([runs.assign(**{"size.name": "nano"}), larger]), pd.concat([histories, more])
+    alone, mixed = draw("generalization", runs, histories).axes, draw("generalization", *both).axes
+    drawn = [{one.get_label(): one.lines[0].get_xdata()[0] for one in axis.containers} for axis in (*alone, *mixed)]
+    assert drawn == [drawn[0], drawn[0], dict.fromkeys(LAYOUTS, pytest.approx(0.1))]
+
+
 def test_without_abundant_images_there_is_no_capacity() -> None:
-    with pytest.raises(InputError, match=r"needs runs on few images and on data\.name=fractals"):
-        draw("generalization", *frames())
+    runs, histories = study()
+    few = runs["data.name"] == "fashion_mnist"
+    for part, epochs in (
+        (runs[few], histories),
+        (runs.assign(**{"size.name": np.where(few, "nano", "tiny")}), histories),
+        (runs, histories[histories["fingerprint"].str.startswith("many-")]),
+    ):
+        with pytest.raises(InputError, match=r"needs runs on few images and on data\.name=fractals, of one size"):
+            draw("generalization", part, epochs)

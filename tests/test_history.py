@@ -101,6 +101,16 @@ def test_a_damaged_file_ends_at_the_damage_and_harms_no_other(folders: dict[str,
     read(folders)
 
 
+@pytest.mark.parametrize(
+    "row", ["5", "[1]", '{"eval/loss": 1.0}', '{"step": null}', '{"step": "last"}', '{"step": 1.5}']
+)
+def test_a_row_that_is_none_is_damage(folders: dict[str, Path], row: str) -> None:
+    path = folders["mark2"] / "metrics.jsonl"
+    before = read_histories(folders, path.parents[1])
+    path.write_text(path.read_text() + row + '\n{"step": 101, "eval/loss": 1.0}\n')
+    pd.testing.assert_frame_equal(read_histories(folders, path.parents[1]), before)
+
+
 def test_a_run_without_metrics(folders: dict[str, Path]) -> None:
     (folders["mark1"] / "metrics.jsonl").unlink()
     read(folders)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.__main__ import main
 from analysis.load import load
 from coatlab.errors import InputError
 from coatlab.identity import flatten
@@ -55,6 +56,28 @@ def test_every_status_is_kept_and_named(tmp_path: Path) -> None:
     assert any(f"{torn.name}, unreadable (" in line and "is not a record" in line for line in named)
     assert sum("failed (ZeroDivisionError: a | b)" in line for line in named) == 1
     assert len(named) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        ({"fingerprint": None}, "fingerprint"),
+        ({"status": 3, "studies": "layouts"}, "status, studies"),
+        ({"config": {}}, "config.layout, config.attention, config.plan, config.size, config.data"),
+        ({"final": [1], "cost": None}, "final, cost"),
+    ],
+)
+def test_a_record_that_lacks_something_is_unreadable(
+    tmp_path: Path, change: dict[str, object], lacking: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "runs", "layout=CCCC")
+    folder = make_run(tmp_path / "runs", "layout=CCTT")
+    record = json.loads((folder / "record.json").read_text()) | change
+    (folder / "record.json").write_text(json.dumps({key: value for key, value in record.items() if value is not None}))
+    main(["layouts", "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports")])
+    printed = capsys.readouterr().out
+    assert "1 of 2 runs complete; 1 unreadable." in printed
+    assert f"is not a record of a run: it has no valid {lacking})" in printed
 
 
 def test_a_run_of_a_live_process_is_running(held: tuple[Path, int]) -> None:  # noqa: F811

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -217,6 +218,19 @@ def test_the_page_says_what_the_other_formats_say(folder: Path) -> None:
     assert "85.5% [85.0%, 86.0%] (n=2)" in [" ".join(cell.split()) for cell in seen.cells]
     for judged in load_claims("layouts"):
         assert f"Claim {judged.key}" in texts
+
+
+@pytest.mark.parametrize(("needed", "number"), [(12, "About 12"), (1000, "Up to 1000"), (None, None)])
+def test_the_seeds_advised_are_the_same_beside_a_verdict_and_below_its_table(
+    needed: int | None, number: str | None
+) -> None:
+    claim = load_claims("layouts")[0]
+    judged = Judgement(
+        claim, "undecided", [Finding(relation, "undecided", needed=needed) for relation in claim.relations]
+    )
+    seen = Seen(page(Report("layouts", RUNS, judgements=[judged], verdicts=[verdict_table(judged)])))
+    said = re.findall(r"(About|Up to) (\d+) seeds in all", " ".join(seen.texts))
+    assert [" ".join(found) for found in said] == [number] * 2 * (number is not None)
 
 
 def test_verdicts_come_first_each_with_a_word(folder: Path) -> None:

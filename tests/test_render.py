@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.cells import Mean
-from analysis.render import Column, Table, legend, markdown, marked, parts, terminal, to_csv
+from analysis.render import BOOTSTRAP, Column, Table, legend, markdown, marked, parts, terminal, to_csv
 from tests.hostile import HOSTILE, shown
 
 NAN = float("nan")
@@ -79,7 +79,7 @@ def test_the_best_is_bold_and_ties_are_marked() -> None:
     assert [row[3] for row in rows[1:]] == ["6.6", "6.5", "–"]
     assert legend(TABLE) == [
         "Every cell is of 3 seeds.",
-        "Mean over seeds and, in brackets, its 95 % interval.",
+        BOOTSTRAP,
         "Bold: best of its column. †: its interval overlaps the best one's.",
     ]
 

@@ -121,6 +121,7 @@ def test_table_7_is_found_by_blocks(tmp_path: Path) -> None:
     (large,) = rows[rows["table"].str.contains("coatnet_2") & ~rows["table"].str.startswith(COST)]["paper, 1K"]
     assert large == pytest.approx(printed["V1"])
     assert "paper, 21K: no complete run stands beside V0 53.0%, V1 53.0%" in text
+    assert "Missing" not in text  # the blocks of one size are none of another
 
 
 def test_tables_8_and_9_are_found_by_the_detail_that_changes(tmp_path: Path) -> None:
@@ -215,7 +216,42 @@ def test_accuracy_at_matched_loss_stands_beside_the_final_ones(tmp_path: Path) -
     rows, text = report(tmp_path, "layouts")
     found = rows[~rows["table"].str.startswith(COST)].set_index("layout")["acc. at matched loss"]
     assert found.to_dict() == pytest.approx(dict.fromkeys(ends, 1 - 0.5 / 4))
-    assert "where the train loss comes down to 0.5, the lowest that all runs here reach" in text
+    assert "where the train loss comes down to 0.5, the lowest that every curve here reaches." in text
+
+
+@pytest.mark.parametrize("without", ["none", "CCCC", "fractals", "all"])
+def test_runs_whose_epochs_were_not_recorded_are_in_the_tables_and_nothing_else_is_said_of_them(
+    tmp_path: Path, without: str
+) -> None:
+    for layout in ("CCCC", "CTTT"):
+        for words in ([], ["data=fractals"]):
+            folder = make_run(tmp_path / "runs", f"layout={layout}", *words)
+            if without == "all" or without in (layout, *words, *(word.partition("=")[2] for word in words)):
+                (folder / "metrics.jsonl").unlink()
+    rows, text = report(tmp_path, "layouts")
+    main_rows = rows[~rows["table"].str.startswith(COST)]
+    assert main_rows["eval acc."].notna().all()
+    matched = main_rows.get("acc. at matched loss", pd.Series(np.nan, main_rows.index)).isna()
+    expected = {
+        "none": [False] * 4,
+        "CCCC": [True, False] * 2,
+        "fractals": [False, False, True, True],
+        "all": [True] * 4,
+    }
+    assert matched.tolist() == expected[without]
+    assert ("1 of 2 runs have none: their curves begin below it, or were not recorded." in text) == (without == "CCCC")
+    verdicts = (tmp_path / "reports" / "layouts" / "verdicts.md").read_text()
+    assert ("no accuracy at that loss, since its curve" in verdicts) == (without in ("CCCC", "all"))
+    assert ("matched at a training loss of" in verdicts) == (without != "all")
+    assert ("No figure curves: no complete run has recorded epochs." in text) == (without == "all")
+    assert "nan" not in text + verdicts
+
+
+def test_accuracy_over_data_size_of_all_images_is_no_figure(tmp_path: Path) -> None:
+    made(tmp_path, "data_size", "layout=CCCC")
+    rows, text = report(tmp_path, "data_size")
+    assert rows["layout"].tolist() == ["CCCC", "CCCC"]
+    assert "No figure data_size: accuracy against training images needs runs with data.train_size." in text
 
 
 def test_accuracy_over_data_size_has_a_column_a_size(tmp_path: Path) -> None:

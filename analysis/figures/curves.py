@@ -1,4 +1,4 @@
-"""Figure 1: training loss and evaluation accuracy against steps, a row of panels for each regime.
+"""Training loss and evaluation accuracy against steps, a row of panels for each regime, as in the paper's Figure 1.
 
 The loss is measured after each epoch in evaluation mode on fixed training images, not on the batches of the steps. The
 line is the mean over seeds, the band reaches from the lowest seed to the highest.
@@ -8,13 +8,21 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.style import in_order, label, legend, looks, named, panels, regimes, seeds
+from coatlab.errors import InputError
 
 SHOWN = {"train_eval/loss": "training loss", "eval/accuracy": "evaluation accuracy"}
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a row of two panels for each regime, and a line and a band for each layout."""
+    """Draw a row of two panels for each regime, and a line and a band for each layout.
+
+    Raises:
+        InputError: no run has a history.
+    """
     runs = named(runs)
+    histories = histories.reindex(columns=["fingerprint", "step", *SHOWN])
+    if histories.loc[histories["fingerprint"].isin(runs.index), [*SHOWN]].isna().all(axis=None):
+        raise InputError("no complete run has recorded epochs")
     rows = regimes(runs)
     figure, axes = panels(len(rows), len(SHOWN), seeds((part for _, part in rows), "band: lowest to highest seed"))
     for line, (title, part) in zip(axes, rows, strict=True):
@@ -27,6 +35,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
                 axis.plot(over.index, over["mean"], **look, markersize=4, markevery=max(1, len(over) // 10), label=name)
                 axis.fill_between(over.index, over["min"], over["max"], color=look["color"], alpha=0.2, linewidth=0)
             label(axis, title, "steps", words)
-        line[0].set_yscale("log")
+        if curves[next(iter(SHOWN))].notna().any():  # else there is nothing to scale
+            line[0].set_yscale("log")
     legend(figure, list(runs["name"]), lines=True)
     return figure

@@ -1,4 +1,7 @@
-"""Evaluation accuracy against the number of training images, a line a layout."""
+"""Evaluation accuracy against the number of training images, a line a layout.
+
+Larger sets may be passed fewer times, as the table over training images says, so a line is not of equal training.
+"""
 
 import numpy as np
 import pandas as pd
@@ -18,11 +21,18 @@ from analysis.figures.style import (
     whiskers,
 )
 from analysis.metrics import ACCURACY
+from coatlab.errors import InputError
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a panel for each data set and start; runs on all images (`data.train_size` null) have no place in it."""
+    """Draw a panel for each data set and start; runs on all images (`data.train_size` null) have no place in it.
+
+    Raises:
+        InputError: all runs are such.
+    """
     runs = named(runs).dropna(subset=["data.train_size"])
+    if runs.empty:
+        raise InputError("accuracy against training images needs runs with data.train_size")
     cells = regimes(runs, but=["data.train_size"])
     told = seeds((part for _, part in regimes(runs)), INTERVAL)
     figure, axes = grid(len(cells), told)

@@ -7,30 +7,51 @@ on abundant ones (sec. 2.2 of the paper; it shows the two apart, in the panels o
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import INTERVAL, grid, label, legend, looks, named, point, regimes, seeds, summaries
+from analysis.figures.style import (
+    INTERVAL,
+    REGIME,
+    grid,
+    label,
+    legend,
+    looks,
+    named,
+    point,
+    regimes,
+    seeds,
+    summaries,
+)
 from analysis.metrics import ACCURACY, MATCHED, matched_accuracy
 from coatlab.errors import InputError
 
 ABUNDANT = "fractals"
+DATA = ("data.name", "data.train_size")  # in which a regime of few images and one of abundant ones differ
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     """Draw a panel for each regime of few images: a point with both intervals for each layout that has both.
 
     Raises:
-        InputError: there are no runs on few images, or none on abundant ones.
+        InputError: there are no runs on few images with a history, or none of the same size on abundant ones.
     """
     runs = named(runs)
-    abundant = runs[runs["data.name"] == ABUNDANT]
-    cells = regimes(runs[runs["data.name"] != ABUNDANT])
-    if not cells or not len(abundant):
-        raise InputError(f"generalization against capacity needs runs on few images and on data.name={ABUNDANT}")
-    capacity = summaries(abundant, ACCURACY)
-    told = seeds([abundant, *(part for _, part in cells)], INTERVAL)
-    figure, axes = grid(len(cells), told)
-    for axis, (title, part) in zip(axes, cells, strict=True):
+    abundant = runs["data.name"] == ABUNDANT
+    alike = [key for key in REGIME if key in runs and key not in DATA]
+    cells = []
+    for title, part in regimes(runs[~abundant]):
+        many = runs[abundant & (runs[alike] == part[alike].iloc[0]).all(axis=1)]
         values, loss = matched_accuracy(part, histories)
-        for name, generalization in summaries(part.assign(**{MATCHED: values}), MATCHED).items():
+        if len(many) and values.notna().any():
+            cells.append((title, part.assign(**{MATCHED: values}), many, loss))
+    if not cells:
+        raise InputError(
+            f"generalization against capacity needs runs on few images and on data.name={ABUNDANT}, of one size and "
+            "resolution, and the recorded epochs of the former"
+        )
+    told = seeds((part for _, few, many, _ in cells for part in (few, many)), INTERVAL)
+    figure, axes = grid(len(cells), told)
+    for axis, (title, few, many, loss) in zip(axes, cells, strict=True):
+        capacity = summaries(many, ACCURACY)
+        for name, generalization in summaries(few, MATCHED).items():
             if name in capacity:
                 point(axis, name, capacity[name], generalization, looks(runs["name"])[name])
         told = f"generalization: evaluation\naccuracy at training loss {loss:.3g}"

@@ -22,8 +22,8 @@ from coatlab.errors import InputError, RunError, Stopped, not_one_of_keys
 # read once: below, Hydra is told to let every exception through to us
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 
-# what a user mends outside of us: a full, read-only or forbidden place
-DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+# what a user mends outside of us: a full, read-only or forbidden place, or one below a file
+DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 @contextmanager

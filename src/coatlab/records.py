@@ -91,7 +91,7 @@ def read_records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Read metrics.jsonl, less a last row that a dying process left unfinished."""
+    """Read metrics.jsonl up to the first row that is none, as a dying process leaves the last one unfinished."""
     path = folder / "metrics.jsonl"
     if not path.exists():
         return []
@@ -99,7 +99,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     for line in path.read_bytes().splitlines():
         try:
             rows.append(dict(json.loads(line)))
-        except ValueError:
+        except (ValueError, TypeError):
             break
     return rows
 
