@@ -104,6 +104,17 @@ def test_a_signal_stops_all_cells_with_their_state_saved(command: CommandLine, n
     assert [len(record["attempts"]) for record in records(command)] == [2, 2, 1]
 
 
+def test_ctrl_c_that_ends_the_reader_of_the_output_too_saves_all_cells(command: CommandLine) -> None:
+    words = [*PAIR, *LONG, "trainer.checkpoint_every=1000", "tracker=none"]
+    process = command.start(*words, PYTHONUNBUFFERED="1")  # with pipes, as in `2>&1 | tee log`
+    wait_until_training(command, 2)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGINT)
+    process.wait(200)
+    assert statuses(command) == ["interrupted"] * 2
+
+
 def test_a_second_ctrl_c_stops_at_once(command: CommandLine) -> None:
     process = command.start(*PAIR, *LONG, "tracker=none")
     pids = wait_until_training(command, 2)

@@ -16,6 +16,14 @@ from coatlab.cluster.launch import Cell
 from coatlab.records import read_metrics
 
 
+class Display(Console):
+    """A console whose reader may leave: Ctrl-C ends `| tee`, too, and the cells are to be saved all the same."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more; rich itself would exit."""
+        self.quiet = True
+
+
 class Board:
     """The display of a sweep.
 
@@ -26,7 +34,7 @@ class Board:
 
     def __init__(self, cells: int, console: Console | None = None) -> None:
         self.cells, self.done, self.failed = cells, 0, 0
-        self.console = console or Console(stderr=True)
+        self.console = console or Display(stderr=True)
         self._began = time.monotonic()
         self._part_at_start: dict[str, float] = {}
         self._lines: dict[str, TaskID] = {}
