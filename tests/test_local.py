@@ -4,15 +4,19 @@ import contextlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
 
-from coatlab.cluster import local
-from coatlab.cluster.launch import reason
+from coatlab.cluster import local, process
+from coatlab.cluster.launch import Cell, reason
 from coatlab.configs import compose
 from coatlab.errors import InputError
+from coatlab.signals import Signals
 from tests.commandline import CommandLine, kill, wait_for
 from tests.test_resume import assert_same_run
 
@@ -113,6 +117,20 @@ def test_ctrl_c_that_ends_the_reader_of_the_output_too_saves_all_cells(command: 
     process.send_signal(signal.SIGINT)
     process.wait(200)
     assert statuses(command) == ["interrupted"] * 2
+
+
+def test_a_cell_that_is_asked_to_stop_as_soon_as_it_is_forked_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = os.setsid
+    monkeypatch.setattr(os, "setsid", lambda: (time.sleep(0.5), lead()))  # the request comes before
+    monkeypatch.setattr(process, "run_job", lambda **_: JobReturn(_return_value=None, status=JobStatus.COMPLETED))
+    with Signals():  # as the launcher has them
+        cell = Cell(0, [], OmegaConf.create(), tmp_path / "run", epochs=1)
+        running = process.CellProcess.start(cell, None, lambda _: None, place=0, gpu="")  # type: ignore[arg-type]
+        running.stop()
+        wait_for(lambda: not running.alive)
+    assert running.ended() == "killed by SIGTERM"
 
 
 def test_a_second_ctrl_c_stops_at_once(command: CommandLine) -> None:
