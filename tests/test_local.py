@@ -158,16 +158,21 @@ def test_a_killed_launcher_leaves_no_orphan(command: CommandLine) -> None:
     assert statuses(command) == ["complete"] * 2
 
 
-def test_a_cell_that_cannot_be_composed_any_more_is_its_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(*arguments: object) -> None:
-        raise InputError("init.run=x is not there")
+@pytest.mark.parametrize("place", ["compose_cell", "CellProcess.start"])
+@pytest.mark.parametrize("error", [InputError("init.run=x is not there"), OSError(28, "No space left on device")])
+def test_a_cell_that_cannot_be_started_any_more_is_its_own_failure(
+    place: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*arguments: object, **others: object) -> None:
+        raise error
 
-    monkeypatch.setattr(local, "compose_cell", gone)
+    monkeypatch.setattr(local, "compose_cell", lambda *_: None)
+    monkeypatch.setattr(f"coatlab.cluster.local.{place}", gone)
     launcher = local.LocalLauncher()
     config = compose(["cluster=local"], hydra_too=True)
     launcher.setup(hydra_context=None, task_function=lambda _: None, config=config)  # type: ignore[arg-type]
-    (ended,) = launcher.launch([["seed=1"]], initial_job_idx=0)
-    assert reason(ended) == "init.run=x is not there"
+    ended = launcher.launch([["seed=1"], ["seed=2"]], initial_job_idx=0)
+    assert [reason(each) for each in ended] == [str(error)] * 2
 
 
 def test_bad_settings_of_the_cluster_are_one_sentence(command: CommandLine) -> None:

@@ -19,7 +19,6 @@ from coatlab.cluster.launch import Cell, cluster_settings, compose_cell, failed,
 from coatlab.cluster.process import CellProcess
 from coatlab.cluster.share import Share, share, visible_gpus
 from coatlab.environment import cores
-from coatlab.errors import InputError, RunError
 from coatlab.signals import Signals
 
 LOOK_SECONDS = 0.5
@@ -57,12 +56,11 @@ class LocalLauncher(Launcher):
                         words = [*overrides, *self._threads(machine)]
                         try:
                             cell = compose_cell(self.context, self.config, words, initial_job_idx + number)
-                        except (InputError, RunError) as error:
+                            running.append((number, self._start(cell, free[0], machine.gpus[free[0]])))
+                            del free[0]
+                        except Exception as error:  # a config edited meanwhile, a full disk: the others go on
                             ended[number] = failed(words, error)
                             board.end(" ".join(overrides), str(error))
-                            continue
-                        place = free.pop(0)
-                        running.append((number, self._start(cell, place, machine.gpus[place])))
                     if signals.received is not None and not asked:
                         asked = True
                         for _, process in running:
