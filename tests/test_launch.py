@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.utils import JobStatus
 from omegaconf import OmegaConf
 
 from coatlab.cluster.launch import Cell, outcome, reason, trained
@@ -12,6 +13,7 @@ from coatlab.donor import described, planned
 from coatlab.errors import RunError
 from coatlab.identity import fingerprint
 from coatlab.records import SCHEMA, write_record
+from tests.test_cells import held  # noqa: F401 (a fixture)
 
 
 def record(status: str, **entries: Any) -> dict[str, Any]:
@@ -55,3 +57,10 @@ def test_the_record_says_how_a_cell_ended(
         assert expected in (reason(returned) or "")
         with pytest.raises(RunError):
             _ = returned.return_value
+
+
+def test_a_run_that_another_process_has_is_left_to_it(held: tuple[Path, int]) -> None:  # noqa: F811
+    cell = Cell(0, ["seed=77"], OmegaConf.create(), held[0], epochs=1)
+    returned = outcome(cell, "ended with exit code 0", "it is being run by process 1\n")
+    assert returned.status == JobStatus.UNKNOWN
+    assert reason(returned) is None

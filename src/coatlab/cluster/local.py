@@ -9,7 +9,7 @@ import signal
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 
-from hydra.core.utils import JobReturn, configure_log
+from hydra.core.utils import JobReturn, JobStatus, configure_log
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -70,8 +70,9 @@ class LocalLauncher(Launcher):
                     for number, process in [entry for entry in running if not entry[1].alive]:
                         running.remove((number, process))
                         free.append(process.place)
-                        ended[number] = outcome(process.cell, process.ended(), process.printed())
-                        board.end(process.cell.folder.name, reason(ended[number]), note=f"log: {process.log}")
+                        how = ended[number] = outcome(process.cell, process.ended(), process.printed())
+                        name, elsewhere = process.cell.folder.name, how.status == JobStatus.UNKNOWN
+                        board.end(name, reason(how), f"log: {process.log}", elsewhere)
             finally:
                 for _, process in running:
                     process.kill()

@@ -169,8 +169,10 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
                         if is_over(state):
                             log = _log(cell, jobs[number])
                             printed = log.read_text(errors="replace") if log.exists() else ""
-                            ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
-                            board.end(cell.folder.name, reason(ended[number]), note=f"log: {log}")
+                            how = ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
+                            board.end(
+                                cell.folder.name, reason(how), f"log: {log}", elsewhere=how.status == JobStatus.UNKNOWN
+                            )
                     running = [number for number in open_cells if known.get(jobs[number]) == "RUNNING"]
                     board.update({cells[number].folder.name: cells[number] for number in running})
         except KeyboardInterrupt:
