@@ -14,10 +14,11 @@ from coatlab.errors import RunError
 from coatlab.identity import fingerprint
 from coatlab.records import SCHEMA, write_record
 from tests.test_cells import held  # noqa: F401 (a fixture)
+from tests.test_records import WHOLE
 
 
 def record(status: str, **entries: Any) -> dict[str, Any]:
-    return {"schema": SCHEMA, "status": status, "final": {}, "error": None, **entries}
+    return WHOLE | {"status": status, "error": None, **entries}
 
 
 def test_a_cell_may_be_there_for_the_run_that_others_start_from(tmp_path: Path) -> None:
