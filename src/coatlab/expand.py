@@ -17,6 +17,8 @@ from itertools import product
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
 
 from coatlab.errors import InputError
 
@@ -85,3 +87,13 @@ def written(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ",".join(written(entry) for entry in value) + "]"
     return str(value)
+
+
+def word(key: str, text: str) -> str:
+    """Write an override that gives a key this very text: in quotes where Hydra would read something else."""
+    plain = f"{key}={text}"
+    try:
+        same = OverridesParser.create().parse_override(plain).value() == text
+    except HydraException:
+        same = False
+    return plain if same else f"{key}={QuotedString(text, Quote.single).with_quotes()}"
