@@ -138,7 +138,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             slurm_signal_delay_s=settings["signal_seconds"],
             # a job runs the source that submitted it, installed or not
             slurm_setup=[*settings["setup"], f"export PYTHONPATH={shlex.quote(str(SOURCE))}:$PYTHONPATH"],
-            slurm_additional_parameters={"requeue": True, **settings["extra"]},
+            slurm_additional_parameters={"requeue": True, **(settings["extra"] or {})},
         )
         arguments = [
             (cell.overrides, "hydra.sweep.dir", cell.number, str(cell.number), Singleton.get_state()) for cell in cells
