@@ -100,6 +100,11 @@ def test_an_interval_has_no_list_of_cells() -> None:
         points({}, [], "a=interval(0,1)")
 
 
+def test_studies_are_not_swept_over() -> None:
+    with pytest.raises(InputError, match=r"sweep=smoke,layouts is not valid; give one study at a time, as in sweep=s"):
+        points({}, [], "sweep=smoke,layouts", "seed=0,1")
+
+
 @pytest.mark.parametrize(
     ("study", "words", "number"),
     [

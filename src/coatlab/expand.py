@@ -34,13 +34,15 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
         parser: Hydra's; one with a config loader knows `glob(*)`.
 
     Raises:
-        InputError: a sweep over an interval, which no list of cells can have.
+        InputError: a sweep over an interval, which no list of cells can have, or over studies.
     """
 
     def axes(settings: Mapping[str, Any]) -> dict[str, list[str]]:
         return dict(_values(f"{key}={written(value)}", parser) for key, value in settings.items())
 
     given = dict(_values(word, parser) for word in words)
+    if len(studies := given.get("sweep", [])) > 1:  # each cell would be of a study, but not one of its cells
+        raise InputError(f"sweep={','.join(studies)} is not valid; give one study at a time, as in sweep={studies[0]}")
     pick = axes(sweeper["pick"])
     alternatives = [point for cell in sweeper["cells"] or [{}] for point in _product(axes(cell))]
     points = [one | other for one in _product(axes(sweeper["params"])) for other in alternatives]
