@@ -1,6 +1,9 @@
 """The life of a run folder: new, held, resumed, finished, unusable."""
 
+import errno
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +112,15 @@ def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"paths.runs=.*file cannot be used: (Not a directory|File exists)"):
         open_run(config(tmp_path / "file"))
+
+
+def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lockf(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))  # as NFS and Lustre answer where they are set up without
+
+    monkeypatch.setattr(fcntl, "lockf", lockf)
+    with pytest.raises(RunError, match=rf"cannot be used: No locks available \({tmp_path}/CCTT-"):
+        open_run(config(tmp_path))
 
 
 @pytest.fixture
