@@ -61,6 +61,8 @@ def test_every_state_has_its_line_and_the_command_finishes_what_can_be(
     (interrupted,) = [cell for cell in found["cells"] if cell["state"] == "interrupted"]
     assert (interrupted["epoch"], interrupted["epochs"]) == (1, 2)
     assert interrupted["age"] >= 0
+    (complete,) = [cell for cell in found["cells"] if cell["state"] == "complete"]
+    assert (complete["epoch"], complete["epochs"]) == (1, 2)  # as `make` says, without a row
     main(words)
     text = " ".join(capsys.readouterr().out.split())
     for told in ("ZeroDivisionError: oh", "the loss is not finite", "stopped by Ctrl-C", "schema 99", "1/2"):

@@ -129,7 +129,9 @@ def _studies(state: State) -> list[str]:
 
 
 def _row(folder: Path, state: State, config: Mapping[str, Any] | None, name: str, asked: bool) -> Row:
-    rows = read_metrics(folder) if state.name not in ("missing", "unreadable") else []
+    rows: Sequence[Mapping[str, Any]] = []
+    if state.record:  # a complete one knows its last epoch: of thousands, all rows would take long to read
+        rows = [state.record["final"]] if state.name == "complete" else read_metrics(folder)
     files = [path for path in (folder / "metrics.jsonl", folder / "record.json") if path.exists()]
     latest = max((path.stat().st_mtime for path in files), default=None)
     done = [row["epoch"] for row in rows if "epoch" in row]
