@@ -19,13 +19,15 @@ def cell(folder: Path, *rows: dict[str, float]) -> Cell:
 
 def test_a_log_file_gets_a_line_a_cell() -> None:
     console = Console(file=io.StringIO(), width=40)
-    with Board(2, console) as board:
+    with Board(3, console) as board:
         board.update({})
         board.end("CCTT-s0", None, note="log: a")
         board.end("CCTT-s1", "the loss [nan] is not finite", note="log: b")
+        board.end("CCTT-s2", None, elsewhere=True)
     assert console.file.getvalue().splitlines() == [
-        "1/2  done    CCTT-s0",
-        "2/2  failed  CCTT-s1  the loss [nan] is not finite  log: b",
+        "1/3  done    CCTT-s0",
+        "2/3  failed  CCTT-s1  the loss [nan] is not finite  log: b",
+        "3/3  runs elsewhere  CCTT-s2",
     ]
 
 

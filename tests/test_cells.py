@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from coatlab.cells import Cell, compose_cells, records_below, state_of
+from coatlab.cells import Cell, compose_cells, state_of
 from coatlab.configs import compose, resolve
 from coatlab.errors import Held, InputError
 from coatlab.identity import fingerprint
@@ -89,13 +89,18 @@ def test_a_held_run_is_running_and_looking_at_it_takes_nothing(held: tuple[Path,
 @pytest.mark.parametrize("content", ["{", '{"schema": 99}', '{"other": 1}'])
 def test_a_record_that_cannot_be_read_is_named_and_stays(content: str, tmp_path: Path) -> None:
     folder = make(tmp_path, "complete")
-    other = make(tmp_path, "complete", "seed=1")
     (folder / "record.json").write_text(content)
     state = state_of(folder)
     assert state.name == "unreadable"
     assert str(folder / "record.json") in str(state.reason)
     assert (folder / "record.json").read_text() == content
-    assert [path for path, _ in records_below(tmp_path)] == [other]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    state = state_of(tmp_path / "file" / "run")  # the folder of runs is a file
+    assert state.name == "unreadable"
+    assert "Not a directory" in str(state.reason)
 
 
 def one(words: list[str]) -> Cell:

@@ -93,6 +93,17 @@ def test_randaugment_can_be_added_where_it_is_off() -> None:
     ("override", "sentence"),
     [
         ("seed=-1", "seed=-1 is not valid; it must be a whole number of at least 0"),
+        (
+            "seed=4294967296",
+            "seed=4294967296 is not valid; it must be a whole number of at least 0 and at most 4294967295",
+        ),
+        ("seed={a:1}", "seed={'a': 1} is not valid; it must be a whole number"),
+        ("study=5", "study=5 is not valid; it must be text"),
+        ("paths.runs=2024", "paths.runs=2024 is not valid; it must be text"),
+        ("paths.runs=null", "paths.runs=None is not valid; it must be text"),
+        ("trainer.devices={a:1}", "trainer.devices={'a': 1} is not valid"),
+        ("trainer.keep_freed_memory=off", "trainer.keep_freed_memory=off does not exist; valid: True, False"),
+        ("tracker.name=wandbb", r"did you mean wandb\?"),
         ("data.train_size=abc", "data.train_size=abc is not valid; it must be a whole number"),
         ("data.train_size=0", "at least 1"),
         ("data.train_size=true", "whole number"),
@@ -114,3 +125,19 @@ def test_randaugment_can_be_added_where_it_is_off() -> None:
 def test_bad_values_are_refused(override: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         check(resolve(compose([override])))
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("cluster.setup=module load cuda", "it must be a list of shell lines, as in [module load cuda]"),
+        ("cluster.setup=[5]", "it must be a list of shell lines"),
+        ("cluster.extra=exclude", "it must name options of sbatch, as in {exclude: node7}"),
+        ("cluster.cpus={a:1}", "it must be a whole number"),
+    ],
+)
+def test_bad_settings_of_slurm_are_refused(override: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{override.partition('=')[0]}=") + ".*" + re.escape(sentence)):
+        check(resolve(compose(["cluster=slurm", override])))
+    good = ["cluster.setup=[module load cuda]", "cluster.extra={exclude: node7, mail-type: FAIL}"]
+    check(resolve(compose(["cluster=slurm", *good])))

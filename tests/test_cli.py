@@ -1,8 +1,11 @@
 """What is meant for the user is one line and exit code 1; a defect keeps its traceback."""
 
+import sys
+
 import pytest
 
 from coatlab.cli import one_sentence_errors
+from coatlab.configs import compose
 from coatlab.errors import InputError, RunError, Stopped, not_one_of
 
 
@@ -33,6 +36,15 @@ def test_a_stop_has_the_shells_exit_code(error: BaseException, code: int) -> Non
     with pytest.raises(SystemExit) as ended, one_sentence_errors():
         raise error
     assert ended.value.code == code
+
+
+def test_a_key_that_does_not_exist_is_said_whatever_the_other_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["status.py", "attention", "data.sed=1"])  # a study that is named as a group is
+    with pytest.raises(SystemExit), one_sentence_errors():
+        compose(["data.sed=1"])
+    assert capsys.readouterr().err.startswith("error: the key data.sed does not exist")
 
 
 def test_the_nearest_choice_is_suggested() -> None:

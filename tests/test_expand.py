@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from coatlab.configs import choices, compose
 from coatlab.errors import InputError
-from coatlab.expand import expand
+from coatlab.expand import expand, word
 
 Axes = dict[str, list[int]]
 axes = st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True))
@@ -88,9 +88,21 @@ def test_values_are_written_as_the_command_line_has_them() -> None:
     assert found == {cell(a="[2,[1,1]]", b="null", c="True", d="{data:fractals,e.f:2}", g="x")}
 
 
+@given(st.text().filter(lambda text: "${" not in text))
+def test_a_text_comes_back_as_it_is(text: str) -> None:
+    override = OverridesParser.create().parse_override(word("key", text))
+    assert not override.is_sweep_override()
+    assert str(getattr(override.value(), "text", override.value())) == text
+
+
 def test_an_interval_has_no_list_of_cells() -> None:
     with pytest.raises(InputError, match=r"a=interval\(0,1\) is not valid in a sweep; give the values, as in a=1,2,3"):
         points({}, [], "a=interval(0,1)")
+
+
+def test_studies_are_not_swept_over() -> None:
+    with pytest.raises(InputError, match=r"sweep=smoke,layouts is not valid; give one study at a time, as in sweep=s"):
+        points({}, [], "sweep=smoke,layouts", "seed=0,1")
 
 
 @pytest.mark.parametrize(

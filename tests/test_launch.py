@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.utils import JobStatus
 from omegaconf import OmegaConf
 
 from coatlab.cluster.launch import Cell, outcome, reason, trained
@@ -12,10 +13,12 @@ from coatlab.donor import described, planned
 from coatlab.errors import RunError
 from coatlab.identity import fingerprint
 from coatlab.records import SCHEMA, write_record
+from tests.test_cells import held  # noqa: F401 (a fixture)
+from tests.test_records import WHOLE
 
 
 def record(status: str, **entries: Any) -> dict[str, Any]:
-    return {"schema": SCHEMA, "status": status, "final": {}, "error": None, **entries}
+    return WHOLE | {"status": status, "error": None, **entries}
 
 
 def test_a_cell_may_be_there_for_the_run_that_others_start_from(tmp_path: Path) -> None:
@@ -55,3 +58,10 @@ def test_the_record_says_how_a_cell_ended(
         assert expected in (reason(returned) or "")
         with pytest.raises(RunError):
             _ = returned.return_value
+
+
+def test_a_run_that_another_process_has_is_left_to_it(held: tuple[Path, int]) -> None:  # noqa: F811
+    cell = Cell(0, ["seed=77"], OmegaConf.create(), held[0], epochs=1)
+    returned = outcome(cell, "ended with exit code 0", "it is being run by process 1\n")
+    assert returned.status == JobStatus.UNKNOWN
+    assert reason(returned) is None

@@ -4,15 +4,19 @@ import contextlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
 
-from coatlab.cluster import local
-from coatlab.cluster.launch import reason
+from coatlab.cluster import local, process
+from coatlab.cluster.launch import Cell, reason
 from coatlab.configs import compose
 from coatlab.errors import InputError
+from coatlab.signals import Signals
 from tests.commandline import CommandLine, kill, wait_for
 from tests.test_resume import assert_same_run
 
@@ -104,6 +108,31 @@ def test_a_signal_stops_all_cells_with_their_state_saved(command: CommandLine, n
     assert [len(record["attempts"]) for record in records(command)] == [2, 2, 1]
 
 
+def test_ctrl_c_that_ends_the_reader_of_the_output_too_saves_all_cells(command: CommandLine) -> None:
+    words = [*PAIR, *LONG, "trainer.checkpoint_every=1000", "tracker=none"]
+    process = command.start(*words, PYTHONUNBUFFERED="1")  # with pipes, as in `2>&1 | tee log`
+    wait_until_training(command, 2)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGINT)
+    process.wait(200)
+    assert statuses(command) == ["interrupted"] * 2
+
+
+def test_a_cell_that_is_asked_to_stop_as_soon_as_it_is_forked_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = os.setsid
+    monkeypatch.setattr(os, "setsid", lambda: (time.sleep(0.5), lead()))  # the request comes before
+    monkeypatch.setattr(process, "run_job", lambda **_: JobReturn(_return_value=None, status=JobStatus.COMPLETED))
+    with Signals():  # as the launcher has them
+        cell = Cell(0, [], OmegaConf.create(), tmp_path / "run", epochs=1)
+        running = process.CellProcess.start(cell, None, lambda _: None, place=0, gpu="")  # type: ignore[arg-type]
+        running.stop()
+        wait_for(lambda: not running.alive)
+    assert running.ended() == "killed by SIGTERM"
+
+
 def test_a_second_ctrl_c_stops_at_once(command: CommandLine) -> None:
     process = command.start(*PAIR, *LONG, "tracker=none")
     pids = wait_until_training(command, 2)
@@ -129,16 +158,21 @@ def test_a_killed_launcher_leaves_no_orphan(command: CommandLine) -> None:
     assert statuses(command) == ["complete"] * 2
 
 
-def test_a_cell_that_cannot_be_composed_any_more_is_its_own_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(*arguments: object) -> None:
-        raise InputError("init.run=x is not there")
+@pytest.mark.parametrize("place", ["compose_cell", "CellProcess.start"])
+@pytest.mark.parametrize("error", [InputError("init.run=x is not there"), OSError(28, "No space left on device")])
+def test_a_cell_that_cannot_be_started_any_more_is_its_own_failure(
+    place: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*arguments: object, **others: object) -> None:
+        raise error
 
-    monkeypatch.setattr(local, "compose_cell", gone)
+    monkeypatch.setattr(local, "compose_cell", lambda *_: None)
+    monkeypatch.setattr(f"coatlab.cluster.local.{place}", gone)
     launcher = local.LocalLauncher()
     config = compose(["cluster=local"], hydra_too=True)
     launcher.setup(hydra_context=None, task_function=lambda _: None, config=config)  # type: ignore[arg-type]
-    (ended,) = launcher.launch([["seed=1"]], initial_job_idx=0)
-    assert reason(ended) == "init.run=x is not there"
+    ended = launcher.launch([["seed=1"], ["seed=2"]], initial_job_idx=0)
+    assert [reason(each) for each in ended] == [str(error)] * 2
 
 
 def test_bad_settings_of_the_cluster_are_one_sentence(command: CommandLine) -> None:

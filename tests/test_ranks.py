@@ -18,6 +18,7 @@ from coatlab.ranks import Place, await_leader, place
 from coatlab.records import write_record
 from tests.commandline import REPOSITORY, TINY, CommandLine, wait_for
 from tests.image_files import FEW, cut, write_folders
+from tests.test_records import WHOLE
 from tests.test_resume import assert_same_run, steps, weights
 
 TWO = ["trainer=ddp", "trainer.sync_batchnorm=false", "trainer.threads=1", "tracker=none"]
@@ -153,13 +154,13 @@ def test_what_cannot_be_is_said(words: list[str], sentence: str, tmp_path: Path)
 
 
 def test_a_leader_that_does_not_begin_is_not_waited_for_for_ever(tmp_path: Path) -> None:
-    record = {"schema": 1, "status": "running", "attempts": [{"launch": "other", "status": "running"}]}
+    record = WHOLE | {"attempts": [{"launch": "other", "status": "running"}]}
     write_record(tmp_path, record)
     with pytest.raises(RunError, match="has not begun"):
         await_leader(tmp_path, "mine", patience=0.3)
     write_record(tmp_path, record | {"status": "complete"})
-    assert await_leader(tmp_path, "mine", patience=0.3) is None
+    assert await_leader(tmp_path, "mine") is None
     record["attempts"].append({"launch": "mine", "status": "running"})
     write_record(tmp_path, record)
-    assert await_leader(tmp_path, "mine", patience=0.3) == record
+    assert await_leader(tmp_path, "mine") == record
     assert os.environ.get("LOCAL_RANK") is None

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,19 +18,22 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
+WHOLE: dict[str, Any] = {
+    "schema": SCHEMA, "status": "running", "fingerprint": "0", "studies": [], "config": {}, "final": {}, "attempts": [],
+}  # fmt: skip
 
 
 @given(st.dictionaries(st.text(), JSON))
 def test_a_record_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
     folder = tmp_path_factory.mktemp("run")
-    record = {**content, "schema": SCHEMA}
+    record = {**content, **WHOLE}
     write_record(folder, record)
     assert read_record(folder) == record
 
 
 def test_nan_becomes_null(tmp_path: Path) -> None:
-    write_record(tmp_path, {"schema": SCHEMA, "final": {"loss": float("nan"), "list": [float("inf")]}})
-    assert read_record(tmp_path) == {"schema": SCHEMA, "final": {"loss": None, "list": [None]}}
+    write_record(tmp_path, WHOLE | {"final": {"loss": float("nan"), "list": [float("inf")]}})
+    assert read_record(tmp_path) == WHOLE | {"final": {"loss": None, "list": [None]}}
 
 
 def write_for_ever(path: Path) -> None:
@@ -80,6 +84,13 @@ def test_the_file_before_is_kept_where_asked(tmp_path: Path) -> None:
         ('{"schema": 1, "st', "is not a record"),
         ("[]", "is not a record"),
         ("{}", "is not a record"),
+        (json.dumps({"schema": SCHEMA}), "is not a record .KeyError: 'status'"),
+        (json.dumps(WHOLE | {"status": "done"}), "is not a record .ValueError: status is 'done'"),
+        *[
+            (json.dumps(WHOLE | {key: 5}), f"is not a record .TypeError: {key} is 5")
+            for key in WHOLE
+            if key != "schema"
+        ],
     ],
 )
 def test_a_record_that_cannot_be_read_is_said(tmp_path: Path, content: str, sentence: str) -> None:
@@ -89,14 +100,16 @@ def test_a_record_that_cannot_be_read_is_said(tmp_path: Path, content: str, sent
 
 
 def test_a_last_row_cut_short_is_dropped(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n{"ste')
-    assert read_metrics(tmp_path) == [{"step": 1}, {"step": 2}]
+    for rest in ('{"ste', "\0\0", "5\n"):
+        (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n' + rest)
+        assert read_metrics(tmp_path) == [{"step": 1}, {"step": 2}]
     assert read_metrics(tmp_path / "none") == []
 
 
-def test_records_are_found_by_name(tmp_path: Path) -> None:
+def test_records_are_found_by_name_and_those_that_cannot_be_read_do_no_harm(tmp_path: Path) -> None:
     for name in ("b", "a"):
-        (tmp_path / name).mkdir()
-        write_record(tmp_path / name, {"schema": SCHEMA})
+        write_record(tmp_path / name, WHOLE)
+    write_record(tmp_path / "newer", {"schema": SCHEMA + 1})
+    (tmp_path / "folder" / "record.json").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     assert [folder.name for folder, _ in read_records(tmp_path)] == ["a", "b"]

@@ -1,15 +1,22 @@
 """Stopped at any moment and started again: the same weights, bit for bit, one record, one tracker run."""
 
+import os
+import pkgutil
 import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from coatlab.configs import compose, resolve
+from coatlab.errors import Stopped
+from coatlab.fit import fit
 from coatlab.records import read_metrics
-from tests.commandline import CommandLine, kill, wait_for
+from coatlab.run import open_run
+from tests.commandline import TINY, CommandLine, kill, wait_for
 
 SLOW = ["trainer.max_epochs=12", "trainer.checkpoint_every=0.2"]  # a few seconds
 STOCHASTIC = ["recipe.stochastic_depth=0.3"]  # draws random numbers at every step
@@ -89,6 +96,48 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
     done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
     assert done.returncode == 0, done.stderr
     assert_same_run(command, undisturbed)
+
+
+PLACES = [
+    "callbacks.Guard.on_train_start",
+    "callbacks.Guard.on_validation_batch_start",
+    "callbacks.Guard.on_test_batch_start",
+    "fit.drop_training_state",  # the run is complete, and a sweep would begin the next one
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_signal_is_heard_at_any_time(
+    place: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, _, name = f"coatlab.{place}".rpartition(".")
+    meant = pkgutil.resolve_name(f"coatlab.{place}")
+
+    def stop(*arguments: Any, **others: Any) -> Any:
+        monkeypatch.undo()
+        os.kill(os.getpid(), number)
+        return meant(*arguments, **others)
+
+    monkeypatch.setattr(f"{owner}.{name}", stop)
+    words = [*TINY, "trainer.max_epochs=1", "tracker=none", f"paths.runs={tmp_path}"]
+    with pytest.raises(Stopped) as stopped, open_run(resolve(compose(words))) as run:
+        fit(run)
+    assert stopped.value.signal_number == number
+    status = "complete" if place == PLACES[-1] else "interrupted"
+    assert run.record["status"] == status
+
+
+def test_a_second_ctrl_c_is_said_as_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object, **others: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("coatlab.callbacks.Guard.on_train_batch_start", stop)
+    words = [*TINY, "tracker=none", f"paths.runs={tmp_path}"]
+    with pytest.raises(KeyboardInterrupt), open_run(resolve(compose(words))) as run:
+        fit(run)
+    assert (run.record["status"], run.record["error"]) == ("interrupted", "stopped by Ctrl-C")
 
 
 def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: CommandLine, undisturbed: CommandLine) -> None:

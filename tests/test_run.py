@@ -1,6 +1,10 @@
 """The life of a run folder: new, held, resumed, finished, unusable."""
 
+import errno
+import fcntl
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +16,9 @@ from coatlab.configs import compose, resolve
 from coatlab.errors import RunError, Stopped
 from coatlab.records import SCHEMA, read_record
 from coatlab.run import open_run
+from coatlab.summary import show
 from tests.conftest import MountDisk
+from tests.made_runs import make_run
 
 
 def config(folder: Path, *overrides: str) -> dict[str, Any]:
@@ -111,6 +117,15 @@ def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
         open_run(config(tmp_path / "file"))
 
 
+def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lockf(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))  # as NFS and Lustre answer where they are set up without
+
+    monkeypatch.setattr(fcntl, "lockf", lockf)
+    with pytest.raises(RunError, match=rf"cannot be used: No locks available \({tmp_path}/CCTT-"):
+        open_run(config(tmp_path))
+
+
 @pytest.fixture
 def mounted(small_disk: MountDisk) -> Path:
     return small_disk("64k")
@@ -138,3 +153,14 @@ def test_a_full_disk_is_said_and_nothing_is_lost(mounted: Path) -> None:
         open_run(config(mounted))
     assert (run.folder / "record.json").read_bytes() == before
     assert not list(run.folder.rglob("*.tmp"))
+
+
+def test_what_is_shown_of_a_run_can_be_given_to_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    offline = {"name": "wandb", "mode": "offline", "folder": str(tmp_path / "my runs" / "wandb")}
+    folder = make_run(tmp_path / "my runs", tracker=offline)
+    record = read_record(folder)
+    assert record is not None
+    show(record, folder, title="complete")
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
+    assert shlex.split(lines["compare"])[-2:] == ["--runs", str(tmp_path / "my runs")]
+    assert shlex.split(lines["upload"]) == ["wandb", "sync", offline["folder"]]

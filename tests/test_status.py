@@ -1,6 +1,7 @@
 """Where a study stands, from its folders: every state, what is missing, what finishes it."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from coatlab.cells import STATES
-from coatlab.configs import compose
+from coatlab.configs import compose, resolve
 from coatlab.errors import InputError
+from coatlab.run import open_run
 from coatlab.status import main
 from tests.test_cells import config, held, make  # noqa: F401 (a fixture)
 
@@ -59,6 +61,8 @@ def test_every_state_has_its_line_and_the_command_finishes_what_can_be(
     (interrupted,) = [cell for cell in found["cells"] if cell["state"] == "interrupted"]
     assert (interrupted["epoch"], interrupted["epochs"]) == (1, 2)
     assert interrupted["age"] >= 0
+    (complete,) = [cell for cell in found["cells"] if cell["state"] == "complete"]
+    assert (complete["epoch"], complete["epochs"]) == (1, 2)  # as `make` says, without a row
     main(words)
     text = " ".join(capsys.readouterr().out.split())
     for told in ("ZeroDivisionError: oh", "the loss is not finite", "stopped by Ctrl-C", "schema 99", "1/2"):
@@ -89,8 +93,6 @@ def test_a_live_run_is_running_and_says_who_is_at_it(
 def test_runs_that_other_words_asked_for_are_shown_and_finished_by_those_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from coatlab.run import open_run
-
     words = ["sweep=smoke", "seed=7", "layout=CCTT"]
     with pytest.raises(KeyboardInterrupt), open_run(config(tmp_path, *words), words):
         raise KeyboardInterrupt
@@ -98,8 +100,26 @@ def test_runs_that_other_words_asked_for_are_shown_and_finished_by_those_words(
     assert [cell["seed"] for cell in found["cells"] if not cell["asked"]] == [7]
     assert found["commands"] == [
         f"python src/train.py sweep=smoke paths.runs={tmp_path}",
-        "python src/train.py sweep=smoke seed=7 layout=CCTT",
+        f"python src/train.py sweep=smoke seed=7 layout=CCTT paths.runs={tmp_path}",
     ]
+
+
+@pytest.mark.parametrize("name", ["2024", "Läufe (1), it's", "a=b {c} [d]", "null"])
+def test_a_folder_may_have_any_name_and_be_given_in_any_way(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COATLAB_RUNS", name)
+    open_run(resolve(compose([*SMOKE, "seed=0"]))).close()
+    by_variable = status(capsys, "smoke")
+    monkeypatch.delenv("COATLAB_RUNS")
+    by_option = status(capsys, "smoke", "--runs", name)
+    (command,) = by_option["commands"]
+    by_word = status(capsys, "smoke", *shlex.split(command)[3:])
+    for found in (by_variable, by_option, by_word):
+        assert found["runs"] == name
+        assert found["counts"] == {state: {"missing": 3, "interrupted": 1}.get(state, 0) for state in STATES}
+    assert by_word["commands"] == [command]
 
 
 def test_cells_of_one_layout_are_told_apart_by_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,12 +85,14 @@ def test_twenty_cells_killed_ten_times_are_all_trained_once(command: CommandLine
     assert not list(command.runs.rglob("*.tmp"))
 
 
-def test_two_sweeps_at_the_same_moment_never_run_a_cell_twice(command: CommandLine) -> None:
-    words = ["--multirun", *CELL, "layout=CCTT,CTTT", "seed=0,1,2"]
+@pytest.mark.parametrize("cluster", ["none", "local"])
+def test_two_sweeps_at_the_same_moment_never_run_a_cell_twice(command: CommandLine, cluster: str) -> None:
+    words = ["--multirun", *CELL, "layout=CCTT,CTTT", "seed=0,1,2", f"cluster={cluster}"]
     both = [command.start(*words, tiny=False) for _ in range(2)]
     for process in both:
         _, err = process.communicate(timeout=400)
         assert process.returncode == 0, err
+        assert " failed " not in err
     found = records(command)
     assert len(found) == 6
     assert all(len(record["attempts"]) == 1 and record["status"] == "complete" for record in found)

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import wandb
 
 from coatlab.errors import InputError, RunError
 from coatlab.tracker import open_mirror
@@ -54,8 +55,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def ask(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Let W&B's settings name a server."""
-    import wandb
-
     monkeypatch.setattr(wandb, "setup", lambda: type("Setup", (), {"settings": wandb.Settings(base_url=url)})())
 
 
@@ -129,6 +128,27 @@ def test_a_server_that_is_not_there_is_one_sentence_and_nothing_is_tried(
     with pytest.raises(
         RunError, match=r"W&B's server http://127.0.0.1:9 does not answer \(.*refused\); nothing is lost"
     ):
+        main(["--runs", str(tmp_path / "runs")])
+    assert wandb_program.read_text() == ""
+
+
+def test_a_server_that_is_none_is_one_sentence(
+    tmp_path: Path, wandb_program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(Server):
+        def do_GET(self) -> None:
+            self.wfile.write(b"SSH-2.0-other\r\n")
+
+    offline(tmp_path / "runs")
+    http = HTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    ask(monkeypatch, f"http://127.0.0.1:{http.server_port}")
+    with pytest.raises(RunError, match=r"does not answer \(SSH-2.0-other\); nothing is lost"):
+        main(["--runs", str(tmp_path / "runs")])
+    http.shutdown()
+    http.server_close()
+    monkeypatch.setattr("wandb.setup", lambda: wandb.Settings(base_url="nowhere"))
+    with pytest.raises(InputError, match=r"(?s)W&B's settings are not valid: .*base_url"):
         main(["--runs", str(tmp_path / "runs")])
     assert wandb_program.read_text() == ""
 

@@ -57,11 +57,13 @@ class Guard(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take the signals back from Lightning."""
-        import signal
-
-        self.signals.arm(*STOPPING, signal.SIGINT)
+        self.signals.arm(*STOPPING)
         self._started = self._saved = time.monotonic()
         self._resumed = True
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self.signals.arm(*STOPPING)
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int

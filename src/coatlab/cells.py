@@ -66,8 +66,8 @@ def _cell(words: Sequence[str], config: Mapping[str, Any], first: Cell | None = 
 
 def state_of(folder: Path) -> State:
     """Look at a run folder; nothing in it is changed and no lock is taken."""
-    held = holder(folder)  # before the record: a run that ends in between shows as running, never as interrupted
     try:
+        held = holder(folder)  # before the record: a run that ends in between shows as running, never as interrupted
         record = read_record(folder)
     except (RunError, OSError) as error:
         return State("unreadable", None, str(error))
@@ -79,14 +79,3 @@ def state_of(folder: Path) -> State:
     if status == "running":
         return State("interrupted", record, "its process is gone")
     return State(status, record, " ".join(str(why).split()) if why else None)
-
-
-def records_below(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Read the records that can be read below `runs`; the others are `unreadable` to whoever looks at them."""
-    for path in sorted(runs.glob("*/record.json")):
-        try:
-            record = read_record(path.parent)
-        except (RunError, OSError):
-            continue
-        if record is not None:
-            yield path.parent, record

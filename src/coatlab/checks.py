@@ -8,6 +8,7 @@ from coatlab.identity import flatten
 from coatlab.layout import blueprint
 
 Check = Callable[[str, Any], None]
+MISSING = object()
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -47,9 +48,12 @@ def check_keys(config: Mapping[str, Any]) -> None:
     Raises:
         InputError: as `check`.
     """
-    for key, value in flatten(config).items():
-        if (rule := RULES.get(key)) is not None:
-            rule(key, value)
+    for key, rule in RULES.items():
+        node: Any = config
+        for name in key.split("."):
+            node = node.get(name, MISSING) if isinstance(node, Mapping) else MISSING
+        if node is not MISSING:
+            rule(key, node)
 
 
 def _check_size_is_listed(recipe: Mapping[str, Any], size: str) -> None:
@@ -103,6 +107,23 @@ def _one_of(*valid: Any) -> Check:
     return rule
 
 
+def _text(key: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise InputError(
+            f"{key}={value} is not valid; it must be text, in two pairs of quotes if need be: {key}='\"5\"'"
+        )
+
+
+def _lines(key: str, value: Any) -> None:
+    if not isinstance(value, list | tuple) or not all(isinstance(line, str) for line in value):
+        raise InputError(f"{key}={value} is not valid; it must be a list of shell lines, as in [module load cuda]")
+
+
+def _options(key: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{key}={value} is not valid; it must name options of sbatch, as in {{exclude: node7}}")
+
+
 def _or_null(check_value: Check) -> Check:
     def rule(key: str, value: Any) -> None:
         if value is not None:
@@ -118,7 +139,9 @@ def _odd(key: str, value: Any) -> None:
 
 # A key of a choice that is not chosen (`attention.window` of another attention) is not there, and not checked.
 RULES: dict[str, Check] = {
-    "seed": _whole(0),
+    "seed": _whole(0, 2**32 - 1),  # numpy's bounds
+    "study": _or_null(_text),
+    "paths.runs": _text,
     "sweep.retry": _one_of("failed", "never"),
     "init.pretrain_only": _one_of(True, False),
     "budget": _one_of("reference", "matched"),
@@ -177,6 +200,11 @@ RULES: dict[str, Check] = {
     "trainer.devices": _whole(1),
     "trainer.nodes": _whole(1),
     "trainer.sync_batchnorm": _one_of(True, False),
+    "trainer.channels_last": _one_of(True, False),
+    "trainer.compile": _one_of(True, False),
+    "trainer.deterministic": _one_of(True, False, "warn"),
+    "trainer.keep_freed_memory": _one_of(True, False),
+    "trainer.progress": _one_of(True, False),
     "trainer.threads": _or_null(_whole(1)),
     "trainer.checkpoint_every": _number(0),
     "trainer.log_every": _whole(1),
@@ -187,9 +215,12 @@ RULES: dict[str, Check] = {
     "cluster.memory_gb": _number(0),
     "cluster.minutes": _whole(1),
     "cluster.throttle": _or_null(_whole(1)),
+    "cluster.setup": _lines,
+    "cluster.extra": _or_null(_options),
     "cluster.detach": _one_of(True, False),
     "cluster.requeues": _whole(0),
     "cluster.signal_seconds": _whole(1),
     "cluster.poll": _number(0.1),
+    "tracker.name": _one_of("wandb", "none"),
     "tracker.mode": _one_of("auto", "online", "offline"),
 }

@@ -77,7 +77,7 @@ def sentence_of(error: BaseException) -> str | None:
 
 def _unknown_key(key: str) -> str | None:
     """Word an override of a key that is not in the config, with the keys that are, for the groups chosen."""
-    chosen = [word for word in sys.argv[1:] if word.partition("=")[0] in groups() and "," not in word]
+    chosen = [word for word in sys.argv[1:] if word.split("=")[0] in groups() and "=" in word and "," not in word]
     node: Any = compose(chosen)
     path = ""
     for name in key.split("."):

@@ -17,6 +17,8 @@ from itertools import product
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
 
 from coatlab.errors import InputError
 
@@ -32,13 +34,15 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
         parser: Hydra's; one with a config loader knows `glob(*)`.
 
     Raises:
-        InputError: a sweep over an interval, which no list of cells can have.
+        InputError: a sweep over an interval, which no list of cells can have, or over studies.
     """
 
     def axes(settings: Mapping[str, Any]) -> dict[str, list[str]]:
         return dict(_values(f"{key}={written(value)}", parser) for key, value in settings.items())
 
     given = dict(_values(word, parser) for word in words)
+    if len(studies := given.get("sweep", [])) > 1:  # each cell would be of a study, but not one of its cells
+        raise InputError(f"sweep={','.join(studies)} is not valid; give one study at a time, as in sweep={studies[0]}")
     pick = axes(sweeper["pick"])
     alternatives = [point for cell in sweeper["cells"] or [{}] for point in _product(axes(cell))]
     points = [one | other for one in _product(axes(sweeper["params"])) for other in alternatives]
@@ -85,3 +89,13 @@ def written(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ",".join(written(entry) for entry in value) + "]"
     return str(value)
+
+
+def word(key: str, text: str) -> str:
+    """Write an override that gives a key this very text: in quotes where Hydra would read something else."""
+    plain = f"{key}={text}"
+    try:
+        same = OverridesParser.create().parse_override(plain).value() == text
+    except HydraException:
+        same = False
+    return plain if same else f"{key}={QuotedString(text, Quote.single).with_quotes()}"

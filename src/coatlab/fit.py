@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import signal
 import statistics
 import sys
 import warnings
@@ -107,6 +108,7 @@ def fit(run: Run) -> None:
             show_plan(run.record, run.folder, title, images=len(data.sets["train"]))
         final: dict[str, float | None] = {}
         code = 1
+        signals.arm(signal.SIGINT)  # until here Ctrl-C stops at once: there is nothing to save
         try:
             trainer.fit(task, datamodule=data, ckpt_path=checkpoint and str(checkpoint[0]), weights_only=True)
             trainer.test(task, datamodule=data, verbose=False)
@@ -122,12 +124,15 @@ def fit(run: Run) -> None:
             final = dict(measure.row)
             run.diverge(str(diverged), final)
             raise
+        except SystemExit as left:  # so Lightning ends at a second Ctrl-C
+            raise KeyboardInterrupt from left
         finally:
             _leave_group()
             if metrics:
                 metrics.close()
             if mirror:
                 mirror.finish({key: value for key, value in final.items() if value is not None}, code, run.record)
+        signals.stop_if_received()  # it came too late for this run, but others may follow
 
 
 def _leave_group() -> None:

@@ -69,10 +69,11 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
         flat |= {"trainer.devices": flat.get("trainer.devices", 1) * flat.get("trainer.nodes", 1), "trainer.nodes": 1}
     if flat.get("attention.feature_map") != "favor":
         dropped += ("attention.features",)  # random features of one map
+    below = tuple(f"{drop}." for drop in dropped)
     return {
         key: _canonical(value)
         for key, value in sorted(flat.items())
-        if not any(key == drop or key.startswith(drop + ".") for drop in dropped)
+        if key not in dropped and not key.startswith(below)
     }
 
 

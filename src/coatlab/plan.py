@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from coatlab.cells import FAILURES, Cell, State, records_below, state_of
+from coatlab.cells import FAILURES, Cell, State, state_of
 from coatlab.errors import RunError
 from coatlab.expected import Expect, expectation
-from coatlab.records import FINAL
+from coatlab.records import FINAL, read_records
 from coatlab.run import open_run
 from coatlab.summary import duration
 
@@ -118,7 +118,7 @@ def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
     if donors:
         _row(console, "first", f"{len(donors)} to start from: " + ", ".join(cell.folder.name for cell in donors))
     if launched:
-        expect = expectation(record for _, record in records_below(runs))
+        expect = expectation(record for _, record in read_records(runs))
         _row(console, "expected", _time([one.cell for one in launched] + donors, expect))
     for one in plan.planned:
         if (one.before.name == "running" and not one.launch) or (one.before.name in FAILURES and not one.launch):

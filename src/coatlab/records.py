@@ -15,7 +15,7 @@ the new one whole, whatever happens to the writer.
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +26,8 @@ SCHEMA = 1
 # failed: ended by an error, tried again when asked. diverged and complete are final.
 STATUSES = ("running", "interrupted", "failed", "diverged", "complete")
 FINAL = ("diverged", "complete")
+# what every record has from its beginning
+SHAPE = {"status": str, "fingerprint": str, "studies": list, "config": dict, "final": dict, "attempts": list}
 
 
 def write_atomic(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
@@ -69,6 +71,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_bytes())
         schema = int(record["schema"])
+        if schema <= SCHEMA:
+            _check(record)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -83,9 +87,12 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 
 def read_records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Read every run folder below `runs`, in the order of their names."""
+    """Read the records that can be read below `runs`, in the order of their names."""
     for path in sorted(runs.glob("*/record.json")):
-        record = read_record(path.parent)
+        try:
+            record = read_record(path.parent)
+        except (RunError, OSError):
+            continue
         if record is not None:
             yield path.parent, record
 
@@ -102,6 +109,14 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         except (ValueError, TypeError):
             break
     return rows
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    for key, kind in SHAPE.items():
+        if not isinstance(record[key], kind):
+            raise TypeError(f"{key} is {record[key]!r}")
+    if record["status"] not in STATUSES:
+        raise ValueError(f"status is {record['status']!r}")
 
 
 def _finite(value: Any) -> Any:

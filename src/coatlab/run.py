@@ -131,7 +131,7 @@ def open_run(config: Mapping[str, Any], overrides: Sequence[str] = (), wait: boo
         lock = _take_lock(folder, wait)
     except OSError as error:
         raise RunError(
-            f"paths.runs={config['paths']['runs']} cannot be used: {error.strerror} ({error.filename})"
+            f"paths.runs={config['paths']['runs']} cannot be used: {error.strerror} ({error.filename or folder})"
         ) from error
     try:
         record = read_record(folder)
@@ -172,7 +172,7 @@ def _take_lock(folder: Path, wait: bool) -> IO[str]:
     lock = open(folder / ".lock", "a+")  # noqa: SIM115 (held as long as the run)
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # either, says POSIX; others are of file systems without locks
         lock.seek(0)
         other = lock.read().strip() or "another process"
         if not wait:

@@ -4,6 +4,7 @@ TERM, USR1 and USR2 (clusters) and INT (Ctrl-C) set the flag; a second Ctrl-C st
 that armed them reacts: forked data workers leave the decision to it.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -51,12 +52,13 @@ class Signals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:
             return
-        if number == signal.SIGINT:
-            if self.received == signal.SIGINT:
-                raise KeyboardInterrupt
-            os.write(sys.stderr.fileno(), b"\nsaving the run's state; Ctrl-C again stops at once\n")
+        if number == signal.SIGINT and self.received == signal.SIGINT:
+            raise KeyboardInterrupt
         if self.received is None:
             self.received = number
+        if number == signal.SIGINT:
+            with contextlib.suppress(OSError):  # nobody reads any more: Ctrl-C has ended `| tee`, too
+                os.write(sys.stderr.fileno(), b"\nsaving the run's state; Ctrl-C again stops at once\n")
 
 
 def raise_when_signalled() -> None:

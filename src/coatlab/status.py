@@ -22,7 +22,7 @@ import shlex
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from coatlab.cells import STATES, State, compose_cells, state_of
+from coatlab.cells import STATES, Cell, State, compose_cells, state_of
 from coatlab.cli import one_sentence_errors
 from coatlab.configs import choices, compose
 from coatlab.errors import not_one_of
-from coatlab.expand import expand
+from coatlab.expand import expand, word
 from coatlab.identity import experiment, folder_name
 from coatlab.records import read_metrics
 from coatlab.summary import duration
@@ -76,47 +76,43 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--all", action="store_true", help="every run there is, whatever its study")
     parser.add_argument("--json", action="store_true", help="for programs; the module's docstring explains the keys")
     chosen = parser.parse_intermixed_args(words)
-    runs = chosen.runs or Path(os.environ.get("COATLAB_RUNS", "runs"))
     if chosen.study is not None and chosen.study not in studies:
         raise not_one_of("study", chosen.study, studies)
-    line = [f"sweep={chosen.study}", *chosen.override] if chosen.study else []
-    if line and chosen.runs:
-        line.append(f"paths.runs={chosen.runs}")
-    rows = look(runs, chosen.study, line)
-    commands = _commands(rows, chosen.study, line)
+    place = [word("paths.runs", str(chosen.runs))] if chosen.runs else []
+    line = [f"sweep={chosen.study}", *chosen.override, *place] if chosen.study else []
+    cells = _cells(chosen.study, line) if chosen.study else []
+    runs = cells[0].folder.parent if cells else chosen.runs or Path(os.environ.get("COATLAB_RUNS", "runs"))
+    rows = look(runs, chosen.study, cells)
+    commands = _commands(rows, chosen.study, line, place)
     if chosen.json:
         counts = {state: sum(row.state == state for row in rows) for state in STATES}
-        cells = [asdict(row) for row in rows]
-        print(
-            json.dumps(
-                {"runs": str(runs), "study": chosen.study, "commands": commands, "counts": counts, "cells": cells}
-            )
-        )
+        found = {"runs": str(runs), "study": chosen.study, "commands": commands, "counts": counts}
+        print(json.dumps(found | {"cells": [asdict(row) for row in rows]}))
     elif chosen.study or chosen.all:
         _show(rows, commands)
     else:
         _show_studies(rows)
 
 
-def look(runs: Path, study: str | None = None, line: Sequence[str] = ()) -> list[Row]:
+def _cells(study: str, line: Sequence[str]) -> list[Cell]:
+    """Compose the cells that the command line of a study asks for."""
+    sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
+    return list(compose_cells(expand(sweeper, line, OverridesParser.create()), compose))
+
+
+def look(runs: Path, study: str | None = None, cells: Iterable[Cell] = ()) -> list[Row]:
     """Return a row for each run that a study asks for or has, in the order of its sweep; without a study, for all runs.
 
     Args:
         runs: folder of run folders.
         study: name of a sweep.
-        line: the command line of that sweep.
-
-    Raises:
-        InputError: words that the sweep cannot have.
+        cells: what it asks for.
     """
     asked: dict[Path, Mapping[str, Any]] = {}
-    if study is not None:
-        sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
-        parser = OverridesParser.create()
-        for cell in compose_cells(expand(sweeper, line, parser), lambda words: compose([*words, f"paths.runs={runs}"])):
-            if cell.donor:
-                asked[cell.donor.folder] = cell.donor.config
-            asked[cell.folder] = cell.config
+    for cell in cells:
+        if cell.donor:
+            asked[cell.donor.folder] = cell.donor.config
+        asked[cell.folder] = cell.config
     folders = dict.fromkeys([*asked, *(path.parent for path in sorted(runs.glob("*/record.json")))])
     states = {folder: state_of(folder) for folder in folders}
     kept = [folder for folder, state in states.items() if study is None or folder in asked or study in _studies(state)]
@@ -133,7 +129,9 @@ def _studies(state: State) -> list[str]:
 
 
 def _row(folder: Path, state: State, config: Mapping[str, Any] | None, name: str, asked: bool) -> Row:
-    rows = read_metrics(folder) if state.name not in ("missing", "unreadable") else []
+    rows: Sequence[Mapping[str, Any]] = []
+    if state.record:  # a complete one knows its last epoch: of thousands, all rows would take long to read
+        rows = [state.record["final"]] if state.name == "complete" else read_metrics(folder)
     files = [path for path in (folder / "metrics.jsonl", folder / "record.json") if path.exists()]
     latest = max((path.stat().st_mtime for path in files), default=None)
     done = [row["epoch"] for row in rows if "epoch" in row]
@@ -167,8 +165,8 @@ def _names(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
     return names
 
 
-def _commands(rows: Sequence[Row], study: str | None, line: Sequence[str]) -> list[str]:
-    """Return what finishes a study: its sweep, and the runs of it that other words asked for."""
+def _commands(rows: Sequence[Row], study: str | None, line: Sequence[str], place: Sequence[str]) -> list[str]:
+    """Return what finishes a study: its sweep, and the runs of it that other words asked for, in the same `place`."""
     if study is None:
         return []
     unfinished = [row for row in rows if row.state in ("missing", "interrupted", "failed")]
@@ -176,7 +174,8 @@ def _commands(rows: Sequence[Row], study: str | None, line: Sequence[str]) -> li
     for row in unfinished:
         path = Path(row.folder) / ".hydra" / "overrides.yaml"
         if not row.asked and path.exists():
-            words = [str(word) for word in OmegaConf.load(path)]
+            words = [str(entry) for entry in OmegaConf.load(path)]
+            words = [entry for entry in words if not place or not entry.startswith("paths.runs=")] + [*place]
             lines += [words] if f"sweep={study}" in words else []
     return [shlex.join(["python", "src/train.py", *words]) for words in lines]
 

@@ -1,5 +1,6 @@
 """The short tables before and after a run. No torch here: a run that was finished before shows the same."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
         "gap": f"{final['gap']:+.2%}",
         "time": duration(record["timings"]["seconds"]),
         "folder": str(folder),
-        "compare": f"python -m analysis {study} --runs {folder.parent}",
+        "compare": shlex.join(["python", "-m", "analysis", study, "--runs", str(folder.parent)]),
     }
     if start := record.get("init"):
         rows["starts from"] = f"{Path(start['folder']).name}, {len(start['resized'])} tables resized"
@@ -109,7 +110,7 @@ def _by(sides: list[int]) -> str:
 
 def _upload(tracker: dict[str, Any]) -> str | None:
     if tracker.get("mode") == "offline":
-        return f"wandb sync {tracker['folder']}"
+        return shlex.join(["wandb", "sync", tracker["folder"]])
     return tracker.get("url")
 
 

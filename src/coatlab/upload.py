@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -18,7 +19,7 @@ from urllib.request import urlopen
 from coatlab.cells import state_of
 from coatlab.cli import one_sentence_errors
 from coatlab.configs import choices
-from coatlab.errors import RunError, not_one_of
+from coatlab.errors import InputError, RunError, not_one_of
 
 PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits for ever for a server that is not there
 
@@ -27,7 +28,7 @@ def main(words: list[str] | None = None) -> None:
     """Read the arguments, send what is not there yet, and say what was done.
 
     Raises:
-        InputError: a study that does not exist.
+        InputError: a study that does not exist, or settings that W&B does not take.
         RunError: the server does not answer, or a run could not be sent; its files are as they were.
     """
     parser = argparse.ArgumentParser(
@@ -118,13 +119,16 @@ def send(parts: list[Path]) -> str | None:
 def _ask_server() -> None:
     import wandb
 
-    url = wandb.setup().settings.base_url
+    try:
+        url = wandb.setup().settings.base_url
+    except ValueError as error:
+        raise InputError(f"W&B's settings are not valid: {error}") from error
     try:
         urlopen(url, timeout=PROBE_SECONDS).close()
     except HTTPError:
         return  # it answers
-    except OSError as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, HTTPException) as error:  # nobody, or what is no web server
+        reason = str(getattr(error, "reason", error)).strip()
         raise RunError(
             f"W&B's server {url} does not answer ({reason}); nothing is lost, and the same command uploads later"
         ) from error

@@ -133,7 +133,7 @@ def assert_went_on(
 
 
 def test_cancelled_and_killed_tasks_and_a_lost_controller_lose_nothing(slurm: Cluster, on_slurm: CommandLine) -> None:
-    sweep = ["--multirun", "seed=0,1,2", *LONG, *ON_SLURM, "tracker=none"]
+    sweep = ["--multirun", "seed=0,1,2", *LONG, *ON_SLURM, "cluster.throttle=2", "tracker=none"]
     process = on_slurm.start(*sweep)
     running = wait_for(lambda: [job for job, state in slurm.jobs().items() if state == "RUNNING"][1:] and slurm.jobs())
     first, second = [job for job, state in running.items() if state == "RUNNING"]
@@ -153,8 +153,8 @@ def test_cancelled_and_killed_tasks_and_a_lost_controller_lose_nothing(slurm: Cl
 
 
 def test_detached_jobs_go_on_alone_and_the_same_command_waits_for_them(slurm: Cluster, on_slurm: CommandLine) -> None:
-    sweep = ["--multirun", "seed=0,1,2", "trainer.max_epochs=24", *ON_SLURM, "tracker=none"]
-    left = on_slurm.run(*sweep, "cluster.detach=true")
+    sweep = ["--multirun", "seed=0,1,2", *ON_SLURM, "tracker=none"]
+    left = on_slurm.run(*sweep, "cluster.detach=true", "cluster.extra={hold: true}")
     assert left.returncode == 0, left.stderr
     (array,) = {job.partition("_")[0] for job in slurm.jobs()}
     assert f"submitted 3 cells as job {array}" in left.stdout
@@ -165,9 +165,12 @@ def test_detached_jobs_go_on_alone_and_the_same_command_waits_for_them(slurm: Cl
     code, _, err = finish(waiting)
     assert code == 130
     assert "the jobs go on; the same command waits for them again" in err
-    back = on_slurm.run(*sweep)
-    assert back.returncode == 0, back.stderr
-    assert f"3 cells are queued already: {array}_0 {array}_1 {array}_2" in back.stdout
+    back, said = on_slurm.start(*sweep), [""]
+    wait_for(lambda: said.append(back.stdout.readline()) or "waiting for 3 jobs" in said[-1])
+    assert f"3 cells are queued already: {array}_0 {array}_1 {array}_2\n" in said
+    slurm.ask("scontrol", "release", array)
+    code, _, err = finish(back)
+    assert code == 0, err
     assert completions(on_slurm) == [1, 1, 1]
     assert [len(record["attempts"]) for record in records(on_slurm)] == [1, 1, 1]
 

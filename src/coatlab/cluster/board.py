@@ -16,6 +16,14 @@ from coatlab.cluster.launch import Cell
 from coatlab.records import read_metrics
 
 
+class Display(Console):
+    """A console whose reader may leave: Ctrl-C ends `| tee`, too, and the cells are to be saved all the same."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more; rich itself would exit."""
+        self.quiet = True
+
+
 class Board:
     """The display of a sweep.
 
@@ -26,7 +34,7 @@ class Board:
 
     def __init__(self, cells: int, console: Console | None = None) -> None:
         self.cells, self.done, self.failed = cells, 0, 0
-        self.console = console or Console(stderr=True)
+        self.console = console or Display(stderr=True)
         self._began = time.monotonic()
         self._part_at_start: dict[str, float] = {}
         self._lines: dict[str, TaskID] = {}
@@ -51,11 +59,15 @@ class Board:
         self.update({})
         self._progress.stop()
 
-    def end(self, name: str, why: str | None, note: str = "") -> None:
-        """Say how a cell ended: `why` it failed, None if it did not; `note` follows only a failure."""
+    def end(self, name: str, why: str | None, note: str = "", elsewhere: bool = False) -> None:
+        """Say how a cell ended: `why` it failed, None if it did not; `note` follows only a failure.
+
+        Or that it did not begin: another command was faster and is at it, `elsewhere`.
+        """
         self.done, self.failed = self.done + (why is None), self.failed + (why is not None)
         self._drop(name)
-        word = "[green]done[/]  " if why is None else "[red]failed[/]"
+        good = "[cyan]runs elsewhere[/]" if elsewhere else "[green]done[/]  "
+        word = good if why is None else "[red]failed[/]"
         count = f"{self.done + self.failed}/{self.cells}"
         rest = "".join(f"  {escape(part)}" for part in (why, note) if why and part)
         self.console.print(f"{count}  {word}  {escape(name)}{rest}", highlight=False, soft_wrap=True)

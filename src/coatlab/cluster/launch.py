@@ -17,6 +17,7 @@ from coatlab.donor import prepared
 from coatlab.errors import RunError
 from coatlab.identity import folder_name
 from coatlab.records import read_record
+from coatlab.run import holder
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,14 @@ def cluster_settings(master: DictConfig) -> dict[str, Any]:
 
 
 def outcome(cell: Cell, ended: str, log: str) -> JobReturn:
-    """Return how a cell ended.
+    """Return how a cell ended; its status is unknown where another process has the run, and will tell.
 
     Args:
         cell: the cell, whose process or job is over.
         ended: how that was, in words; used where neither the record nor the log gives a reason.
         log: what it printed.
     """
+    held = holder(cell.folder)  # before the record: one that ends in between is complete there
     try:
         record = read_record(cell.folder) or {"status": "not begun"}
     except RunError as error:
@@ -81,6 +83,8 @@ def outcome(cell: Cell, ended: str, log: str) -> JobReturn:
         return returned
     if record["status"] in ("failed", "diverged"):
         return failed(cell.overrides, RunError(record["error"]))
+    if held:
+        return JobReturn(overrides=cell.overrides)
     said = [line.removeprefix("error: ") for line in log.splitlines() if line.startswith("error: ")]
     return failed(cell.overrides, RunError(said[-1] if said else f"{ended}; the same command goes on from it"))
 

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 
-from hydra.core.utils import JobReturn, configure_log
+from hydra.core.utils import JobReturn, JobStatus, configure_log
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -19,7 +19,6 @@ from coatlab.cluster.launch import Cell, cluster_settings, compose_cell, failed,
 from coatlab.cluster.process import CellProcess
 from coatlab.cluster.share import Share, share, visible_gpus
 from coatlab.environment import cores
-from coatlab.errors import InputError, RunError
 from coatlab.signals import Signals
 
 LOOK_SECONDS = 0.5
@@ -57,12 +56,11 @@ class LocalLauncher(Launcher):
                         words = [*overrides, *self._threads(machine)]
                         try:
                             cell = compose_cell(self.context, self.config, words, initial_job_idx + number)
-                        except (InputError, RunError) as error:
+                            running.append((number, self._start(cell, free[0], machine.gpus[free[0]])))
+                            del free[0]
+                        except Exception as error:  # a config edited meanwhile, a full disk: the others go on
                             ended[number] = failed(words, error)
                             board.end(" ".join(overrides), str(error))
-                            continue
-                        place = free.pop(0)
-                        running.append((number, self._start(cell, place, machine.gpus[place])))
                     if signals.received is not None and not asked:
                         asked = True
                         for _, process in running:
@@ -72,8 +70,9 @@ class LocalLauncher(Launcher):
                     for number, process in [entry for entry in running if not entry[1].alive]:
                         running.remove((number, process))
                         free.append(process.place)
-                        ended[number] = outcome(process.cell, process.ended(), process.printed())
-                        board.end(process.cell.folder.name, reason(ended[number]), note=f"log: {process.log}")
+                        how = ended[number] = outcome(process.cell, process.ended(), process.printed())
+                        name, elsewhere = process.cell.folder.name, how.status == JobStatus.UNKNOWN
+                        board.end(name, reason(how), f"log: {process.log}", elsewhere)
             finally:
                 for _, process in running:
                     process.kill()

@@ -37,7 +37,12 @@ class CellProcess:
         arguments = (cell, context, task, log, gpu, os.getpid())
         process = multiprocessing.get_context("fork").Process(target=_work, args=arguments, name=cell.folder.name)
         running = cls(cell, place, log, process)
-        process.start()
+        # until the process has handlers of its own, the launcher's would swallow what asks it to stop
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return running
 
     @property
@@ -86,6 +91,7 @@ def _work(cell: Cell, context: HydraContext, task: TaskFunction, log: Path, gpu:
     for number in STOPPING:  # until training takes them there is nothing to save
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     with open(os.devnull) as nothing, open(log, "ab") as output:
         os.dup2(nothing.fileno(), 0)
         os.dup2(output.fileno(), 1)

@@ -138,7 +138,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             slurm_signal_delay_s=settings["signal_seconds"],
             # a job runs the source that submitted it, installed or not
             slurm_setup=[*settings["setup"], f"export PYTHONPATH={shlex.quote(str(SOURCE))}:$PYTHONPATH"],
-            slurm_additional_parameters={"requeue": True, **settings["extra"]},
+            slurm_additional_parameters={"requeue": True, **(settings["extra"] or {})},
         )
         arguments = [
             (cell.overrides, "hydra.sweep.dir", cell.number, str(cell.number), Singleton.get_state()) for cell in cells
@@ -169,8 +169,10 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
                         if is_over(state):
                             log = _log(cell, jobs[number])
                             printed = log.read_text(errors="replace") if log.exists() else ""
-                            ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
-                            board.end(cell.folder.name, reason(ended[number]), note=f"log: {log}")
+                            how = ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
+                            board.end(
+                                cell.folder.name, reason(how), f"log: {log}", elsewhere=how.status == JobStatus.UNKNOWN
+                            )
                     running = [number for number in open_cells if known.get(jobs[number]) == "RUNNING"]
                     board.update({cells[number].folder.name: cells[number] for number in running})
         except KeyboardInterrupt:
