@@ -47,6 +47,8 @@ def test_a_mixed_stage_holds_convolution_then_attention() -> None:
 @pytest.mark.parametrize(
     ("change", "image_size", "sentence"),
     [
+        ({"blocks": 2}, 224, "plan.blocks=2 is not a list; layout=CCTT needs 5 entries"),
+        ({"widths": "64,96"}, 224, "plan.widths=64,96 is not a list"),
         ({"blocks": [2, 2, 3, 5]}, 224, r"plan.blocks=\[2, 2, 3, 5\] has 4 entries; layout=CCTT needs 5"),
         ({"widths": [64, 96, 192, 384, 0]}, 224, "at least 1"),
         ({"blocks": [2, 2, 3, 1.5, 2]}, 224, "whole number"),

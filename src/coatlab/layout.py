@@ -96,6 +96,11 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
     check_letters(letters)
     if layout["stem"] not in ("conv", "patch"):
         raise InputError(f"layout.stem={layout['stem']} does not exist; valid: conv, patch")
+    for key in ("blocks", "widths", "strides"):
+        if not isinstance(plan[key], list | tuple):
+            raise InputError(
+                f"plan.{key}={plan[key]} is not a list; layout={name} needs {len(letters) + 1} entries: S0 and one a stage"
+            )
     blocks, widths, strides = (list(plan[key]) for key in ("blocks", "widths", "strides"))
     for key, values in (("blocks", blocks), ("widths", widths), ("strides", strides)):
         if len(values) != len(letters) + 1:
