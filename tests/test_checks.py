@@ -98,6 +98,11 @@ def test_randaugment_can_be_added_where_it_is_off() -> None:
         ("data.train_size=true", "whole number"),
         ("data.train_size=100", "data.batch_size=128 is larger than data.train_size=100"),
         ("data.batch_size=1.5", "data.batch_size=1.5"),
+        (
+            "data.mean=[0.1,0.2,0.3]",
+            r"data.mean=\[0.1, 0.2, 0.3\] is not valid for data.channels=1; it must be a list of one number, or",
+        ),
+        ("data.std=0.3", "data.std=0.3 is not valid for data.channels=1"),
         ("data.image_size=33", "image_size=33 is not divisible by 16"),
         ("recipe.loss=hinge", "recipe.loss=hinge does not exist; valid: softmax, sigmoid"),
         ("recipe.schedule=cosin", r"did you mean cosine\?"),

@@ -20,6 +20,12 @@ def check(config: Mapping[str, Any]) -> None:
     _check_size_is_listed(recipe, config["size"]["name"])
     _check_randaugment(recipe["randaugment"])
     check_keys(config)
+    for key in ("mean", "std"):
+        if not isinstance(data[key], list) or len(data[key]) not in (1, data["channels"]):
+            raise InputError(
+                f"data.{key}={data[key]} is not valid for data.channels={data['channels']}; it must be a list of one "
+                "number, or of one a channel"
+            )
     if data["train_size"] is not None and data["train_size"] < data["batch_size"]:
         raise InputError(
             f"data.batch_size={data['batch_size']} is larger than "
