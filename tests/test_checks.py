@@ -102,6 +102,7 @@ def test_randaugment_can_be_added_where_it_is_off() -> None:
             "data.mean=[0.1,0.2,0.3]",
             r"data.mean=\[0.1, 0.2, 0.3\] is not valid for data.channels=1; it must be a list of one number, or",
         ),
+        ("data.pad=-1", "data.pad=-1 is not valid; it must be a whole number of at least 0"),
         ("data.std=0.3", "data.std=0.3 is not valid for data.channels=1"),
         ("data.image_size=33", "image_size=33 is not divisible by 16"),
         ("recipe.loss=hinge", "recipe.loss=hinge does not exist; valid: softmax, sigmoid"),

@@ -52,6 +52,7 @@ def test_a_mixed_stage_holds_convolution_then_attention() -> None:
         ({"blocks": [2, 2, 3, 5]}, 224, r"plan.blocks=\[2, 2, 3, 5\] has 4 entries; layout=CCTT needs 5"),
         ({"widths": [64, 96, 192, 384, 0]}, 224, "at least 1"),
         ({"blocks": [2, 2, 3, 1.5, 2]}, 224, "whole number"),
+        ({"strides": [2, [2, 1], 2, 2, 2]}, 224, r"plan.strides=\[2, \[2, 1\], 2, 2, 2\] has a pair behind the stem"),
         ({"head_size": 36}, 224, "plan.head_size=36 does not divide the width 384 of S3; valid: 8, 12"),
         ({"head_size": 0}, 224, "plan.head_size=0"),
         ({}, 100, "image_size=100 is not divisible by 32"),

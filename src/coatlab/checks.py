@@ -142,6 +142,7 @@ RULES: dict[str, Check] = {
     "data.on_corrupt": _one_of("stop", "skip"),
     "data.shards_at_once": _whole(1),
     "data.channels": _one_of(1, 3),
+    "data.pad": _whole(0),
     "data.workers": _or_null(_whole(0)),
     "data.render": _one_of("loader", "device"),
     "recipe.loss": _one_of("softmax", "sigmoid"),

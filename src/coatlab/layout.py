@@ -113,6 +113,8 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"plan.{key}={values} holds {value}; every entry must be a whole number of at least 1")
 
+    if not all(isinstance(stride, int) for stride in strides[1:]):
+        raise InputError(f"plan.strides={strides} has a pair behind the stem; only the first entry may be one")
     stem_stride, grid = _pair(strides[0]), _pair(image_size)
     if layout["stem"] == "conv" and (stem_stride[0] != stem_stride[1] or plan.get("pad", False)):
         raise InputError(f"plan.strides={strides} and plan.pad: only a patch stem may be rectangular or padded")
