@@ -25,8 +25,6 @@ from coatlab.identity import attention_name, flatten
 from coatlab.records import read_record
 
 NAMED = 20  # runs that are named in a note; the others are counted
-NEEDED = {"fingerprint": str, "status": str, "studies": list, "config": dict}  # what every record has
-OF_COMPLETE = {"final": dict, "cost": dict}
 GROUPS = ("layout", "attention", "plan", "size", "data")  # of a config
 
 
@@ -105,10 +103,9 @@ def _load(runs: Path, study: str | None) -> Loaded:
 
 
 def _lacking(record: Mapping[str, Any]) -> list[str]:
-    """Return what a record lacks, or has of another type."""
-    needed = NEEDED | (OF_COMPLETE if record.get("status") == "complete" else {})
-    lacking = [key for key, kind in needed.items() if not isinstance(record.get(key), kind)]
-    return lacking or [f"config.{group}" for group in GROUPS if not isinstance(record["config"].get(group), dict)]
+    """Return what the frame needs of a record and it lacks, or has of another type."""
+    lacking = [f"config.{group}" for group in GROUPS if not isinstance(record["config"].get(group), dict)]
+    return lacking + ["cost"] * (record["status"] == "complete" and not isinstance(record.get("cost"), dict))
 
 
 def frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.render import Cell, Column
+from coatlab.configs import choices
 
 PAPER = Path(__file__).with_name("paper")
 # What stands for the data of the paper's studies: a set to be good at, and an abundant one to pre-train on.
-TARGET = ("fashion_mnist", "cifar10", "cifar100", "imagenet", "folder")
 ABUNDANT = ("fractals", "webdataset")
+TARGET = tuple(name for name in choices("data") if name not in ABUNDANT)
 SMALL, LARGE = (32, 224), (64, 384)  # pixels: of pre-training, and the larger ones of fine-tuning
 
 Setting = Mapping[str, Sequence[Any]]  # facts of a row, and the values that they may have

@@ -76,6 +76,7 @@ def test_the_words_of_a_description_are_read_as_they_were_meant(tmp_path: Path) 
         (["init.run=CCCC"], r"has another network: .*layout\.name is CCCC there and CCTT here; layout.stages"),
         (["init.pretrain={layout:CTTT}"], "changes layout=CTTT; a donor has this run's network"),
         (["init.pretrain={seed:3}"], "changes seed=3"),
+        (["init.pretrain=fractals"], "init.pretrain=fractals is not valid; give keys, as in"),
         (["init.pretrain={data:fractals}"], "is not there; only a complete run"),
     ],
 )

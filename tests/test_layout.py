@@ -47,9 +47,12 @@ def test_a_mixed_stage_holds_convolution_then_attention() -> None:
 @pytest.mark.parametrize(
     ("change", "image_size", "sentence"),
     [
+        ({"blocks": 2}, 224, "plan.blocks=2 is not a list; layout=CCTT needs 5 entries"),
+        ({"widths": "64,96"}, 224, "plan.widths=64,96 is not a list"),
         ({"blocks": [2, 2, 3, 5]}, 224, r"plan.blocks=\[2, 2, 3, 5\] has 4 entries; layout=CCTT needs 5"),
         ({"widths": [64, 96, 192, 384, 0]}, 224, "at least 1"),
         ({"blocks": [2, 2, 3, 1.5, 2]}, 224, "whole number"),
+        ({"strides": [2, [2, 1], 2, 2, 2]}, 224, r"plan.strides=\[2, \[2, 1\], 2, 2, 2\] has a pair behind the stem"),
         ({"head_size": 36}, 224, "plan.head_size=36 does not divide the width 384 of S3; valid: 8, 12"),
         ({"head_size": 0}, 224, "plan.head_size=0"),
         ({}, 100, "image_size=100 is not divisible by 32"),

@@ -95,6 +95,7 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
     assert "Traceback" not in err
     done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
     assert done.returncode == 0, done.stderr
+    assert all(line.startswith("epoch ") for line in done.stderr.splitlines()), done.stderr  # no warning
     assert_same_run(command, undisturbed)
 
 

@@ -34,3 +34,9 @@ def test_rows_are_classes() -> None:
 def test_what_does_not_exist_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data=fractal does not exist.*did you mean fractals"):
         main(["fractal", "--reports", str(tmp_path)])
+
+
+def test_only_the_data_set_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().err.endswith("the following arguments are required: data\n")

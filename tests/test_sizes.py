@@ -24,7 +24,8 @@ TOLERANCE = {"coatnet_0": 0.02, "coatnet_1": 0.02, "coatnet_2": 0.02}
 
 @pytest.fixture(scope="module")
 def costs() -> dict[str, dict[str, Cost]]:
-    return {size: {layout: cost_in(config_of(size, layout, "relative")) for layout in LAYOUTS} for size in budgeted()}
+    plans = {size: compose([f"size={size}"]).size.plans for size in budgeted()}
+    return {size: {layout: cost_in(config_of(size, layout, "relative")) for layout in plans[size]} for size in plans}
 
 
 def test_the_sizes_with_a_budget() -> None:
@@ -39,6 +40,7 @@ def test_all_layouts_cost_the_same(size: str, costs: dict[str, dict[str, Cost]])
     if tolerance > 0.01:
         assert "within 2 %, not 1 %" in (conf_dir() / "size" / f"{size}.yaml").read_text()
     budget = budget_of(size)
+    assert set(costs[size]) >= set(LAYOUTS)
     for values in ([c.parameters for c in costs[size].values()], [c.macs for c in costs[size].values()]):
         mean = sum(values) / len(values)
         assert all(abs(value / mean - 1) <= tolerance for value in values)
@@ -52,7 +54,7 @@ def test_plans_matched_to_an_attention_meet_the_budget(size: str) -> None:
     budget, matched = budget_of(size), compose([f"size={size}"]).size.matched
     assert set(matched) == set(choices("attention")) - {"relative"}
     for attention, plans in matched.items():
-        assert set(plans) | {"ViT_REL"} == {"CCCT", "CCTT", "CTTT", "ViT_REL"}
+        assert set(plans) | {"ViT_REL"} >= {"CCCT", "CCTT", "CTTT", "ViT_REL"}
         for layout in plans:
             cost = cost_in(config_of(size, layout, attention, matched=True))
             assert budget.off(cost.parameters, cost.macs) <= 0.02, (attention, layout)
@@ -133,7 +135,7 @@ def test_a_plan_that_was_changed_by_hand_is_shown_and_can_be_put_back(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("nano CCCC: {blocks: [2, 1, 2, 3, 1], widths: [8, 24, 48, 80, 200]")
     assert all(": as it is, " in line for line in lines[1:])  # the committed plans are what the solver finds
-    assert len(lines) == 5
+    assert len(lines) == len(choices("layout"))
     assert main(["solve", "--size", "nano", "--write"]) == 0
     assert path.read_text() == before
 

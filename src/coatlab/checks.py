@@ -21,6 +21,12 @@ def check(config: Mapping[str, Any]) -> None:
     _check_size_is_listed(recipe, config["size"]["name"])
     _check_randaugment(recipe["randaugment"])
     check_keys(config)
+    for key in ("mean", "std"):
+        if not isinstance(data[key], list) or len(data[key]) not in (1, data["channels"]):
+            raise InputError(
+                f"data.{key}={data[key]} is not valid for data.channels={data['channels']}; it must be a list of one "
+                "number, or of one a channel"
+            )
     if data["train_size"] is not None and data["train_size"] < data["batch_size"]:
         raise InputError(
             f"data.batch_size={data['batch_size']} is larger than "
@@ -159,6 +165,7 @@ RULES: dict[str, Check] = {
     "data.on_corrupt": _one_of("stop", "skip"),
     "data.shards_at_once": _whole(1),
     "data.channels": _one_of(1, 3),
+    "data.pad": _whole(0),
     "data.workers": _or_null(_whole(0)),
     "data.render": _one_of("loader", "device"),
     "recipe.loss": _one_of("softmax", "sigmoid"),

@@ -23,8 +23,15 @@ SAME_MACHINE = ("accelerator", "threads", "channels_last", "compile", "keep_free
 
 
 def pretraining(config: Mapping[str, Any]) -> list[str]:
-    """Return the words of `init.pretrain`, as the command line has them."""
-    return [f"{key}={written(value)}" for key, value in config["init"]["pretrain"].items()]
+    """Return the words of `init.pretrain`, as the command line has them.
+
+    Raises:
+        InputError: it is something else than keys and values.
+    """
+    keys = config["init"]["pretrain"]
+    if not isinstance(keys, Mapping):
+        raise InputError(f"init.pretrain={keys} is not valid; give keys, as in init.pretrain='{{data: fractals}}'")
+    return [f"{key}={written(value)}" for key, value in keys.items()]
 
 
 def described(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -246,6 +246,7 @@ def _quiet() -> None:
         ".*does not have many workers.*",
         ".*`isinstance\\(treespec, LeafSpec\\)`.*",
         ".*your validation dataloaders? has `shuffle.*",
+        ".*your dataloader is not resumable.*",  # it begins where the checkpoint was (sampler.py)
         ".*The `srun` command is available.*",  # a run outside of a job, on a machine of a cluster
     ):
         warnings.filterwarnings("ignore", message)

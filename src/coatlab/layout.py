@@ -96,6 +96,12 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
     check_letters(letters)
     if layout["stem"] not in ("conv", "patch"):
         raise InputError(f"layout.stem={layout['stem']} does not exist; valid: conv, patch")
+    for key in ("blocks", "widths", "strides"):
+        if not isinstance(plan[key], list | tuple):
+            raise InputError(
+                f"plan.{key}={plan[key]} is not a list; layout={name} needs {len(letters) + 1} entries: "
+                f"S0 and one a stage"
+            )
     blocks, widths, strides = (list(plan[key]) for key in ("blocks", "widths", "strides"))
     for key, values in (("blocks", blocks), ("widths", widths), ("strides", strides)):
         if len(values) != len(letters) + 1:
@@ -107,6 +113,8 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"plan.{key}={values} holds {value}; every entry must be a whole number of at least 1")
 
+    if not all(isinstance(stride, int) for stride in strides[1:]):
+        raise InputError(f"plan.strides={strides} has a pair behind the stem; only the first entry may be one")
     stem_stride, grid = _pair(strides[0]), _pair(image_size)
     if layout["stem"] == "conv" and (stem_stride[0] != stem_stride[1] or plan.get("pad", False)):
         raise InputError(f"plan.strides={strides} and plan.pad: only a patch stem may be rectangular or padded")

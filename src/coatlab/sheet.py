@@ -24,7 +24,7 @@ def main(words: list[str] | None = None) -> int:
     """Write the sheet to <reports>/data-<name>/sheet.png and say where it is."""
     parser = argparse.ArgumentParser(prog="python -m coatlab.sheet", description="Look at a data set.")
     parser.add_argument("data", help=f"one of: {', '.join(choices('data'))}")
-    parser.add_argument("override", nargs="*", help="keys of its config, as in data.image_size=64")
+    parser.add_argument("override", nargs="*", default=[], help="keys of its config, as in data.image_size=64")
     parser.add_argument("--classes", type=int, default=8, help="rows")
     parser.add_argument("--images", type=int, default=8, help="columns")
     parser.add_argument(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from coatlab.data.in_memory import Images, InMemoryData
-from coatlab.errors import InputError
+from coatlab.errors import InputError, not_one_of
 
 
 class CIFAR(InMemoryData):
@@ -17,9 +17,12 @@ class CIFAR(InMemoryData):
         """Read torchvision's copy in `data.root`, or fetch it into the cache.
 
         Raises:
-            InputError: it is not there and cannot be had, or is damaged.
+            InputError: it is not there and cannot be had, or is damaged; or there is none of so many classes.
         """
-        source = {10: datasets.CIFAR10, 100: datasets.CIFAR100}[self.num_classes]
+        sources = {10: datasets.CIFAR10, 100: datasets.CIFAR100}
+        if self.num_classes not in sources:
+            raise not_one_of("data.num_classes", self.num_classes, sources)
+        source = sources[self.num_classes]
         folder = Path(self.root or self.cache)
         try:
             train, test = (source(str(folder), train=part, download=self.root is None) for part in (True, False))

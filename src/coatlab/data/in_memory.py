@@ -13,6 +13,7 @@ from torch import Tensor
 
 from coatlab.data.image_data import Batch, ImageData, Indexed
 from coatlab.data.splits import split
+from coatlab.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,17 @@ class InMemoryData(ImageData):
         """Return the source's files; each source says how."""
 
     def make_sets(self) -> Mapping[str, Indexed]:
-        """Load the files and split them."""
+        """Load the files and split them.
+
+        Raises:
+            InputError: their channels or classes are not those of the config.
+        """
         files = self.load()
+        channels, classes = files.train.shape[1], int(files.train_labels.max()) + 1
+        if channels != self.channels:
+            raise InputError(f"data.channels={self.channels}, but the images of data={self.name} have {channels}")
+        if classes > self.num_classes:
+            raise InputError(f"data.num_classes={self.num_classes}, but data={self.name} has {classes} classes")
         parts = split(files.train_labels, train_size=self.train_size, eval_size=self.eval_size, seed=self.split_seed)
         train_eval = parts.train[: self.train_eval_size]
         return {
