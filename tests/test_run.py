@@ -138,3 +138,17 @@ def test_a_full_disk_is_said_and_nothing_is_lost(mounted: Path) -> None:
         open_run(config(mounted))
     assert (run.folder / "record.json").read_bytes() == before
     assert not list(run.folder.rglob("*.tmp"))
+
+
+def test_the_record_has_the_settings_of_the_latest_attempt(tmp_path: Path) -> None:
+    """They are what the other processes of the run read."""
+    shared = [f"paths.runs={tmp_path}", "trainer.sync_batchnorm=false"]
+    for places in ({"devices": 1, "nodes": 2}, {"devices": 2, "nodes": 1}):
+        words = [f"trainer.{key}={number}" for key, number in places.items()]
+        with pytest.raises(KeyboardInterrupt), open_run(resolve(compose([*shared, *words]))) as run:
+            raise KeyboardInterrupt
+        (folder,) = tmp_path.iterdir()
+        record = read_record(folder)
+        assert record is not None
+        assert {key: record["config"]["trainer"][key] for key in places} == places
+        assert record["fingerprint"] == run.record["fingerprint"]
