@@ -164,3 +164,17 @@ def test_what_is_shown_of_a_run_can_be_given_to_a_shell(tmp_path: Path, capsys: 
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
     assert shlex.split(lines["compare"])[-2:] == ["--runs", str(tmp_path / "my runs")]
     assert shlex.split(lines["upload"]) == ["wandb", "sync", offline["folder"]]
+
+
+def test_the_record_has_the_settings_of_the_latest_attempt(tmp_path: Path) -> None:
+    """They are what the other processes of the run read."""
+    shared = [f"paths.runs={tmp_path}", "trainer.sync_batchnorm=false"]
+    for places in ({"devices": 1, "nodes": 2}, {"devices": 2, "nodes": 1}):
+        words = [f"trainer.{key}={number}" for key, number in places.items()]
+        with pytest.raises(KeyboardInterrupt), open_run(resolve(compose([*shared, *words]))) as run:
+            raise KeyboardInterrupt
+        (folder,) = tmp_path.iterdir()
+        record = read_record(folder)
+        assert record is not None
+        assert {key: record["config"]["trainer"][key] for key in places} == places
+        assert record["fingerprint"] == run.record["fingerprint"]

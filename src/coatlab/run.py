@@ -101,6 +101,7 @@ class Run:
         )
         self.update(
             status="running",
+            config=_recorded(self.config),  # how it runs may have changed since: devices, places
             error=None,
             traceback=None,
             code=code_version(),
@@ -189,13 +190,17 @@ def _take_lock(folder: Path, wait: bool) -> IO[str]:
     return lock
 
 
+def _recorded(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key != "hydra"}
+
+
 def _new_record(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "status": "running",
         "fingerprint": fingerprint(config),
         "studies": [],
-        "config": {key: value for key, value in config.items() if key != "hydra"},
+        "config": _recorded(config),
         "cost": {},
         "attention": {},
         "final": {},
