@@ -1,6 +1,7 @@
 """Several processes train one run as one would, and stop, resume and fail as one."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coatlab import ranks
 from coatlab.configs import compose, resolve
 from coatlab.data.sampler import EpochBatches, InOrder
-from coatlab.errors import RunError
+from coatlab.errors import RunError, Stopped
 from coatlab.identity import fingerprint
-from coatlab.ranks import Place, await_leader, place
+from coatlab.ranks import Place, await_leader, followers, place
 from coatlab.records import write_record
+from coatlab.signals import Signals
 from tests.commandline import REPOSITORY, TINY, CommandLine, wait_for
 from tests.image_files import FEW, cut, write_folders
 from tests.test_records import WHOLE
@@ -91,11 +94,11 @@ def test_they_stop_together_resume_exactly_and_leave_no_orphan(tmp_path: Path) -
         process = cut_off.start(*words)
         before = steps(cut_off)
         wait_for(lambda: process.poll() is not None or steps(cut_off) > before + 3, 120)  # noqa: B023
-        followers = children(process.pid)
-        assert len(followers) == 1
+        others = children(process.pid)
+        assert len(others) == 1
         process.send_signal(number)
         process.communicate(timeout=200)
-        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in followers))  # noqa: B023
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in others))  # noqa: B023
     assert cut_off.record()["attempts"][0]["status"] == "interrupted"
     done = cut_off.run(*words)
     assert done.returncode == 0, done.stderr
@@ -123,6 +126,42 @@ def test_what_a_follower_met_is_said_by_the_leader(tmp_path: Path) -> None:
     done = line.run(*words, "data.on_corrupt=skip", COATLAB_RUNS=str(line.runs))
     assert done.returncode == 0, done.stderr
     assert line.record()["data"]["corrupt"]["count"] == len(files[::9])
+
+
+def started(tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let followers be a program of their own, and return the run folder."""
+    (tmp_path / "follow.py").write_text(f"import os, sys, time\n{program}\n")
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        ranks.subprocess, "Popen", lambda words, **how: popen([sys.executable, str(tmp_path / "follow.py")], **how)
+    )
+    return tmp_path
+
+
+TELLS = "os.write(int(os.environ['COATLAB_READY']), b'!')"
+
+
+def test_a_follower_that_ends_before_training_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = f"if os.environ['COATLAB_RANK'] == '2': sys.exit('no such image')\n{TELLS}"
+    folder = started(tmp_path, program, monkeypatch)
+    with pytest.raises(RunError, match="a process of the run ended: no such image"), followers(folder, 3) as meet:
+        meet(lambda: None)
+
+
+def test_a_signal_is_heard_while_followers_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = started(tmp_path, "time.sleep(600)", monkeypatch)
+    with pytest.raises(Stopped), Signals() as signals, followers(folder, 2) as meet:
+        os.kill(os.getpid(), signal.SIGTERM)
+        meet(signals.stop_if_received)
+
+
+def test_followers_that_are_ready_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = started(tmp_path, f"time.sleep(1)\nopen('{tmp_path}/ready', 'w').close()\n{TELLS}", monkeypatch)
+    with followers(folder, 1) as meet:
+        meet(lambda: None)
+        assert (tmp_path / "ready").exists()
 
 
 def test_processes_that_a_cluster_started_find_each_other(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def fit(run: Run) -> None:
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning takes a number of its own where a run has processes
     # where nobody has started the other processes of the run
-    with Signals() as signals, followers(run.folder, settings["devices"] - 1 if here.world == 1 else 0):
+    with Signals() as signals, followers(run.folder, settings["devices"] - 1 if here.world == 1 else 0) as meet:
         data = make_data(config)
         data.share(here.rank, world)
         data.setup()
@@ -110,6 +110,7 @@ def fit(run: Run) -> None:
         code = 1
         signals.arm(signal.SIGINT)  # until here Ctrl-C stops at once: there is nothing to save
         try:
+            meet(signals.stop_if_received)
             trainer.fit(task, datamodule=data, ckpt_path=checkpoint and str(checkpoint[0]), weights_only=True)
             trainer.test(task, datamodule=data, verbose=False)
             final = {**measure.row, **task.measures("test"), "step": trainer.global_step}
