@@ -70,6 +70,7 @@ class Forked:
 def _command(words: list[str], environment: dict[str, str], files: list[str]) -> None:
     """Be the command: its session, environment, folder, words and output."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests were started in the background
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(REPOSITORY)
