@@ -4,8 +4,8 @@ LaTeX and HTML have files of their own, which take what `marked` and `legend` sa
 
 The best cell of a column is bold, and one whose interval overlaps that of the best is marked: the seeds do not tell
 the two apart. Intervals that do not overlap are no test: those of two cells of 2, 3 and 5 seeds that are equal in truth
-do not in 31, 10 and 4 % of cases; the verdicts test. Where every cell
-has as many seeds as the others, the legend says how many; else each cell does. Text is shown as text everywhere.
+do not in 31, 10 and 4 % of cases; the verdicts test. Where every cell has as many seeds as the others, the legend says
+how many; else each cell does. Text is shown as text everywhere.
 """
 
 import csv

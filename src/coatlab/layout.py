@@ -100,7 +100,7 @@ def blueprint(layout: dict[str, Any], plan: dict[str, Any], image_size: int | Se
         if not isinstance(plan[key], list | tuple):
             raise InputError(
                 f"plan.{key}={plan[key]} is not a list; layout={name} needs {len(letters) + 1} entries: "
-                f"S0 and one a stage"
+                "S0 and one a stage"
             )
     blocks, widths, strides = (list(plan[key]) for key in ("blocks", "widths", "strides"))
     for key, values in (("blocks", blocks), ("widths", widths), ("strides", strides)):
