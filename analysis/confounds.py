@@ -20,7 +20,8 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from coatlab.configs import choices, compose, groups, resolve
+from coatlab.conf_files import choices, groups
+from coatlab.configs import compose, resolve
 from coatlab.errors import InputError, not_one_of_keys
 from coatlab.identity import diff, experiment, fingerprint, flatten
 

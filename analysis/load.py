@@ -20,7 +20,7 @@ import pandas as pd
 
 from analysis.history import read_histories
 from coatlab.cells import state_of
-from coatlab.errors import InputError, RunError
+from coatlab.errors import InputError, Outdated, RunError
 from coatlab.identity import attention_name, flatten
 from coatlab.records import read_record
 
@@ -70,7 +70,7 @@ class Loaded:
 def load(runs: Path, study: str | None = None) -> Loaded:
     """Read the run folders below `runs`, of one study or all of them.
 
-    A record that cannot be read is in every study, as `unreadable`: it does not say whose it is.
+    A record that cannot be read is in every study, as `unreadable` or `outdated`: it does not say whose it is.
 
     Raises:
         InputError: two folders hold the same run.
@@ -88,7 +88,8 @@ def _load(runs: Path, study: str | None) -> Loaded:
             if record is not None and (lacking := _lacking(record)):
                 raise RunError(f"{path} is not a record of a run: it has no valid {', '.join(lacking)}")
         except (RunError, OSError) as error:
-            record = {"fingerprint": folder.name, "status": "unreadable", "error": str(error), "studies": [study]}
+            status = "outdated" if isinstance(error, Outdated) else "unreadable"
+            record = {"fingerprint": folder.name, "status": status, "error": str(error), "studies": [study]}
         if record is None:
             continue
         donors[record["fingerprint"]] = record.get("config", {})

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.cells import Design, counted_of, details_of, kept_apart, layout_name, part, short, word
 from analysis.confounds import Donors
-from coatlab.configs import groups
+from coatlab.conf_files import groups
 
 
 def names(runs: pd.DataFrame, design: Design, donors: Donors | None = None, allow: Sequence[str] = ()) -> pd.Series:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.render import Cell, Column
-from coatlab.configs import choices
+from coatlab.conf_files import choices
 
 PAPER = Path(__file__).with_name("paper")
 # What stands for the data of the paper's studies: a set to be good at, and an abundant one to pre-train on.

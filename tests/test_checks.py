@@ -5,7 +5,8 @@ import re
 import pytest
 
 from coatlab.checks import RULES, check
-from coatlab.configs import choices, compose, resolve
+from coatlab.conf_files import choices
+from coatlab.configs import compose, resolve
 from coatlab.errors import InputError
 from coatlab.identity import flatten
 

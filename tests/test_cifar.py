@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
 from torchvision import datasets
 
 from coatlab.configs import compose, resolve
+from coatlab.data.cifar import CIFAR
+from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
 
 EACH = 40
@@ -41,10 +42,9 @@ def test_pictures_and_labels_come_through(
     classes: int, source: type[datasets.CIFAR10], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = write(source, tmp_path, classes, monkeypatch)
-    settings = resolve(
-        compose([f"data=cifar{classes}", f"data.root={tmp_path}", "data.eval_size=8", "data.batch_size=8"])
-    )["data"]
-    data = instantiate(settings, seed=0, _convert_="all")
+    words = [f"data=cifar{classes}", f"data.root={tmp_path}", "data.eval_size=8", "data.batch_size=8"]
+    data = make_data(resolve(compose(words)))
+    assert isinstance(data, CIFAR)
     data.setup()
     images = data.load()
     total = len(pictures)
@@ -58,6 +58,6 @@ def test_pictures_and_labels_come_through(
 
 
 def test_a_folder_without_it_is_named(tmp_path: Path) -> None:
-    settings = resolve(compose(["data=cifar10", f"data.root={tmp_path}"]))["data"]
+    config = resolve(compose(["data=cifar10", f"data.root={tmp_path}"]))
     with pytest.raises(InputError, match=f"data=cifar10 was not found in {tmp_path}.*set data.root"):
-        instantiate(settings, seed=0, _convert_="all").setup()
+        make_data(config).setup()

@@ -7,7 +7,8 @@ from omegaconf import OmegaConf
 
 from analysis.claim import load_claims
 from analysis.ordering import names_of
-from coatlab.configs import choices, compose
+from coatlab.conf_files import choices
+from coatlab.configs import compose
 from coatlab.errors import InputError
 
 GOOD = {

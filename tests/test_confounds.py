@@ -95,7 +95,7 @@ def test_a_confound_of_one_layout_with_the_factor_is_refused() -> None:
 
 
 def test_pairs_that_agree_with_a_third_do_not_hide_their_difference() -> None:
-    window = "attention._target_", "attention.name", "attention.window"
+    window = "attention.name", "attention.window"
     assert keys(runs_of("layout=CCCC", "layout=CCTT attention=window", "layout=CTTT"), "layout") == [*window]
     assert keys(runs_of("layout=CCCC", "layout=CCTT attention=window", "layout=CTTT attention=window"), "layout") == []
 

@@ -8,7 +8,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coatlab.configs import choices, compose
+from coatlab.conf_files import choices
+from coatlab.configs import compose
 from coatlab.errors import InputError
 from coatlab.expand import expand, word
 

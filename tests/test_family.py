@@ -11,7 +11,7 @@ from analysis.__main__ import main
 from analysis.tables import family
 from coatlab.budget.__main__ import main as budget
 from coatlab.budget.family import MEMBERS
-from coatlab.configs import conf_dir
+from coatlab.conf_files import conf_dir
 from tests.made_runs import make_run
 
 PAPER = Path(family.__file__).parents[1] / "paper"

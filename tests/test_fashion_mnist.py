@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
 
 from coatlab.configs import compose, resolve
 from coatlab.data import fashion_mnist
 from coatlab.data.fashion_mnist import FashionMNIST
+from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
 
 
 def source(**changes: Any) -> FashionMNIST:
-    settings = resolve(compose([]))["data"] | changes
-    return instantiate(settings, seed=0, _convert_="all")
+    config = resolve(compose([]))
+    data = make_data(config | {"data": config["data"] | changes})
+    assert isinstance(data, FashionMNIST)
+    return data
 
 
 @pytest.fixture(scope="module")

@@ -9,21 +9,23 @@ from typing import Any
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coatlab.configs import compose, resolve
 from coatlab.data.fractals import Fractals, Instances
 from coatlab.data.ifs import find_systems
+from coatlab.data.image_data import make_data
 from tests.commandline import CommandLine
 
 SIZES = {"train_size": 400, "eval_size": 100, "train_eval_size": 60, "test_size": 50, "num_classes": 10}
 
 
 def source(cache: Path, **changes: Any) -> Fractals:
-    settings = resolve(compose(["data=fractals"]))["data"] | SIZES | {"cache": str(cache)} | changes
-    return instantiate(settings, seed=0, _convert_="all")
+    config = resolve(compose(["data=fractals"]))
+    data = make_data(config | {"data": config["data"] | SIZES | {"cache": str(cache)} | changes})
+    assert isinstance(data, Fractals)
+    return data
 
 
 def ready(cache: Path, **changes: Any) -> Fractals:

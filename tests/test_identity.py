@@ -1,16 +1,22 @@
 """Same experiment, same fingerprint, whatever the spelling; another knob, another fingerprint, unless opted out."""
 
 import copy
+import csv
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coatlab.configs import choices, compose, resolve
+from coatlab.conf_files import choices
+from coatlab.configs import compose, resolve
+from coatlab.errors import InputError
 from coatlab.identity import OPTED_OUT, diff, experiment, fingerprint, flatten, folder_name
+from coatlab.targets import python_path
 
 
 def config(*overrides: str) -> dict[str, Any]:
@@ -131,3 +137,29 @@ def test_of_a_value_a_size_only_the_one_in_use_counts() -> None:
     other = config("recipe=jft", "recipe.per_size.lr.coatnet_5=1")
     assert fingerprint(by_table) == fingerprint(by_hand) == fingerprint(other)
     assert set(diff(by_table, config("recipe=jft", "recipe.per_size.lr.nano=1"))) == {"recipe.lr"}
+
+
+def test_a_class_is_named_by_its_choice_and_never_by_its_python_path() -> None:
+    assert not [key for key in flatten(config("attention=window", "data=fractals")) if "_target_" in key]
+    renamed = config("data=webdataset", "data.name=mine")
+    assert renamed["data"]["_target_"] == "webdataset"
+    assert python_path("data", renamed["data"]) == "coatlab.data.webdataset.WebDataset"
+    with pytest.raises(InputError, match=r"attention\.name=mine does not exist.*valid: absolute, "):
+        python_path("attention", {"name": "mine"})
+
+
+def test_another_class_under_the_same_name_is_another_experiment() -> None:
+    window = compose(["attention=window"]).attention["_target_"]
+    ours, theirs = config(f"attention._target_={window}"), config("attention._target_=my.own.Attention")
+    assert set(diff(ours, BASE)) == set(diff(theirs, BASE)) == {"attention._target_"}
+    assert ours["attention"]["_target_"] == "window"
+    assert theirs["attention"]["_target_"] == python_path("attention", theirs["attention"]) == "my.own.Attention"
+
+
+GOLDEN = Path(__file__).with_name("golden") / "fingerprints.csv"
+
+
+@pytest.mark.parametrize("row", list(csv.DictReader(GOLDEN.open())), ids=lambda row: row["words"] or "default")
+def test_no_refactoring_changes_an_identity(row: dict[str, str]) -> None:
+    """A change on purpose bumps the record's schema, and this file with it."""
+    assert fingerprint(config(*shlex.split(row["words"]))) == row["fingerprint"]

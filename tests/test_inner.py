@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from hydra.utils import instantiate
 from torch import Tensor
 
 from coatlab import create_model
@@ -19,7 +18,9 @@ from coatlab.attention.bias import RelativeBias, resize_table
 from coatlab.attention.inner import InnerAttention
 from coatlab.attention.position import PositionEmbedding
 from coatlab.budget.cost import cost_of
-from coatlab.configs import choices, compose, resolve
+from coatlab.conf_files import choices
+from coatlab.configs import compose, resolve
+from coatlab.data.image_data import make_data
 from coatlab.network import Network
 
 VARIANTS = choices("attention")
@@ -68,8 +69,7 @@ def test_runs_of_one_seed_start_from_the_same_shared_weights(attention: str) -> 
 @pytest.fixture(scope="module")
 def images() -> dict[str, tuple[Tensor, Tensor]]:
     """Real images, normalized: 2560 to train on, 500 to look at."""
-    settings = resolve(compose(["data.train_size=2560", "data.eval_size=500"]))["data"]
-    data = instantiate(settings, seed=0, _convert_="all")
+    data = make_data(resolve(compose(["data.train_size=2560", "data.eval_size=500"])))
     data.setup()
     return {name: data.on_after_batch_transfer(data.sets[name][list(range(n))], 0) for name, n in SETS.items()}
 

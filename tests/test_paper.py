@@ -11,7 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from analysis.claim import load_claims
 from analysis.paper import ABUNDANT, PAPER, TARGET, Quote, unmatched
 from analysis.tables.stage_depth import VARIANTS
-from coatlab.configs import choices, compose, resolve
+from coatlab.conf_files import choices
+from coatlab.configs import compose, resolve
 from coatlab.expand import expand
 from coatlab.identity import experiment
 

@@ -3,7 +3,8 @@
 import pytest
 
 from coatlab.budget.polynomial import BlockCost, cost_at
-from coatlab.configs import choices, compose, resolve
+from coatlab.conf_files import choices
+from coatlab.configs import compose, resolve
 from coatlab.layout import Kind
 from coatlab.network import attention_factory, make_block
 

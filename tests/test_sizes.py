@@ -13,7 +13,8 @@ from coatlab.budget import sizes
 from coatlab.budget.__main__ import main
 from coatlab.budget.cost import Cost
 from coatlab.budget.sizes import budget_of, budgeted, config_of, cost_in, write_plans
-from coatlab.configs import choices, compose, conf_dir, resolve
+from coatlab.conf_files import choices, conf_dir
+from coatlab.configs import compose, resolve
 from coatlab.errors import InputError
 from coatlab.network import network_of
 

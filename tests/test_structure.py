@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from coatlab.checks import check
-from coatlab.configs import choices, compose, conf_dir, groups, resolve
+from coatlab.conf_files import choices, conf_dir, groups
+from coatlab.configs import compose, resolve
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCE = REPOSITORY / "src" / "coatlab"
@@ -17,8 +18,9 @@ LEVELS = [
     ["errors"],
     [
         "expand", "layout", "records", "identity", "environment", "allocator", "signals", "markdown", "recipe",
-        "content", "parent", "wandb_run",
+        "content", "parent", "wandb_run", "conf_files",
     ],
+    ["targets"],
     ["configs", "attention", "data", "checks", "ranks"],
     ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
     ["network", "task", "tracker", "summary", "sheet", "donor", "follow"],
@@ -121,7 +123,7 @@ def test_every_module_has_a_test(path: Path) -> None:
         "follow", "parent", "process",  # test_ranks, test_local
         "wandb_run",  # test_tracker, test_report_upload
         "image_data", "in_memory", "splits", "content",  # test_encoded, test_folder
-        "callbacks", "progress", "fit", "summary", "configs", "environment",
+        "callbacks", "progress", "fit", "summary", "configs", "environment", "conf_files", "targets",
     }  # fmt: skip
     assert path.stem in covered_elsewhere or (REPOSITORY / "tests" / f"test_{path.stem}.py").is_file()
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from coatlab import create_model
+from coatlab.data.image_data import make_data
 from coatlab.records import read_metrics
 from tests.commandline import CommandLine, kill, wait_for
 from tests.conftest import MountDisk
@@ -56,10 +57,8 @@ def test_a_run_trains_records_and_is_skipped_the_second_time(command: CommandLin
 
 def test_the_recorded_weights_give_the_recorded_accuracy(command: CommandLine) -> None:
     assert command.run("tracker=none").returncode == 0
-    from hydra.utils import instantiate
-
     config = command.record()["config"]
-    data = instantiate(config["data"], seed=0, _convert_="all")
+    data = make_data(config)
     data.setup()
     network = create_model("CCTT", size="nano", image_size=32, channels=1, num_classes=10, plan=config["plan"]).eval()
     network.load_state_dict(torch.load(command.folder() / "checkpoints" / "weights.pt", weights_only=True)["network"])

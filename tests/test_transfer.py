@@ -9,7 +9,7 @@ import torch
 from coatlab import create_model
 from coatlab.attention.bias import resize_table
 from coatlab.checkpoints import WEIGHTS, save_weights
-from coatlab.configs import choices
+from coatlab.conf_files import choices
 from coatlab.errors import InputError
 from coatlab.network import Network
 from coatlab.records import read_record, read_records
@@ -114,7 +114,7 @@ def test_a_described_donor_is_trained_once_and_named_in_identity_and_record(comm
     )
     other = command.run("init=finetune", f"init.run={donor}", "attention=linear", "tracker=none")
     assert other.returncode == 1
-    assert "has another network: attention._target_ is" in other.stderr
+    assert "has another network: attention.feature_map is None there and elu here" in other.stderr
     assert "attention.name is relative there and linear here" in other.stderr
     assert command.run(*words, "seed=1").returncode == 0  # another seed has a donor of its own
     assert len(list(command.runs.glob("*-fractals-*"))) == 2

@@ -19,7 +19,7 @@ from analysis.cells import Summarize, mean
 from analysis.confounds import Donors
 from analysis.paper import read
 from analysis.render import Cell, Column, Table
-from coatlab.configs import conf_dir
+from coatlab.conf_files import conf_dir
 from coatlab.identity import diff, experiment
 
 FAMILY = "family"  # the study's name

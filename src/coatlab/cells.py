@@ -1,7 +1,7 @@
 """A cell of a sweep and the state it is in, from its run folder alone. No torch here.
 
 States: `complete`; `running`, held by a live process; `interrupted`, begun and let go of; `failed`; `diverged`;
-`unreadable`, a record that this version cannot read; `missing`, not begun.
+`unreadable`, a record that this version cannot read; `outdated`, made by an older version; `missing`, not begun.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from coatlab import donor
-from coatlab.errors import RunError
+from coatlab.errors import Outdated, RunError
 from coatlab.identity import fingerprint, folder_name
 from coatlab.records import FINAL, read_record
 from coatlab.run import holder
 
-STATES = ("complete", "running", "interrupted", "failed", "diverged", "unreadable", "missing")
-FAILURES = ("failed", "diverged", "unreadable")
+STATES = ("complete", "running", "interrupted", "failed", "diverged", "unreadable", "outdated", "missing")
+FAILURES = ("failed", "diverged", "unreadable", "outdated")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def state_of(folder: Path) -> State:
     try:
         held = holder(folder)  # before the record: a run that ends in between shows as running, never as interrupted
         record = read_record(folder)
+    except Outdated as error:
+        return State("outdated", None, str(error))
     except (RunError, OSError) as error:
         return State("unreadable", None, str(error))
     if record is None:

@@ -1,32 +1,15 @@
-"""From conf/ to a plain dictionary: finding the files, composing them, resolving them."""
+"""From conf/ to a plain dictionary: composing the files and resolving them."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
+from coatlab.conf_files import conf_dir
 from coatlab.errors import InputError, not_one_of
 from coatlab.layout import check_letters
-
-_PACKAGE = Path(__file__).resolve().parent
-
-
-def conf_dir() -> Path:
-    """Return the folder of the configs: conf/ of the checkout, or the copy inside an installed wheel."""
-    checkout = _PACKAGE.parents[1] / "conf"
-    return checkout if (checkout / "train.yaml").is_file() else _PACKAGE / "conf"
-
-
-def choices(group: str) -> list[str]:
-    """List the files of a group, by name."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
-
-
-def groups() -> list[str]:
-    """List the groups: the folders of conf/."""
-    return sorted(path.name for path in conf_dir().iterdir() if path.is_dir())
+from coatlab.targets import without_paths
 
 
 def compose(overrides: list[str], hydra_too: bool = False) -> DictConfig:
@@ -82,7 +65,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         )
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+    return without_paths({str(key): value for key, value in resolved.items()})
 
 
 def _use_matched_plan(config: DictConfig) -> None:

@@ -16,6 +16,10 @@ class Held(RunError):
     """A run folder that another live process is at: a sweep leaves the run to it."""
 
 
+class Outdated(RunError):
+    """A run folder of an older coatlab, which named runs by other rules: it is neither continued nor compared."""
+
+
 class Stopped(BaseException):
     """A signal asked the run to stop, and its state is saved. A BaseException, so that it unwinds Lightning."""
 

@@ -27,6 +27,7 @@ from coatlab.checks import check_keys
 from coatlab.configs import compose, resolve
 from coatlab.errors import not_one_of
 from coatlab.layout import Blueprint, Grid, Kind, Stem, blueprint
+from coatlab.targets import TARGET, python_path
 
 
 class Network(nn.Module):
@@ -225,8 +226,9 @@ def network_of(
 
 
 def attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
-    """Find the variant's class by its `_target_` and bind its settings."""
-    factory: AttentionFactory = instantiate({k: v for k, v in settings.items() if k != "name"}, _partial_=True)
+    """Find the variant's class and bind its settings."""
+    own = {key: value for key, value in settings.items() if key not in ("name", TARGET)}
+    factory: AttentionFactory = instantiate({TARGET: python_path("attention", settings), **own}, _partial_=True)
     return factory
 
 

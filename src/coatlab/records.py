@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from coatlab.errors import RunError
+from coatlab.errors import Outdated, RunError
 
-SCHEMA = 1
+SCHEMA = 2  # 1: fingerprints counted the Python paths of classes
 # running: being written, or its process died; interrupted: stopped by a signal; both go on when asked again.
 # failed: ended by an error, tried again when asked. diverged and complete are final.
 STATUSES = ("running", "interrupted", "failed", "diverged", "complete")
@@ -65,13 +65,14 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """Read record.json; None where there is none.
 
     Raises:
+        Outdated: an older version made it.
         RunError: it is no record, or of a newer schema than this version reads.
     """
     path = folder / "record.json"
     try:
         record = json.loads(path.read_bytes())
         schema = int(record["schema"])
-        if schema <= SCHEMA:
+        if schema == SCHEMA:
             _check(record)
     except FileNotFoundError:
         return None
@@ -79,6 +80,11 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         raise RunError(
             f"{path} is not a record ({type(error).__name__}: {error}); move the folder away to start anew"
         ) from error
+    if schema < SCHEMA:
+        raise Outdated(
+            f"{folder} was made by an older coatlab (record schema {schema}; this version reads {SCHEMA}), so it is "
+            "neither continued nor compared; run its command again, or read it with the version that made it"
+        )
     if schema > SCHEMA:
         raise RunError(
             f"{path} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; update coatlab"

@@ -12,7 +12,8 @@ from torchvision.utils import make_grid
 
 from coatlab.checks import check_keys
 from coatlab.cli import one_sentence_errors
-from coatlab.configs import choices, compose, resolve
+from coatlab.conf_files import choices
+from coatlab.configs import compose, resolve
 from coatlab.content import with_content
 from coatlab.data.image_data import ImageData, make_data
 from coatlab.records import write_atomic

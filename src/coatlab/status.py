@@ -36,7 +36,8 @@ from rich.table import Table
 
 from coatlab.cells import STATES, Cell, State, compose_cells, state_of
 from coatlab.cli import one_sentence_errors
-from coatlab.configs import choices, compose
+from coatlab.conf_files import choices
+from coatlab.configs import compose
 from coatlab.errors import not_one_of
 from coatlab.expand import expand, word
 from coatlab.identity import experiment, folder_name
@@ -44,7 +45,7 @@ from coatlab.records import read_metrics
 from coatlab.summary import duration
 
 NO_STUDY = "none"
-COLORS = {"complete": "green", "running": "cyan", "missing": "dim", "interrupted": "yellow"}
+COLORS = {"complete": "green", "running": "cyan", "missing": "dim", "outdated": "dim", "interrupted": "yellow"}
 
 PIPED_COLUMNS = 300
 

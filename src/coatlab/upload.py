@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 from coatlab.cells import state_of
 from coatlab.cli import one_sentence_errors
-from coatlab.configs import choices
+from coatlab.conf_files import choices
 from coatlab.errors import InputError, RunError, not_one_of
 
 PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits for ever for a server that is not there

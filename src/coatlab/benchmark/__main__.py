@@ -13,7 +13,8 @@ from coatlab.benchmark import packing, scaling, throughput
 from coatlab.benchmark.plot import draw_growth, save
 from coatlab.checks import check
 from coatlab.cli import one_sentence_errors
-from coatlab.configs import choices, compose, resolve
+from coatlab.conf_files import choices
+from coatlab.configs import compose, resolve
 from coatlab.content import with_content
 from coatlab.environment import processor
 from coatlab.errors import InputError, not_one_of

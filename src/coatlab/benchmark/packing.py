@@ -19,7 +19,8 @@ import torch
 from coatlab.allocator import keep_freed_memory
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.checks import check
-from coatlab.configs import compose, conf_dir, resolve
+from coatlab.conf_files import conf_dir
+from coatlab.configs import compose, resolve
 from coatlab.data.image_data import make_data
 from coatlab.environment import cores
 from coatlab.errors import InputError, RunError

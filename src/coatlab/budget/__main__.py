@@ -25,7 +25,8 @@ from coatlab.budget.sizes import (
     write_plans,
 )
 from coatlab.cli import one_sentence_errors
-from coatlab.configs import choices, compose
+from coatlab.conf_files import choices
+from coatlab.configs import compose
 from coatlab.errors import InputError, not_one_of
 from coatlab.markdown import to_markdown
 from coatlab.records import write_atomic

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from coatlab.budget.cost import Cost, cost_of
 from coatlab.budget.parts import Budget, Setting
 from coatlab.budget.solver import Found, solve
-from coatlab.configs import choices, compose, conf_dir, resolve
+from coatlab.conf_files import choices, conf_dir
+from coatlab.configs import compose, resolve
 from coatlab.errors import InputError
 from coatlab.network import attention_factory, network_of
 from coatlab.records import write_atomic

@@ -26,6 +26,7 @@ from coatlab.data.sampler import EpochBatches, InOrder
 from coatlab.data.views import PLAIN, Views
 from coatlab.errors import InputError
 from coatlab.signals import STOPPING
+from coatlab.targets import TARGET, python_path
 
 EVAL_BATCH = 500
 Batch = tuple[Tensor, Tensor]
@@ -193,8 +194,9 @@ class ImageData(L.LightningDataModule, ABC):
 
 def make_data(config: Mapping[str, Any]) -> ImageData:
     """Build the data module of a resolved config."""
-    settings = {key: value for key, value in config["data"].items() if key != "catalog"}
-    data: ImageData = instantiate(settings, seed=config["seed"], recipe=config["recipe"], _convert_="all")
+    settings = {key: value for key, value in config["data"].items() if key not in ("catalog", TARGET)}
+    settings |= {TARGET: python_path("data", config["data"]), "seed": config["seed"], "recipe": config["recipe"]}
+    data: ImageData = instantiate(settings, _convert_="all")
     return data
 
 
