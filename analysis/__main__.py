@@ -13,19 +13,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from analysis.cells import Design
-from analysis.load import Loaded, load
-from analysis.publish import publish
-from analysis.render import terminal
-from analysis.report import EVERY_RUN, make_report
+from analysis.compare.design import Design
+from analysis.read.folders import Loaded, load
+from analysis.report.files import publish
+from analysis.report.report import EVERY_RUN, make_report
+from analysis.report.text import terminal
+from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.family import FAMILY, family_runs
-from analysis.upload import TRACKERS, upload
 from coatlab.cli import one_sentence_errors
+from coatlab.config.files import choices
 from coatlab.errors import InputError, not_one_of
-from coatlab.markdown import line
+from coatlab.output.text import line
 
-SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
-DEFAULT_TABLE = "layouts"
+DEFAULT_STUDY = "layouts"
 NO_SWEEP = (EVERY_RUN, FAMILY)  # studies of whatever runs there are; the family's tables need none
 OWN_WORDS = {EVERY_RUN: "", FAMILY: " size=coatnet_0 data=imagenet recipe=in1k"}  # what makes a run of theirs
 WIDE = 240  # columns of a terminal that is none: a file or a pipe
@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> None:
     Raises:
         InputError: no such study, no run of it, or runs that must not be compared.
     """
-    studies = [*sorted(path.stem for path in SWEEPS.glob("*.yaml")), *NO_SWEEP]
+    studies = [*choices("sweep"), *NO_SWEEP]
     chosen = _arguments(studies, words)
     if chosen.study is None:
         print("studies:", ", ".join(studies))
@@ -95,15 +95,15 @@ def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Name
 def _load(chosen: argparse.Namespace, study: str | None) -> Loaded:
     if chosen.source == "folders":
         return load(chosen.runs, study)
-    from analysis.wandb_source import load_project
+    from analysis.read.wandb import load_project
 
     return load_project(chosen.project, study)
 
 
 def _design(study: str) -> Design:
     """Find the study's design by its name; a study without one compares layouts."""
-    own = study not in NO_SWEEP and importlib.util.find_spec(f"analysis.tables.{study}") is not None
-    design = importlib.import_module(f"analysis.tables.{study if own else DEFAULT_TABLE}").DESIGN
+    own = study not in NO_SWEEP and importlib.util.find_spec(f"analysis.studies.{study}") is not None
+    design = importlib.import_module(f"analysis.studies.{study if own else DEFAULT_STUDY}").DESIGN
     assert isinstance(design, Design)
     return design
 

@@ -14,13 +14,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from coatlab import donor
 from coatlab.cli import WANTS_TRACEBACK, one_sentence_errors, sentence_of
 from coatlab.errors import Held, RunError
-from coatlab.follow import follow
-from coatlab.ranks import place
-from coatlab.run import open_run
-from coatlab.summary import show
+from coatlab.process.place import place
+from coatlab.runs import donor
+from coatlab.runs.run import open_run
+from coatlab.runs.summary import show
+from coatlab.training.follower import follow
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -65,7 +65,7 @@ def run_one(config: dict[str, Any], words: Sequence[str], wait: bool = False) ->
         if opened.finished:
             show(opened.record, opened.folder, title="already complete")
             return opened.score
-        from coatlab.fit import fit  # torch is imported only where there is something to train
+        from coatlab.training.fit import fit  # torch is imported only where there is something to train
 
         fit(opened)
         show(opened.record, opened.folder, title="complete")

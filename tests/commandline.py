@@ -37,7 +37,7 @@ class Forked:
     """
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["coatlab.fit", "coatlab.tracker"])
+    context.set_forkserver_preload(["coatlab.training.fit", "coatlab.tracking.mirror"])
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
         self.args = ["src/train.py", *words]

@@ -21,7 +21,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 # minutes each: one core begins with them, so that no core is left alone with one at the end
-LONG = ("tests/slurm/test_sweeps.py", "tests/test_sweeper.py", "tests/test_readme.py", "tests/test_resume.py")
+LONG = (
+    "tests/cluster/slurm/test_sweeps.py",
+    "tests/sweep/test_sweeper.py",
+    "tests/test_readme.py",
+    "tests/training/test_resume.py",
+)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from coatlab.configs import compose, resolve
-from coatlab.identity import fingerprint, folder_name
-from coatlab.records import SCHEMA
+from coatlab.config.compose import compose, resolve
+from coatlab.runs.identity import fingerprint, folder_name
+from coatlab.runs.record import SCHEMA
 
 MEASURES = ("train/loss", "train/accuracy", "eval/loss", "eval/accuracy", "train_eval/loss", "train_eval/accuracy")
 

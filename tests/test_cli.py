@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from coatlab.cli import one_sentence_errors
-from coatlab.configs import compose
+from coatlab.config.compose import compose
 from coatlab.errors import InputError, RunError, Stopped, not_one_of
 
 

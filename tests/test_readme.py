@@ -51,11 +51,11 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
     elif command == "make test":
         words += ["ARGS=--collect-only -q"]
     elif command == "python -m coatlab.budget solve --size nano":
-        words = [*words, "--help"]  # tests/test_sizes.py runs it
+        words = [*words, "--help"]  # tests/budget/test_sizes.py runs it
     elif "cluster=slurm" in words:
-        words = [words[0], "--cfg", "job", *words[1:]]  # tests/slurm runs it on a real one
+        words = [words[0], "--cfg", "job", *words[1:]]  # tests/cluster/slurm runs it on a real one
     elif "packing" in words:
-        words = [*words, "--help"]  # tests/test_packing.py runs it
+        words = [*words, "--help"]  # tests/benchmark/test_packing.py runs it
     elif words[0] == "src/train.py" and "--help" not in words:
         words += SMALL + ([*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else [])
     if words[:2] == ["-m", "coatlab.upload"]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from coatlab.errors import InputError
 from coatlab.sheet import contact_sheet, main
-from tests.test_fashion_mnist import source
+from tests.data.test_fashion_mnist import source
 
 SIZES = ["data.num_classes=10", "data.train_size=200", "data.eval_size=100", "data.test_size=10"]
 

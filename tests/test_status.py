@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from coatlab.cells import STATES
-from coatlab.configs import compose, resolve
+from coatlab.config.compose import compose, resolve
 from coatlab.errors import InputError
-from coatlab.run import open_run
+from coatlab.runs.run import open_run
+from coatlab.runs.state import STATES
 from coatlab.status import main
-from tests.test_cells import config, held, make  # noqa: F401 (a fixture)
+from tests.runs.test_state import config, held, make  # noqa: F401 (a fixture)
 
 SMOKE = ["sweep=smoke"]
 KEYS = {"name", "studies", "seed", "state", "asked", "folder", "fingerprint", "error", "age", "epoch", "epochs"}
@@ -159,7 +159,8 @@ def test_bad_words_are_one_sentence(words: list[str], sentence: str, tmp_path: P
 def test_torch_is_never_imported(repository: Path) -> None:
     code = (
         "import sys; from coatlab.status import main; main(['smoke', '--json']);"
-        "import coatlab.sweeper, coatlab.upload; print([name for name in sys.modules if name.startswith('torch')])"
+        "import coatlab.sweep.sweeper, coatlab.upload;"
+        "print([name for name in sys.modules if name.startswith('torch')])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -1,71 +1,114 @@
-"""The tree keeps its shape: import order, names that pair up, every yaml composes."""
+"""The tree keeps its shape: floors, names that pair up, sizes of files and folders, every yaml composes."""
 
 import ast
-import importlib
 import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from coatlab.checks import check
-from coatlab.conf_files import choices, conf_dir, groups
-from coatlab.configs import compose, resolve
+from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices, conf_dir, groups
+from coatlab.config.rules import check
+from coatlab.config.targets import python_path
+from tests.commandline import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-SOURCE = REPOSITORY / "src" / "coatlab"
-# A module imports only modules of lower levels. A folder stands for its files.
-LEVELS = [
+SOURCE, ANALYSIS, TESTS = REPOSITORY / "src" / "coatlab", REPOSITORY / "analysis", REPOSITORY / "tests"
+# A package or a top-level module imports only what stands on a lower floor, lazily or not.
+COATLAB = [
     ["errors"],
-    [
-        "expand", "layout", "records", "identity", "environment", "allocator", "signals", "markdown", "recipe",
-        "content", "parent", "wandb_run", "conf_files",
-    ],
-    ["targets"],
-    ["configs", "attention", "data", "checks", "ranks"],
-    ["cli", "blocks", "optim", "metrics", "checkpoints", "run"],
-    ["network", "task", "tracker", "summary", "sheet", "donor", "follow"],
-    ["budget", "callbacks", "benchmark", "transfer", "cells", "cluster", "expected"],
-    ["progress", "plan", "status", "upload"],
-    ["fit", "sweeper"],
+    ["output", "process"],
+    ["model"],
+    ["config"],
+    ["cli", "create", "data", "runs"],
+    ["budget", "tracking"],
+    ["training"],
+    ["sweep", "cluster"],
+    ["benchmark", "sheet", "status", "upload"],
+]
+REPORTS = [
+    ["stats", "tabular"],
+    ["paper", "read"],
+    ["compare"],
+    ["claims", "figures"],
+    ["tables"],
+    ["studies"],
+    ["report"],
+]
+TOP = {
+    "src", "conf", "sweeps", "analysis", "tests", "pyproject.toml", "Makefile", "README.md",
+}  # fmt: skip
+# what reads plans, records and tables, on a login node or before a training: torch takes seconds, and may not be there
+WITHOUT_TORCH = [
+    "analysis", "coatlab.config", "coatlab.process", "coatlab.output", "coatlab.runs", "coatlab.sweep", "coatlab.cluster",
+    "coatlab.cli", "coatlab.status", "coatlab.upload", "coatlab.model.layout", "coatlab.tracking.session",
+    "coatlab.data.files.class_folders", "coatlab.data.files.shards",
 ]  # fmt: skip
-TOP = {"src", "conf", "sweeps", "analysis", "tests", "pyproject.toml", "Makefile", "README.md"}
+LONGEST_FILE, LARGEST_FOLDER, LONGEST_FUNCTION = 300, 14, 60
 
 
-def level(module: str) -> int:
-    (found,) = [number for number, modules in enumerate(LEVELS) if module in modules]
-    return found
+def modules(root: Path) -> list[Path]:
+    return sorted(root.rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Return the modules below coatlab that a file imports when it is imported itself."""
-    tree = ast.parse(path.read_text())
-    nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
-    return {node.module.split(".")[1] for node in nodes if node.module and node.module.startswith("coatlab.")}
+def imported(path: Path, root: str) -> Iterator[str]:
+    """Yield the packages and top-level modules of a root that a file imports anywhere."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == root:
+                yield from (name.name for name in node.names)
+            elif node.module.startswith(f"{root}."):
+                yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (name.name.split(".")[1] for name in node.names if name.name.startswith(f"{root}."))
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_go_one_way(path: Path) -> None:
-    here = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    if here == "__init__":
-        assert not imported(path)
-        return
-    for other in imported(path) - {here}:
-        assert level(other) < level(here), f"{here} imports {other}"
+@pytest.mark.parametrize(("root", "floors"), [(SOURCE, COATLAB), (ANALYSIS, REPORTS)], ids=["coatlab", "analysis"])
+def test_imports_go_down(root: Path, floors: list[list[str]]) -> None:
+    floor = {name: number for number, names in enumerate(floors) for name in names}
+    for path in modules(root):
+        here = path.relative_to(root).parts[0].removesuffix(".py")
+        if here == "__main__" or path == root / "__init__.py":
+            continue
+        wrong = {other for other in set(imported(path, root.name)) - {here} if floor[other] >= floor[here]}
+        assert not wrong, f"{path.relative_to(root)} imports {', '.join(wrong)}"
 
 
-def test_files_have_one_job() -> None:
-    files = [*SOURCE.rglob("*.py"), *(REPOSITORY / "analysis").rglob("*.py")]
-    assert not [path for path in files if len(path.read_text().splitlines()) > 300]
+def test_the_top_of_the_package_is_what_a_user_calls() -> None:
+    assert {path.name for path in SOURCE.glob("*.py")} == {
+        "__init__.py", "cli.py", "create.py", "errors.py", "sheet.py", "status.py", "upload.py",
+    }  # fmt: skip
 
 
-def test_only_analysis_is_free_of_torch_in_name_and_deed() -> None:
-    for path in (REPOSITORY / "analysis").rglob("*.py"):
-        assert "torch" not in {
-            name.name
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Import)
-            for name in node.names
-        }
+def test_some_packages_never_import_torch() -> None:
+    code = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    package = importlib.import_module(name)
+    inside = pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}.")
+    for module in [name, *(found.name for found in inside)]:
+        importlib.import_module(module)
+        assert "torch" not in sys.modules, f"{module} imports torch"
+"""
+    done = subprocess.run([sys.executable, "-c", code, *WITHOUT_TORCH], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_files_folders_and_functions_are_small() -> None:
+    files = [*modules(SOURCE), *modules(ANALYSIS)]
+    assert not [path for path in files if len(path.read_text().splitlines()) > LONGEST_FILE]
+    assert not [path for path in modules(TESTS) if len(path.read_text().splitlines()) > LONGEST_FILE]
+    folders = Counter(path.parent for path in files if path.stem != "__init__")
+    assert not {folder: number for folder, number in folders.items() if number > LARGEST_FOLDER}
+    long = [
+        f"{path.relative_to(REPOSITORY)}: {node.name}"
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert not long
 
 
 def test_the_top_level_holds_what_a_user_needs() -> None:
@@ -103,46 +146,56 @@ def test_names_pair_up() -> None:
         for choice in choices(group):
             assert compose([f"{group}={choice}"])[group].name == choice
     for choice in choices("attention"):
-        assert (SOURCE / "attention" / f"{choice}.py").is_file()
-        assert (REPOSITORY / "tests" / f"test_{choice}.py").is_file()
+        assert python_path("attention", {"name": choice}).startswith(f"coatlab.model.attention.{choice}.")
+        assert (TESTS / "model" / "attention" / f"test_{choice}.py").is_file()
     for choice in choices("data"):
-        module = str(compose([f"data={choice}"]).data["_target_"]).rpartition(".")[0]
-        assert importlib.import_module(module).__name__.startswith("coatlab.data.")
-    without_sweep = {"cost", "family"}  # the one is of every study, the other of no training
-    for table in (REPOSITORY / "analysis" / "tables").glob("[a-z]*.py"):
-        assert table.stem in without_sweep or (REPOSITORY / "sweeps" / f"{table.stem}.yaml").is_file()
+        assert python_path("data", {"name": choice}).startswith(f"coatlab.data.{choice.rstrip('0123456789')}.")
+    for study in (ANALYSIS / "studies").glob("[a-z]*.py"):
+        assert (REPOSITORY / "sweeps" / f"{study.stem}.yaml").is_file()
 
 
-@pytest.mark.parametrize(
-    "path", sorted(path for path in SOURCE.rglob("*.py") if path.stem != "__init__"), ids=lambda path: path.stem
-)
-def test_every_module_has_a_test(path: Path) -> None:
-    covered_elsewhere = {  # through the command line or the networks they are part of
-        "errors", "__main__", "stem", "shortcut", "mbconv", "transformer",  # test_timm, test_network
-        "parts",  # test_solver
-        "follow", "parent", "process",  # test_ranks, test_local
-        "wandb_run",  # test_tracker, test_report_upload
-        "image_data", "in_memory", "splits", "content",  # test_encoded, test_folder
-        "callbacks", "progress", "fit", "summary", "configs", "environment", "conf_files", "targets",
-    }  # fmt: skip
-    assert path.stem in covered_elsewhere or (REPOSITORY / "tests" / f"test_{path.stem}.py").is_file()
+# through the command line, or the networks they are part of
+TESTED_ELSEWHERE = {
+    "coatlab": {
+        "errors", "create",  # test_cli, model/test_network
+        "config/catalog", "config/compose", "config/files", "config/targets", "config/words",  # test_structure, identity
+        "process/machine", "process/parent", "process/place",  # test_train, training/test_leader
+        "output/files", "output/text", "output/figure",  # runs/test_record, benchmark/test_growth
+        "runs/lock", "runs/summary",  # runs/test_run
+        "data/image_data", "data/in_memory",  # data/test_fashion_mnist
+        "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
+        "budget/parts", "budget/family",  # budget/test_solver, analysis/tables/test_family
+        "tracking/session",  # tracking/test_mirror
+        "training/fit", "training/follower", "training/progress",  # test_train, training/test_leader
+        "sweep/cells",  # runs/test_state
+        "cluster/fork",  # cluster/test_local
+    },
+    "analysis": {
+        "tabular", "compare/design", "compare/hardware", "compare/labels", "compare/panels",  # studies
+        "figures/cost", "figures/curves", "figures/data_size", "figures/gap", "figures/generalization", "figures/style",
+        "studies/attention", "studies/data_size", "studies/details", "studies/layouts", "studies/relative",
+        "studies/stage_depth", "studies/transfer", "tables/cost", "tables/scores", "tables/sizes", "tables/verdicts",
+        "report/report",  # analysis/test_main
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("root", [SOURCE, ANALYSIS], ids=lambda root: root.name)
+def test_every_module_has_a_test_in_the_same_place(root: Path) -> None:
+    under = TESTS if root == SOURCE else TESTS / "analysis"
+    untested = set()
+    for path in modules(root):
+        place = path.relative_to(root)
+        if path.stem not in ("__init__", "__main__") and not (under / place.with_name(f"test_{path.name}")).is_file():
+            untested.add(str(place.with_suffix("")))
+    assert untested == TESTED_ELSEWHERE[root.name]
 
 
 def test_the_configs_are_found_by_group() -> None:
     assert conf_dir() == REPOSITORY / "conf"
-    assert {
-        "layout",
-        "attention",
-        "size",
-        "network",
-        "data",
-        "recipe",
-        "init",
-        "trainer",
-        "cluster",
-        "tracker",
-        "sweep",
-    } == set(groups())
+    assert set(groups()) == {
+        "layout", "attention", "size", "network", "data", "recipe", "init", "trainer", "cluster", "tracker", "sweep",
+    }  # fmt: skip
 
 
 def test_no_registry_address_and_no_loose_end_is_committed() -> None:

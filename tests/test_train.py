@@ -10,7 +10,7 @@ import torch
 
 from coatlab import create_model
 from coatlab.data.image_data import make_data
-from coatlab.records import read_metrics
+from coatlab.runs.record import read_metrics
 from tests.commandline import CommandLine, kill, wait_for
 from tests.conftest import MountDisk
 
@@ -150,7 +150,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(command: CommandLine, words: 
 
 
 def test_a_truncated_data_file_is_named_and_nothing_is_overwritten(command: CommandLine, tmp_path: Path) -> None:
-    from tests.test_fashion_mnist import source
+    from tests.data.test_fashion_mnist import source
 
     folder = tmp_path / "images"
     shutil.copytree(source()._find(), folder, copy_function=shutil.copy)

@@ -11,10 +11,10 @@ import pytest
 import wandb
 
 from coatlab.errors import InputError, RunError
-from coatlab.tracker import open_mirror
+from coatlab.tracking.mirror import open_mirror
 from coatlab.upload import main, to_send
-from tests.test_cells import held, make  # noqa: F401 (a fixture)
-from tests.test_tracker import SETTINGS, history
+from tests.runs.test_state import held, make  # noqa: F401 (a fixture)
+from tests.tracking.test_mirror import SETTINGS, history
 
 STAND_IN = """#!/bin/sh
 # what `wandb sync` does for us: a mark beside what was sent

@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.compare.hardware import kinds
+from analysis.compare.matched import ACCURACY
 from analysis.figures.style import INTERVAL, label, legend, looks, named, panels, point, regimes, seeds, summaries
-from analysis.hardware import kinds
-from analysis.metrics import ACCURACY
 
 SHOWN = {"millions": "million multiply-adds an image", "images_per_second": "images per second, training, as measured"}
 

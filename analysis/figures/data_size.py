@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.compare.matched import ACCURACY
 from analysis.figures.style import (
     INTERVAL,
     grid,
@@ -20,7 +21,6 @@ from analysis.figures.style import (
     summaries,
     whiskers,
 )
-from analysis.metrics import ACCURACY
 from coatlab.errors import InputError
 
 

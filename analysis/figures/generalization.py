@@ -7,20 +7,8 @@ on abundant ones (sec. 2.2 of the paper; it shows the two apart, in the panels o
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import (
-    INTERVAL,
-    REGIME,
-    grid,
-    label,
-    legend,
-    looks,
-    named,
-    point,
-    regimes,
-    seeds,
-    summaries,
-)
-from analysis.metrics import ACCURACY, MATCHED, matched_accuracy
+from analysis.compare.matched import ACCURACY, MATCHED, matched_accuracy
+from analysis.figures.style import INTERVAL, REGIME, grid, label, legend, looks, named, point, regimes, seeds, summaries
 from coatlab.errors import InputError
 
 ABUNDANT = "fractals"

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.stats import Summary, summarize
-from coatlab.benchmark.plot import COLOURS, MARKERS
+from coatlab.output.figure import COLOURS, MARKERS
 
 LAYOUTS = ["CCCC", "CCCT", "CCTT", "CTTT", "ViT_REL"]
 ATTENTIONS = ["relative", "post", "absolute", "window", "neighborhood", "linear"]

@@ -6,9 +6,10 @@ caption; where they differ, each kind has rows of its own.
 
 from collections.abc import Sequence
 
-from analysis.cells import Panel, Summarize, covering, mean
-from analysis.hardware import kinds
-from analysis.render import Column, Table
+from analysis.compare.design import Panel, Summarize
+from analysis.compare.hardware import kinds
+from analysis.compare.panels import covering
+from analysis.tabular import Column, Table, mean
 
 COUNTED = {
     "parameters": Column("parameters (M)", ".3f"),

@@ -15,12 +15,12 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from analysis.cells import Summarize, mean
-from analysis.confounds import Donors
-from analysis.paper import read
-from analysis.render import Cell, Column, Table
-from coatlab.conf_files import conf_dir
-from coatlab.identity import diff, experiment
+from analysis.compare.confounds import Donors
+from analysis.compare.design import Summarize
+from analysis.paper.quotes import read
+from analysis.tabular import Cell, Column, Table, mean
+from coatlab.config.files import conf_dir
+from coatlab.runs.identity import diff, experiment
 
 FAMILY = "family"  # the study's name
 COUNTED = Path(__file__).with_suffix(".csv")

@@ -7,14 +7,14 @@ records (`analysis/`, the sweeper's plan) never pay for importing torch.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coatlab.network import create_model
+    from coatlab.create import create_model
 
 __all__ = ["create_model"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "create_model":
-        from coatlab.network import create_model
+        from coatlab.create import create_model
 
         return create_model
     raise AttributeError(f"module 'coatlab' has no attribute {name!r}")

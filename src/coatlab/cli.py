@@ -16,8 +16,8 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from coatlab.conf_files import groups
-from coatlab.configs import compose, missing_choice
+from coatlab.config.compose import compose, missing_choice
+from coatlab.config.files import groups
 from coatlab.errors import InputError, RunError, Stopped, not_one_of_keys
 
 # read once: below, Hydra is told to let every exception through to us

@@ -10,13 +10,13 @@ import torch
 from torchvision.transforms.v2.functional import to_pil_image
 from torchvision.utils import make_grid
 
-from coatlab.checks import check_keys
 from coatlab.cli import one_sentence_errors
-from coatlab.conf_files import choices
-from coatlab.configs import compose, resolve
-from coatlab.content import with_content
+from coatlab.config.catalog import with_content
+from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices
+from coatlab.config.rules import check_keys
 from coatlab.data.image_data import ImageData, make_data
-from coatlab.records import write_atomic
+from coatlab.output.files import write_atomic
 
 ENLARGED = 2  # pixels of the sheet for a pixel of an image
 

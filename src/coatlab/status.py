@@ -1,4 +1,4 @@
-"""The command: `python -m coatlab.status layouts` says where a study stands, from its run folders alone. No torch here.
+"""The command: `python -m coatlab.status layouts` says where a study stands, from its run folders alone.
 
     python -m coatlab.status                       every study that has runs, a line each
     python -m coatlab.status layouts seed=0,1,2    the cells of `python src/train.py sweep=layouts seed=0,1,2`
@@ -9,7 +9,7 @@ Runs of the study that these words do not ask for are shown as well: they are th
     runs      folder of run folders
     study     as asked for, or null
     commands  a list: what finishes it; empty if nothing is left to do
-    counts    number of cells by state (coatlab.cells says what the states mean)
+    counts    number of cells by state (coatlab.sweep.cells says what the states mean)
     cells     a list: name (without the seed), studies, seed, state, asked (by these words), folder, fingerprint,
               error (of a failure, or who is at it), age (seconds since its last row or record), epoch (the last that
               was finished) and epochs (of the whole run); null where there is none
@@ -34,15 +34,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from coatlab.cells import STATES, Cell, State, compose_cells, state_of
 from coatlab.cli import one_sentence_errors
-from coatlab.conf_files import choices
-from coatlab.configs import compose
+from coatlab.config.compose import compose
+from coatlab.config.files import choices
+from coatlab.config.words import word
 from coatlab.errors import not_one_of
-from coatlab.expand import expand, word
-from coatlab.identity import experiment, folder_name
-from coatlab.records import read_metrics
-from coatlab.summary import duration
+from coatlab.output.text import duration
+from coatlab.runs.identity import experiment, folder_name
+from coatlab.runs.record import read_metrics
+from coatlab.runs.state import STATES, State, state_of
+from coatlab.sweep.cells import Cell, compose_cells
+from coatlab.sweep.expand import expand
 
 NO_STUDY = "none"
 COLORS = {"complete": "green", "running": "cyan", "missing": "dim", "outdated": "dim", "interrupted": "yellow"}

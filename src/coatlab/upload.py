@@ -1,9 +1,9 @@
-"""The command: `python -m coatlab.upload layouts` sends to W&B what was written offline and is not there yet. No torch.
+"""The command: `python -m coatlab.upload layouts` sends to W&B what was written offline and is not there yet.
 
 A run has one offline part that counts: whoever goes on with a run replays it whole and sets the older parts aside
-(coatlab/tracker.py), and all parts carry the fingerprint as id, so one experiment is one W&B run however often it is
+(tracking/mirror.py), and all parts carry the fingerprint as id, so one experiment is one W&B run however often it is
 sent. `wandb sync` marks what it has sent, and what is marked is skipped. Runs that a live process is at are left alone.
-Reports that were tracked offline (analysis/upload.py) are sent in the same way.
+Reports that were tracked offline (analysis/report/wandb.py) are sent in the same way.
 """
 
 import argparse
@@ -16,10 +16,10 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from coatlab.cells import state_of
 from coatlab.cli import one_sentence_errors
-from coatlab.conf_files import choices
+from coatlab.config.files import choices
 from coatlab.errors import InputError, RunError, not_one_of
+from coatlab.runs.state import state_of
 
 PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits for ever for a server that is not there
 

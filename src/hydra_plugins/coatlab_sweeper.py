@@ -1,6 +1,6 @@
 """Where Hydra looks for plugins: it finds every class in the namespace package hydra_plugins, and takes no other."""
 
-from coatlab import sweeper
+from coatlab.sweep import sweeper
 
 
 class StudySweeper(sweeper.StudySweeper):

@@ -8,18 +8,19 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from coatlab.allocator import keep_freed_memory
 from coatlab.benchmark import packing, scaling, throughput
-from coatlab.benchmark.plot import draw_growth, save
-from coatlab.checks import check
+from coatlab.benchmark.growth import draw_growth
 from coatlab.cli import one_sentence_errors
-from coatlab.conf_files import choices
-from coatlab.configs import compose, resolve
-from coatlab.content import with_content
-from coatlab.environment import processor
+from coatlab.config.catalog import with_content
+from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices
+from coatlab.config.rules import check
 from coatlab.errors import InputError, not_one_of
-from coatlab.markdown import to_markdown
-from coatlab.records import write_atomic
+from coatlab.output.figure import save
+from coatlab.output.files import write_atomic
+from coatlab.output.markdown import to_markdown
+from coatlab.process.machine import processor
+from coatlab.process.memory import keep_freed_memory
 
 SIDES = "14,20,28,40,56,80,112"
 VARIANTS = "relative,post,absolute,window,neighborhood,linear,linear/feature_map=softmax,linear/feature_map=favor"

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from coatlab.allocator import keep_freed_memory
 from coatlab.benchmark.throughput import endless_batches, training_step
-from coatlab.checks import check
-from coatlab.conf_files import conf_dir
-from coatlab.configs import compose, resolve
+from coatlab.config.compose import compose, resolve
+from coatlab.config.files import conf_dir
+from coatlab.config.rules import check
 from coatlab.data.image_data import make_data
-from coatlab.environment import cores
 from coatlab.errors import InputError, RunError
+from coatlab.process.machine import cores
+from coatlab.process.memory import keep_freed_memory
 
 # long enough that the test files, which every run looks at once, are a small part
 RUN = ("data.train_size=8000", "data.eval_size=500", "data.train_eval_size=500", "trainer.max_epochs=8")

@@ -23,11 +23,11 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.benchmark import Timer
 
-from coatlab.attention.inner import InnerAttention
-from coatlab.checks import check_keys
-from coatlab.configs import compose, resolve
+from coatlab.config.compose import compose, resolve
+from coatlab.config.rules import check_keys
+from coatlab.create import attention_factory
 from coatlab.errors import InputError
-from coatlab.network import attention_factory
+from coatlab.model.attention.inner import InnerAttention
 
 PASSES = ("inference", "training")
 SECONDS = 0.15  # each turn of a variant lasts at least so long, or one pass

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
+from coatlab.create import network_of
 from coatlab.data.image_data import Batch, ImageData, make_data
-from coatlab.network import network_of
-from coatlab.optim import make_optimizer
-from coatlab.task import Task
+from coatlab.training.optim import make_optimizer
+from coatlab.training.task import Task
 
 
 def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, turns: int) -> dict[str, float]:

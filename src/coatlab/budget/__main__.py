@@ -25,11 +25,11 @@ from coatlab.budget.sizes import (
     write_plans,
 )
 from coatlab.cli import one_sentence_errors
-from coatlab.conf_files import choices
-from coatlab.configs import compose
+from coatlab.config.compose import compose
+from coatlab.config.files import choices
 from coatlab.errors import InputError, not_one_of
-from coatlab.markdown import to_markdown
-from coatlab.records import write_atomic
+from coatlab.output.files import write_atomic
+from coatlab.output.markdown import to_markdown
 
 WIDE = 160
 PLAN_KEYS = ("blocks", "widths", "strides", "pad")

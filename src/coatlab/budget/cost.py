@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from coatlab.attention.inner import InnerAttention
-from coatlab.network import Network
+from coatlab.model.attention.inner import InnerAttention
+from coatlab.model.network import Network
 
 IMAGES = 2  # BatchNorm on a 1 x 1 grid needs more than one value a channel
 

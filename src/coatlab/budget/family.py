@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from coatlab.budget.sizes import cost_in
-from coatlab.configs import compose, resolve
+from coatlab.config.compose import compose, resolve
 
 MEMBERS = {224: range(4), 384: range(5), 512: range(2, 8)}  # by pixels, of Tables 4 and 5
 # Table 12 prints another plan than the one that gives Table 5's count; conf/size/coatnet_6.yaml says why

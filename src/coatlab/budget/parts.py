@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from coatlab.blocks.transformer import AttentionFactory
 from coatlab.budget.polynomial import BlockCost
-from coatlab.layout import Grid, Kind
-from coatlab.network import make_block, make_head, make_stem
+from coatlab.model.blocks.transformer import AttentionFactory
+from coatlab.model.layout import Grid, Kind
+from coatlab.model.network import make_block, make_head, make_stem
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from omegaconf import OmegaConf
 from coatlab.budget.cost import Cost, cost_of
 from coatlab.budget.parts import Budget, Setting
 from coatlab.budget.solver import Found, solve
-from coatlab.conf_files import choices, conf_dir
-from coatlab.configs import compose, resolve
+from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices, conf_dir
+from coatlab.create import attention_factory, network_of
 from coatlab.errors import InputError
-from coatlab.network import attention_factory, network_of
-from coatlab.records import write_atomic
+from coatlab.output.files import write_atomic
 
 REFERENCE_ATTENTION = "relative"  # the budgets are of it
 

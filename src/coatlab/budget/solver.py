@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from coatlab.budget.parts import Budget, PatchCosts, Setting, StageCosts
 from coatlab.errors import InputError
-from coatlab.layout import Stem
+from coatlab.model.layout import Stem
 
 GROWTH = (math.log2(96 / 64), 1.0, 1.0, 1.0)  # of S1 .. S4 over the stage before
 SLENDERNESS_BAND = 2.5  # ViT_REL's width per block of depth is at most this factor from the size's

@@ -1,1 +1,1 @@
-"""Where the cells of a sweep run: launchers for `cluster=local` and `cluster=slurm`. No torch here."""
+"""Where the cells of a sweep run: launchers for `cluster=local` and `cluster=slurm`."""

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from coatlab.cluster.launch import Cell
-from coatlab.records import read_metrics
+from coatlab.cluster.job import Cell
+from coatlab.runs.record import read_metrics
 
 
 class Display(Console):

@@ -15,11 +15,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from coatlab.cluster.board import Board
-from coatlab.cluster.launch import Cell, cluster_settings, compose_cell, failed, outcome, reason
-from coatlab.cluster.process import CellProcess
+from coatlab.cluster.fork import CellProcess
+from coatlab.cluster.job import Cell, cluster_settings, compose_cell, failed, outcome, reason
 from coatlab.cluster.share import Share, share, visible_gpus
-from coatlab.environment import cores
-from coatlab.signals import Signals
+from coatlab.process.machine import cores
+from coatlab.process.signals import Signals
 
 LOOK_SECONDS = 0.5
 
@@ -40,7 +40,7 @@ class LocalLauncher(Launcher):
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         machine = self._share(len(job_overrides))
-        import coatlab.fit  # noqa: F401  (torch and all that, once: the cells are forked from here)
+        import coatlab.training.fit  # noqa: F401  (torch and all that, once: the cells are forked from here)
 
         ended: dict[int, JobReturn] = {}
         todo = list(enumerate(job_overrides))

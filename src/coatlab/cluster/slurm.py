@@ -23,12 +23,12 @@ from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
 from coatlab.cluster.board import Board
-from coatlab.cluster.launch import Cell, cluster_settings, compose_cell, failed, outcome, reason
+from coatlab.cluster.job import Cell, cluster_settings, compose_cell, failed, outcome, reason
 from coatlab.cluster.queue import is_over, requeue_this_job, states
 from coatlab.errors import InputError, RunError, Stopped
-from coatlab.ranks import place
-from coatlab.records import write_atomic
-from coatlab.signals import STOPPING, raise_when_signalled
+from coatlab.output.files import write_atomic
+from coatlab.process.place import place
+from coatlab.process.signals import STOPPING, raise_when_signalled
 
 SOURCE = Path(__file__).resolve().parents[2]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from coatlab.data.class_folders import ClassFolders, Listing, scan
-from coatlab.data.encoded import EncodedData, Source
+from coatlab.data.files.class_folders import ClassFolders, Listing, scan
+from coatlab.data.files.encoded import EncodedData, Source
 from coatlab.errors import InputError
 
 

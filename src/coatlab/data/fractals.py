@@ -23,7 +23,7 @@ from torch import Tensor
 from coatlab.data.ifs import draws_of, find_systems, render
 from coatlab.data.image_data import Batch, ImageData, Indexed
 from coatlab.data.in_memory import Gather
-from coatlab.records import write_atomic
+from coatlab.output.files import write_atomic
 
 STREAMS = {"train": 2, "eval": 3, "test": 4}  # 0 and 1 draw the classes
 RENDERED_AT_ONCE = 250

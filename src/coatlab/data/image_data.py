@@ -22,11 +22,11 @@ from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from coatlab.config.targets import TARGET, python_path
 from coatlab.data.sampler import EpochBatches, InOrder
 from coatlab.data.views import PLAIN, Views
 from coatlab.errors import InputError
-from coatlab.signals import STOPPING
-from coatlab.targets import TARGET, python_path
+from coatlab.process.signals import STOPPING
 
 EVAL_BATCH = 500
 Batch = tuple[Tensor, Tensor]

@@ -8,8 +8,8 @@ made on it do not touch them.
 from pathlib import Path
 from typing import Any
 
-from coatlab.data.class_folders import scan
-from coatlab.data.encoded import EncodedData, Source
+from coatlab.data.files.class_folders import scan
+from coatlab.data.files.encoded import EncodedData, Source
 from coatlab.data.folder import source_of
 from coatlab.errors import InputError
 

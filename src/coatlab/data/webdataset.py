@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coatlab.data.encoded import Encoded, EncodedData, Source
+from coatlab.data.files.encoded import Encoded, EncodedData, Source
+from coatlab.data.files.shards import Shards, index
 from coatlab.data.sampler import EpochBatches
-from coatlab.data.shards import Shards, index
 from coatlab.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""The paper's orderings, and what the runs say of them."""

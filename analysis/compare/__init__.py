@@ -1,0 +1,1 @@
+"""Which rows may be compared, and how they are named."""

@@ -1,0 +1,234 @@
+"""Whether rows may be compared: they differ in the declared factors, what follows from these, and the seed alone.
+
+A factor is a group or a key of the config: `layout`, `attention`, `data.train_size`. The rule: there is one row from
+which every other comes by giving it the other's factors and seed, and leaving all else as it is. What conf/ derives is
+derived anew, so a layout brings its plan with it; a plan given by hand is not derived, and counts. What is left is
+found by `identity.diff`, which also decides what is one experiment, so an attention in a layout without any is no
+difference. A run that starts from a donor is compared with the donor's config in the place of its fingerprint.
+
+Code, hardware and precision are no refusal but a warning. Runs of two precisions are two experiments all the same:
+they are rows of their own (`analysis.compare.panels`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pandas as pd
+from omegaconf import OmegaConf
+
+from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices, groups
+from coatlab.config.words import flatten
+from coatlab.errors import InputError, not_one_of_keys
+from coatlab.runs.identity import diff, experiment, fingerprint
+
+Config = Mapping[str, Any]
+Donors = Mapping[str, Config]  # configs by fingerprint
+ALWAYS = ("seed", "trainer.precision")  # may differ: the one is what is averaged, the other is warned of
+WARNED = {"code": "code versions", "device": "devices", "cpu": "CPUs", "gpu": "GPUs", "precision": "precisions"}
+SHOWN = 3  # values of a key that a refusal names
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key that differs although no factor explains it."""
+
+    key: str
+    values: Mapping[tuple[str, str], Sequence[str]]  # runs by (the value they have, the one that would be explained)
+
+    def __str__(self) -> str:
+        """Word it: which value, in which runs, and what the value should be."""
+        parts = [f"{has} in {_listed(runs)}, not {due}" for (has, due), runs in self.values.items()]
+        return f"{self.key} is " + " and ".join(parts[:SHOWN]) + (" and so on" if len(parts) > SHOWN else "")
+
+
+def require_comparable(
+    runs: pd.DataFrame, factors: Sequence[str], donors: Donors | None = None, allow: Sequence[str] = ()
+) -> list[str]:
+    """Check that runs differ in nothing but the factors and the seed.
+
+    Args:
+        runs: of one table or figure, as `analysis.read.folders` has them.
+        factors: what it compares.
+        donors: configs of runs that others start from, by fingerprint.
+        allow: keys, or groups, that may differ all the same.
+
+    Returns:
+        A footnote for each allowed key that differs.
+
+    Raises:
+        InputError: they differ in more; the sentence names the keys and values.
+    """
+    found = differences(runs, factors, donors or {})
+    refused = [one for one in found if not within(one.key, allow)]
+    if refused:
+        keys = ", ".join(one.key for one in refused)
+        raise InputError(
+            f"rows that compare {' and '.join(factors)} differ in more than that: "
+            f"{'; '.join(str(one) for one in refused)}; leave runs out, or allow it with --allow {keys.split(', ')[0]}"
+        )
+    return [f"Compared although {one} (--allow {one.key})." for one in found]
+
+
+def require_keys(allow: Sequence[str], configs: Iterable[Config]) -> None:
+    """Check that allowed keys, or groups, are of some run of a study; the runs of one table may not have them.
+
+    Raises:
+        InputError: a key does not exist.
+    """
+    known = {part for config in configs for key in flatten(config) for part in _beginnings(key)} if allow else set()
+    for key in allow:
+        if key not in known:
+            raise not_one_of_keys(f"--allow {key}", sorted(known))
+
+
+def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> list[Difference]:
+    """Return the keys in which runs differ although no factor and no seed explains it, by name."""
+    distinct: dict[str, Config] = {}
+    named: dict[str, list[str]] = {}
+    for name, config in zip(runs["run"], runs["config"], strict=True):
+        # seeds of one cell are one experiment here, and so are those of what they started from
+        mark = fingerprint(_replace(config, {"seed": 0, "init.donor": start_of(config, donors)}))
+        distinct.setdefault(mark, config)
+        named.setdefault(mark, []).append(name)
+    if len(distinct) < 2:
+        return []
+    left: dict[str, dict[str, tuple[Any, Any]]] = {}
+    fewest = len(runs) + 1
+    # from the row that explains most others; one with many keys and many seeds is the likeliest
+    for base in sorted(distinct, key=lambda mark: (-len(experiment(distinct[mark])), -len(named[mark]))):
+        derived = _derived(distinct[base])
+        moved = {
+            mark: _moved(distinct[base], derived, config, (*factors, *ALWAYS), donors)
+            for mark, config in distinct.items()
+        }
+        tried = {mark: found for mark in distinct if (found := diff(moved[mark], distinct[mark]))}
+        unexplained = sum(len(named[mark]) for mark in tried)
+        if unexplained < fewest:
+            left, fewest = tried, unexplained
+        if not unexplained:
+            return []
+    return [_difference(key, left, named) for key in sorted({key for found in left.values() for key in found})]
+
+
+def start_of(config: Config, donors: Donors) -> str | None:
+    """Return what a run started from, whatever the seed of that, as a fingerprint; of the run itself if not at hand."""
+    mark = config.get("init", {}).get("donor")
+    donor = donors.get(mark or "")
+    return fingerprint(_replace(donor, {"seed": 0, "init.donor": start_of(donor, donors)})) if donor else mark
+
+
+def warnings(runs: pd.DataFrame) -> list[str]:
+    """Say in which of code, hardware and precision runs differ."""
+    found = []
+    for column, plural in WARNED.items():
+        values = Counter(str(value) for value in runs[column].dropna())
+        if len(values) > 1:
+            listed = ", ".join(f"{value} ({number})" for value, number in values.most_common())
+            found.append(f"Warning: {len(values)} {plural}: {listed}.")
+    return found
+
+
+def _moved(
+    base: Config, derived: Mapping[str, str], other: Config, keys: Sequence[str], donors: Donors
+) -> dict[str, Any]:
+    """Give a config the factors of another, and derive anew what it has derived."""
+    values = flatten(other)
+    moved: dict[str, Any] = {}
+    for key in keys:
+        group = other.get(key)
+        if isinstance(group, Mapping):
+            moved[key] = group
+        elif key in values:
+            moved[key] = values[key]
+    given = _replace(base, moved)
+    result = OmegaConf.create(_needed(given))
+    for key, text in derived.items():
+        if not within(key, moved):
+            OmegaConf.update(result, key, text)
+    try:
+        config = given | resolve(result)
+    except InputError:  # no plan for these: nothing follows, and the plans are compared as they are
+        config = given
+    mine, its = (donors.get(one.get("init", {}).get("donor") or "") for one in (base, other))
+    if mine and its and "init.donor" not in moved:
+        config = dict(_replace(config, {"init.donor": fingerprint(_moved(mine, _derived(mine), its, keys, donors))}))
+    return config
+
+
+def _derived(config: Config) -> dict[str, str]:
+    """Return the keys that a config has by interpolation from others, and the interpolations.
+
+    A value given by hand that is none of its interpolation's is left out: it does not follow from anything.
+    """
+    words = tuple(
+        f"{group}={config[group]['name']}"
+        for group in groups()
+        if isinstance(config.get(group), Mapping) and config[group].get("name") in choices(group)
+    )
+    recorded = experiment(config)
+    texts = {key: text for key, text in _interpolations(words).items() if key in recorded}
+    anew = OmegaConf.create(_needed(config))
+    for key, text in texts.items():
+        OmegaConf.update(anew, key, text)
+    try:
+        values = experiment(dict(config) | resolve(anew))
+    except InputError:
+        return {}
+    return {key: text for key, text in texts.items() if values[key] == recorded[key]}
+
+
+def _needed(config: Config) -> dict[str, Any]:
+    """Return a config less the plans of other layouts, which are most of it and slow to interpolate."""
+    layout, attention, size = config["layout"]["name"], config["attention"]["name"], dict(config["size"])
+    size["plans"] = {name: plan for name, plan in size.get("plans", {}).items() if name == layout}
+    solved = ((size.get("matched") or {}).get(attention) or {}).get(layout)
+    size["matched"] = {attention: {layout: solved}} if solved else {}
+    return {**config, "size": size}
+
+
+@cache
+def _interpolations(words: tuple[str, ...]) -> dict[str, str]:
+    """Return the keys that conf/ derives from other keys, for some choices, and how."""
+    raw = OmegaConf.to_container(compose(list(words)), resolve=False)
+    assert isinstance(raw, dict)
+    flat = flatten({str(key): value for key, value in raw.items()})
+    return {key: value for key, value in flat.items() if isinstance(value, str) and "${" in value}
+
+
+def _replace(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with other values at dotted keys."""
+    result = dict(config)
+    for key, value in values.items():
+        first, _, rest = key.partition(".")
+        result[first] = _replace(result.get(first, {}), {rest: value}) if rest else value
+    return result
+
+
+def _difference(
+    key: str, left: Mapping[str, Mapping[str, tuple[Any, Any]]], named: Mapping[str, Sequence[str]]
+) -> Difference:
+    runs: dict[tuple[str, str], list[str]] = {}
+    for mark, found in left.items():
+        if key in found:
+            due, has = (json.dumps(value) for value in found[key])
+            runs.setdefault((has, due), []).extend(named[mark])
+    return Difference(key, runs)
+
+
+def _listed(runs: Sequence[str]) -> str:
+    return runs[0] if len(runs) == 1 else f"{len(runs)} runs"
+
+
+def within(key: str, keys: Iterable[str]) -> bool:
+    """Tell whether a dotted key is one of some keys, or below one."""
+    return any(key == other or key.startswith(f"{other}.") for other in keys)
+
+
+def _beginnings(key: str) -> list[str]:
+    parts = key.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]

@@ -1,0 +1,177 @@
+"""The histories of runs: metrics.jsonl of each folder -> one DataFrame, kept as parquet beside the run folders.
+
+Of a run whose metrics.jsonl has the size and the time of change that the kept file knows, the rows come from there;
+those of others are read. A kept file that is damaged or of another version is made anew. Where it cannot be written,
+nothing is kept. Rows of one step become one row, as W&B has it: an epoch's last step may be a logged one as well.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet
+
+from coatlab.output.files import write_atomic
+from coatlab.runs.record import read_metrics
+
+CACHE, SUM = ".history.parquet", ".sum"
+VERSION = 1  # of what is kept; another one is not read
+AT_ONCE = 200  # files that are parsed together: some tens of megabytes
+State = list[int]  # size and time of change of a metrics.jsonl
+
+
+def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
+    """Read the histories of runs.
+
+    Args:
+        folders: of the runs, by fingerprint.
+        runs: where the folders are, and what is kept of them.
+    """
+    names = [folder.name for folder in folders.values()]
+    states = {folder.name: _state(folder) for folder in folders.values()}
+    kept, rows, counts = _kept(runs / CACHE)
+    stale = [folder for folder in folders.values() if kept.get(folder.name) != states[folder.name]]
+    if stale:
+        known = [name for name in kept if (runs / name).is_dir() and name not in {folder.name for folder in stale}]
+        parts, counted = [_select(rows, counts, known)], {name: counts[name] for name in known}
+        del rows
+        for first in range(0, len(stale), AT_ONCE):
+            some = stale[first : first + AT_ONCE]
+            part, lengths = merged(*_read(some))
+            parts.append(part)
+            counted |= dict(zip((folder.name for folder in some), lengths, strict=True))
+        rows, counts = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), counted
+        del parts
+        kept = {name: states.get(name) or kept[name] for name in counts}
+        with suppress(OSError):  # a folder that can only be read
+            _keep(runs / CACHE, rows, kept, counts)
+    return named(_select(rows, counts, names), {mark: counts[folder.name] for mark, folder in folders.items()})
+
+
+def named(rows: pd.DataFrame, lengths: Mapping[str, int]) -> pd.DataFrame:
+    """Put the fingerprints before rows: so many of the first run, then of the second."""
+    codes = np.repeat(np.arange(len(lengths)), list(lengths.values()))
+    marks = pd.Categorical.from_codes(codes, categories=list(lengths))
+    rows.insert(0, "fingerprint", marks)
+    return rows
+
+
+def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, list[int]]:
+    """Make one row of each step of a run, of the values written last, and numbers of all columns.
+
+    Args:
+        rows: of several runs, one after the other, with a column `step`.
+        lengths: how many of each run.
+
+    Returns:
+        The rows left, and how many of each run.
+    """
+    run = np.repeat(np.arange(len(lengths)), lengths)
+    step = pd.to_numeric(rows["step"], errors="coerce").astype("int64").to_numpy()
+    same = np.append(False, (run[1:] == run[:-1]) & (step[1:] == step[:-1]))[: len(rows)]
+    places = np.arange(len(rows))
+    depth = places - np.maximum.accumulate(np.where(same, 0, places))  # 0: the first row of its step
+    measures = [column for column in rows.columns if column != "step"]
+    values = rows[measures].apply(pd.to_numeric, errors="coerce").to_numpy("float64", copy=True)
+    for deep in range(1, int(depth.max(initial=0)) + 1):  # three rows of a step become one as well
+        later = np.flatnonzero(depth == deep)
+        values[later] = np.where(np.isnan(values[later]), values[later - 1], values[later])
+    left = np.flatnonzero(~np.append(same[1:], False)[: len(rows)])
+    result = pd.DataFrame(values[left], columns=measures)
+    result.insert(0, "step", step[left])
+    return result, np.bincount(run[left], minlength=len(lengths)).tolist()
+
+
+def _state(folder: Path) -> State:
+    try:
+        found = (folder / "metrics.jsonl").stat()
+    except FileNotFoundError:
+        return [0, 0]
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _read(folders: Sequence[Path]) -> tuple[pd.DataFrame, list[int]]:
+    """Read metrics.jsonl of several folders: all rows, and how many each has."""
+    texts = [_whole_lines(folder / "metrics.jsonl") for folder in folders]
+    lengths = [text.count(b"\n") for text in texts]
+    with suppress(pa.ArrowInvalid):
+        if not any(lengths):
+            return pd.DataFrame({"step": []}), lengths
+        table = pyarrow.json.read_json(io.BytesIO(b"".join(texts)))
+        if len(table) == sum(lengths) and _numbered(table):
+            return table.to_pandas(), lengths
+    # slower, and leaves a damaged file at the damage
+    lists = [list(takewhile(lambda row: isinstance(row.get("step"), int), read_metrics(folder))) for folder in folders]
+    return pd.DataFrame([row for rows in lists for row in rows], columns=_columns(lists)), [len(rows) for rows in lists]
+
+
+def _numbered(table: pa.Table) -> bool:
+    """Tell whether every row has a step."""
+    if "step" not in table.column_names:
+        return False
+    steps = table.column("step")
+    return pa.types.is_integer(steps.type) and steps.null_count == 0
+
+
+def _columns(lists: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
+    return list(dict.fromkeys(["step", *(key for rows in lists for row in rows for key in row)]))
+
+
+def _whole_lines(path: Path) -> bytes:
+    """Read a file less a last row that a dying process left unfinished."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    end = text.rfind(b"\n") + 1
+    with suppress(ValueError):
+        json.loads(text[end:])
+        return text + b"\n"
+    return text[:end]
+
+
+def _kept(path: Path) -> tuple[dict[str, State], pd.DataFrame, dict[str, int]]:
+    """Return what is kept: the states of the files, the rows, and how many each has; nothing if it cannot be used."""
+    try:
+        if _digest(path) != path.with_suffix(SUM).read_text():
+            raise ValueError("damaged")
+        table = pyarrow.parquet.read_table(path)
+        facts = json.loads(table.schema.metadata[b"coatlab"])
+        if facts["version"] == VERSION and sum(facts["counts"].values()) == len(table):
+            return facts["states"], table.to_pandas(self_destruct=True), facts["counts"]
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+        pass
+    return {}, pd.DataFrame({"step": pd.Series(dtype="int64")}), {}
+
+
+def _keep(path: Path, rows: pd.DataFrame, states: Mapping[str, State], counts: Mapping[str, int]) -> None:
+    facts = {"version": VERSION, "states": states, "counts": counts}
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata({b"coatlab": json.dumps(facts).encode()})
+    write_atomic(path, lambda file: pyarrow.parquet.write_table(table, file))
+    digest = _digest(path)
+    write_atomic(path.with_suffix(SUM), lambda file: file.write(digest.encode()))
+
+
+def _digest(path: Path) -> str:
+    """Hash a file: parquet's own checksums leave out its schema."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _select(rows: pd.DataFrame, counts: Mapping[str, int], names: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of the named files, in the order of the names."""
+    if list(counts) == list(names):
+        return rows
+    starts = dict(zip(counts, np.cumsum([0, *counts.values()]), strict=False))
+    places = [np.arange(starts[name], starts[name] + counts[name]) for name in names]
+    return rows.iloc[np.concatenate([np.empty(0, "int64"), *places])].reset_index(drop=True)

@@ -1,0 +1,120 @@
+"""A W&B project -> the same two frames as the run folders give (`analysis.read.folders`), through W&B's public API.
+
+What the record of a run holds besides its config stands in the run's summary, under `record`, from its end on
+(tracking/mirror.py); a run that has not ended, or was ended by a kill, has none, and its cost and hardware are missing.
+`runs` there are all of the project: those whose id is not the fingerprint of their config are counted and left out.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.read.folders import Loaded, frame
+from analysis.read.history import merged, named
+from coatlab.errors import InputError, RunError
+from coatlab.runs.identity import fingerprint
+from coatlab.runs.record import FINAL
+
+# W&B's states of a run that has ended otherwise than by its own word
+STATES = {"running": "running", "pending": "running", "failed": "failed", "killed": "interrupted"}
+STRAYS = 3  # runs of others that are named
+
+
+def load_project(project: str | None, study: str | None = None, api: Any = None) -> Loaded:
+    """Read the runs of a W&B project, of one study or all of them.
+
+    Args:
+        project: entity/name.
+        study: its name.
+        api: W&B's public API; made here where none is given.
+
+    Raises:
+        InputError: no such project, or no name of one; two W&B runs are the same experiment.
+        RunError: the server does not answer, or wants a key.
+    """
+    if not project or project.count("/") != 1 or not all(project.split("/")):
+        raise InputError(f"--project={project} is not valid; --source wandb needs --project entity/name")
+    try:
+        found, strays = _sorted_out((api or _api()).runs(project, order="+created_at", lazy=False))
+        rows, records, donors = [], [], {}
+        for run, config in found:
+            record = _record(run, config)
+            donors[record["fingerprint"]] = config
+            if study is None or study in record["studies"]:
+                records.append((run.name, record))
+                rows.append(list(_history(run)))
+    except ValueError as error:  # what the API raises for a project that is not there
+        raise InputError(f"--project={project} cannot be read: {_line(error)}") from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("wandb", "requests", "urllib3"):
+            raise
+        raise RunError(f"W&B does not give --project={project}: {_line(error)}") from error
+    runs = frame(records)
+    columns = list(dict.fromkeys(["step", *(key for run_rows in rows for row in run_rows for key in row)]))
+    table = pd.DataFrame([row for run_rows in rows for row in run_rows], columns=columns)
+    table, lengths = merged(table, [len(run_rows) for run_rows in rows])
+    history = named(table, dict(zip(runs.index, lengths, strict=True)))
+    skipped = f"left out: {len(strays)} W&B runs that are none of coatlab's ({', '.join(strays[:STRAYS])}"
+    return Loaded(runs, history, donors, (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ())
+
+
+def _api() -> Any:
+    import wandb
+
+    return wandb.Api()
+
+
+def _sorted_out(runs: Any) -> tuple[list[tuple[Any, dict[str, Any]]], list[str]]:
+    """Return the runs that are coatlab's with their configs, and the names of the others."""
+    ours, strays = [], []
+    for run in runs:
+        if str(run.id).startswith(ID):  # a report of these runs
+            continue
+        config = dict(run.config)
+        try:
+            mark = fingerprint(config)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            mark = None
+        # an id that W&B refused to use again has a suffix
+        if mark is not None and str(run.id).partition("-")[0] == mark:
+            ours.append((run, config))
+        else:
+            strays.append(str(run.name))
+    return ours, strays
+
+
+def _record(run: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Put together the record that the run's folder has."""
+    summary = dict(run.summary_metrics)
+    record = dict(summary.get("record", {}))
+    status = record.get("status")
+    if status not in FINAL:
+        # the record is uploaded before the reason of an end by an error is known
+        status = STATES.get(run.state, "interrupted")
+    return record | {
+        "fingerprint": fingerprint(config),
+        "status": status,
+        "studies": record.get("studies") or [study for study in [config.get("study")] if study],
+        "config": config,
+    }
+
+
+def _history(run: Any) -> Iterator[dict[str, Any]]:
+    for row in run.scan_history(use_cache=False):  # its cache knows a run by name, and gives fewer rows than there are
+        values = {key: value for key, value in row.items() if not key.startswith("_")}
+        yield {"step": row["_step"], **{key: _number(value) for key, value in values.items()}}
+
+
+def _number(value: Any) -> Any:
+    """Read NaN and infinity, which W&B writes as words, as metrics.jsonl has them."""
+    missing = value in ("NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value))
+    return None if missing else value
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+ID = "report-"  # the id of a report's run is this and the study

@@ -1,0 +1,1 @@
+"""Tables, verdicts and figures as files, pages and W&B runs."""

@@ -1,0 +1,68 @@
+"""A report to files below reports/<study>/: tables and verdicts in every format, figures, the runs used, and a page.
+
+table.md  table.tex  table.csv             the study's tables
+verdicts.md  verdicts.tex  verdicts.csv    its claims, relation by relation
+figures/<name>.svg  .png
+runs.csv                                   a row a run, by fingerprint, whatever its status
+report.json                                what reports/index.html shows of it, and which figures are its own
+report.html                                all of it, on a page that needs nothing else; written last
+
+and reports/index.html, which lists all studies, made anew.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.report.html import page
+from analysis.report.index import FACTS, facts_of, index, read_facts, to_json
+from analysis.report.latex import latex
+from analysis.report.report import COMMANDS, Report
+from analysis.report.text import markdown, to_csv
+from analysis.tabular import Table
+from coatlab.errors import InputError
+from coatlab.output.figure import save
+from coatlab.output.files import write_atomic
+from coatlab.output.markdown import escape
+
+
+def publish(report: Report, reports: Path) -> Path:
+    """Write a report, each file whole or not at all, and the list of studies; return its folder."""
+    folder = reports / report.study
+    tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{COMMANDS}", report.commands)]
+    _tables(folder / "table", f"# {report.study}", report.tables, tail)
+    _tables(folder / "verdicts", f"# Claims about {report.study}", report.verdicts)
+    for picture in report.pictures:
+        save(picture.figure, folder / "figures" / picture.name)
+    _write(folder / "runs.csv", to_csv([report.runs]))
+    facts = facts_of(report)
+    _remove_figures(folder, but=facts.figures)
+    _write(folder / FACTS, to_json(facts))
+    _write(folder / "report.html", page(report))
+    _write(reports / "index.html", index(reports))
+    return folder
+
+
+def _remove_figures(folder: Path, but: Sequence[str]) -> None:
+    """Delete the figures that the report before had and this one has not; files of others stay."""
+    try:
+        before = read_facts(folder)
+    except InputError:  # damaged: nothing says which are ours
+        return
+    for name in set(before.figures if before else ()) - set(but):
+        for path in (folder / "figures").glob("*.*"):
+            if path.name in (f"{name}.svg", f"{name}.png"):  # whatever the name is, nothing outside the folder
+                path.unlink()
+
+
+def _tables(path: Path, head: str, tables: Sequence[Table], tail: Sequence[str] = ()) -> None:
+    _write(path.with_suffix(".tex"), "\n\n".join(map(latex, tables)))
+    _write(path.with_suffix(".csv"), to_csv(tables))
+    _write(path.with_suffix(".md"), "\n\n".join([head, *map(markdown, tables), *tail]))
+
+
+def _list(head: str, lines: Sequence[str]) -> str:
+    return "\n".join([head, "", *(f"- {escape(line)}" for line in lines)])
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomic(path, lambda file: file.write(text.strip().encode() + b"\n"))

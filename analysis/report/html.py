@@ -1,0 +1,75 @@
+"""A report as one HTML page: verdicts first, then tables, figures, notes, the runs used, and the commands.
+
+The page needs nothing else: it works from a file and without network. Style, script and figures are inside it, and its
+Content-Security-Policy lets a browser run only that script and load nothing, whatever a run's name holds; names are
+escaped all the same. Cells are marked as in every format, and tables sort by the numbers, not by the text.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
+from analysis.report.report import COMMANDS, Picture, Report
+from analysis.tables.verdicts import advice
+from analysis.tabular import NOTHING, TIED, legend, marked
+from coatlab.output.figure import encoded
+from coatlab.output.text import line
+
+TEMPLATES = Path(__file__).with_name("templates")
+SYMBOLS = {SUPPORTED: "✓", CONTRADICTED: "✗", UNDECIDED: "?"}  # beside the word: no verdict is a colour alone
+
+
+def page(report: Report) -> str:
+    """Write a report as HTML."""
+    return render("report.html", {"report": report})
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template; whatever is no markup of ours is shown as text, on one line and without control characters."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: line(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    style, script = (Markup((TEMPLATES / name).read_text()) for name in ("page.css", "sort.js"))
+    environment.globals |= {
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+        "symbols": SYMBOLS,
+        "nothing": NOTHING,
+        "tied": TIED,
+        "marked": marked,
+        "legend": legend,
+        "image": _image,
+        "advice": advice,
+        "about_commands": COMMANDS,
+    }
+    return environment
+
+
+def _image(picture: Picture) -> Markup:
+    """Return a figure as the address of an image that is inside the page."""
+    data = base64.b64encode(encoded(picture.figure, picture.name, "svg")).decode()
+    return Markup(f"data:image/svg+xml;base64,{data}")
+
+
+def _hash(text: str) -> Markup:
+    """Return how a Content-Security-Policy names the one script or style that it lets in."""
+    return Markup(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")

@@ -1,0 +1,102 @@
+"""A report to W&B, where one is configured: one run of job type `report` a study, which every new report continues.
+
+tables/<title>, verdicts/<claim>, runs   wandb.Table, numbers as numbers; an interval is four columns, as in table.csv
+figures/<name>                           the PNG, with its caption
+report                                   report.html, where there is one
+verdict/<claim>                          in the summary: supported, contradicted or undecided
+
+Configured means: the study's runs were tracked (`tracker=wandb`; project, entity and mode are theirs) and a key for W&B
+is set, or the runs' mode or WANDB_MODE names one. No trouble with W&B fails the report; a line says what happened.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.read.wandb import ID
+from analysis.report.report import Report
+from analysis.tabular import Table, parts
+from coatlab.config.compose import compose
+from coatlab.tracking.session import has_key, is_offline, line, open_run, say
+
+TRACKERS = ("auto", "wandb", "none")  # where it is configured; in any case, offline without a key; never
+
+
+def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, project: str | None = None) -> str | None:
+    """Send a report that was written to W&B; never raise.
+
+    Args:
+        report: what is sent.
+        folder: where its files are, and where W&B's go.
+        runs: of the study, as `analysis.read.folders` has them; their configs say to which project.
+        tracker: one of TRACKERS.
+        project: entity/name of the W&B project that the runs were read from.
+
+    Returns:
+        Where the report is in W&B, in a line; None where nothing was sent, and if that was for trouble, it was said.
+    """
+    try:
+        settings = _settings(runs, tracker, project)
+        if settings is None:
+            return None
+        config = {"study": report.study, "commands": list(report.commands)}
+        group, id = report.study, ID + report.study
+        run = open_run(settings, folder=folder, id=id, job_type="report", group=group, config=config)
+        if run is None:
+            return None
+        run.log(_content(report, folder))
+        run.summary.update({f"verdict/{judged.claim.key}": judged.verdict for judged in report.judgements})
+        run.finish(exit_code=0)
+        if is_offline(run):
+            return f"W&B: offline; to send it: wandb sync {Path(run.dir).parent}"
+        return None if run.disabled else f"W&B: {run.url}"
+    except Exception as error:  # whatever W&B raises: the report is written
+        say(f"the report is not in W&B ({line(error)}); its files are whole")
+        return None
+
+
+def _settings(runs: pd.DataFrame, tracker: str, project: str | None) -> Mapping[str, Any] | None:
+    """Return what conf/tracker/wandb.yaml has, as most of the runs have it; None where nothing is to be sent."""
+    if tracker == "none":
+        return None
+    configs = runs["config"] if "config" in runs else pd.Series(dtype=object)
+    tracked = [config["tracker"] for config in configs if (config or {}).get("tracker", {}).get("name") == "wandb"]
+    settings = dict(max(tracked, key=tracked.count) if tracked else compose(["tracker=wandb"])["tracker"])
+    if project:
+        settings["entity"], _, settings["project"] = project.partition("/")
+    asked = settings["mode"] != "auto" or os.environ.get("WANDB_MODE") or has_key()
+    return settings if tracker == "wandb" or (tracked and asked) else None
+
+
+def _content(report: Report, folder: Path) -> dict[str, Any]:
+    """Return what is logged, by W&B's keys."""
+    import wandb
+
+    tables = {
+        "runs": report.runs,
+        **_keyed("tables", [(table.title, table) for table in report.tables]),
+        **_keyed("verdicts", zip([judged.claim.key for judged in report.judgements], report.verdicts, strict=True)),
+    }
+    content: dict[str, Any] = {}
+    for key, table in tables.items():
+        titles, rows = parts(table)
+        content[key] = wandb.Table([*titles], rows, allow_mixed_types=True)
+    for picture in report.pictures:
+        file = folder / "figures" / f"{picture.name}.png"
+        content[f"figures/{picture.name}"] = wandb.Image(str(file), caption=picture.caption)
+    if (folder / "report.html").is_file():
+        content["report"] = wandb.Html(str(folder / "report.html"), inject=False)
+    return content
+
+
+def _keyed(group: str, tables: Iterable[tuple[str, Table]]) -> dict[str, Table]:
+    """Key tables by their titles, of which W&B makes file names; two that become alike are numbered."""
+    keyed: dict[str, Table] = {}
+    for title, table in tables:
+        key = f"{group}/{re.sub(r'[^A-Za-z0-9_=]+', '-', title).strip('-')}"
+        keyed[key if key not in keyed else f"{key}-{len(keyed)}"] = table
+    return keyed

@@ -1,0 +1,1 @@
+"""One file per study: what its tables compare, with which numbers of the paper."""

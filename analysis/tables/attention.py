@@ -1,5 +1,0 @@
-"""The attention variants (sec. 2.2, options A to C): what the paper says in a paragraph, with numbers."""
-
-from analysis.cells import PANELS, Design
-
-DESIGN = Design(factors=("attention",), panels=("layout.name", *PANELS), lead="attention")

@@ -1,5 +1,0 @@
-"""The layout study (Figure 1): cost, training loss, accuracies and gap of each layout."""
-
-from analysis.cells import Design
-
-DESIGN = Design(factors=("layout",), figures=("curves", "generalization", "gap", "cost"), matched=True)

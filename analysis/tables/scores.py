@@ -1,0 +1,102 @@
+"""Panels to the tables that a study is about: what each cell costs, how well it fits and generalizes, and the paper's.
+
+The speed of runs on different hardware is not averaged: such a row shows none here and a row each in the cost table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from analysis.compare.design import Design, Panel, Summarize
+from analysis.compare.hardware import kinds
+from analysis.compare.matched import ACCURACY, MATCHED, matched_accuracy
+from analysis.paper.quotes import quoted, unmatched
+from analysis.tabular import Cell, Column, Table, mean
+
+COSTS = {"parameters": Column("parameters (M)", ".3f"), "macs": Column("MACs (M)", ".2f")}  # in millions
+SPEED = "images_per_second"
+MEASURES = {
+    "train_eval/loss": Column("train loss", ".3f", best="low"),
+    "train_eval/accuracy": Column("train acc.", ".1%", best="high"),
+    ACCURACY: Column("eval acc.", ".1%", best="high"),
+    "test/accuracy": Column("test acc.", ".1%", best="high"),
+    MATCHED: Column("acc. at matched loss", ".1%", best="high"),
+    "gap": Column("gap", "+.1%"),
+    SPEED: Column("images/s", ".0f", best="high"),
+}
+BEHIND = ("gap", SPEED)  # the paper's accuracies stand before these
+
+
+def tables(
+    panels: Sequence[Panel], design: Design, histories: pd.DataFrame | None = None, summarize: Summarize = mean
+) -> list[Table]:
+    """Make the tables of a study: its overview, then one a panel.
+
+    Args:
+        panels: of its complete runs.
+        design: what it compares, and with what of the paper.
+        histories: their epochs, as `analysis.compare.matched` has them, for the accuracy at matched loss.
+        summarize: what becomes of a cell's numbers.
+    """
+    first = design.overview(panels, summarize) if design.overview else []
+    made = [_table(panel, design, histories if design.matched else None, summarize) for panel in panels]
+    missing = unmatched(design.paper, [row.facts for panel in panels for row in panel.rows])
+    if made:
+        made[-1] = replace(made[-1], notes=[*made[-1].notes, *missing])
+    return [*first, *made]
+
+
+def listing_table(panel: Panel, summarize: Summarize = mean) -> Table:
+    """Make the table of runs that are not compared, so that nothing is marked best."""
+    table = _table(panel, Design(factors=()), None, summarize)
+    return replace(table, columns=[replace(column, best=None) for column in table.columns])
+
+
+def _table(panel: Panel, design: Design, histories: pd.DataFrame | None, summarize: Summarize) -> Table:
+    runs, notes = _matched(panel.runs, histories)
+    quotes, says = quoted(design.paper, [row.facts for row in panel.rows])
+    beside = [quote.cells([row.facts for row in panel.rows]) for quote in quotes]
+    measures = {key: column for key, column in MEASURES.items() if key != MATCHED or MATCHED in runs}
+    if len(kinds(panel.runs)) > 1:  # a speed is not better for a better machine
+        measures[SPEED] = replace(measures[SPEED], best=None)
+        notes.append("images/s: of different hardware, so none is best, and a row of several has none; see the costs.")
+    before, rows = [key for key in measures if key not in BEHIND], []
+    for place, row in enumerate(panel.rows):
+        own = runs.loc[row.runs.index]
+        cells = {key: _cell(own, key, summarize) for key in measures}
+        if len(kinds(own)) > 1:
+            cells[SPEED] = None
+        rows.append(
+            [
+                *row.words,
+                len(own),
+                *(float(own[key].mean()) / 1e6 if key in own else None for key in COSTS),
+                *(cells[key] for key in before),
+                *(cells_of_quote[place] for cells_of_quote in beside),
+                *(cells[key] for key in BEHIND),
+            ]
+        )
+    shown = [*panel.columns, Column("seeds", "d"), *COSTS.values(), *(measures[key] for key in before)]
+    shown += [*(quote.column() for quote in quotes), *(measures[key] for key in BEHIND)]
+    return Table(panel.title, shown, rows, notes=[*panel.notes, *notes, *says])
+
+
+def _cell(runs: pd.DataFrame, key: str, summarize: Summarize) -> Cell:
+    return summarize(runs[key].to_numpy(dtype=float)) if key in runs else None
+
+
+def _matched(runs: pd.DataFrame, histories: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
+    """Add the accuracy at matched training loss, if runs have any, and say which loss it is and how many have none."""
+    if histories is None:
+        return runs, []
+    values, loss = matched_accuracy(runs, histories)
+    if values.isna().all():
+        return runs, []
+    title = MEASURES[MATCHED].title
+    note = (
+        f"{title}: eval acc. where the train loss comes down to {loss:.3g}, the lowest that every curve here reaches."
+    )
+    if without := int(values.isna().sum()):
+        note += f" {without} of {len(values)} runs have none: their curves begin below it, or were not recorded."
+    return runs.assign(**{MATCHED: values}), [note]

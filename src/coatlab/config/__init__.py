@@ -1,0 +1,1 @@
+"""From conf/ to a checked dictionary."""

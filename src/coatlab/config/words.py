@@ -1,0 +1,40 @@
+"""Values as words of a command line: how an override is written, and nested keys as dotted ones."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+
+
+def written(value: Any) -> str:
+    """Write a value of a yaml file as the command line has it: null, lists and dictionaries as Hydra reads them."""
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ",".join(written(entry) for entry in value) + "]"
+    return str(value)
+
+
+def word(key: str, text: str) -> str:
+    """Write an override that gives a key this very text: in quotes where Hydra would read something else."""
+    plain = f"{key}={text}"
+    try:
+        same = OverridesParser.create().parse_override(plain).value() == text
+    except HydraException:
+        same = False
+    return plain if same else f"{key}={QuotedString(text, Quote.single).with_quotes()}"
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested dictionaries to dotted keys; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

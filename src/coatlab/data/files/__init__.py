@@ -1,0 +1,1 @@
+"""Images that lie encoded on a disk: in class folders or in shards."""

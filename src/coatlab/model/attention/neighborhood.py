@@ -1,0 +1,171 @@
+"""Local attention in a sliding neighborhood: every position attends the k x k positions around itself.
+
+The exact "local field, as in convolution" of eq. 1, with the weights of eq. 3 "pre" (Ramachandran et al. 2019,
+"Stand-Alone Self-Attention"). At the image's border the neighborhood ends: positions outside do not exist, so a corner
+attends ((k + 1) / 2)^2. A k of at least 2 * side - 1 covers the grid from every position; it is cut there, this is
+`relative`, number for number, and the record says so. Bias tables span the k x k shifts.
+
+Cost of a block: 2 * N * k^2 * C multiply-adds for C = H * D, less what ends at the border, and that is what is counted.
+What is multiplied, and the memory, depend on how it runs (`attention.implementation`):
+- `flex`: FlexAttention, compiled; tokens are ordered in tiles, so that the blocks it computes grow linearly in N.
+  It needs a GPU, or an evaluation without gradients. Memory linear in N, without scores.
+- `tiles`: everywhere. Grids of up to 256 tokens as one masked product, 2 * N^2 * C; larger ones in tiles of 8 x 8 that
+  attend themselves and a margin of k // 2, 2 * N * (7 + k)^2 * C, memory H * N * (7 + k)^2: linear in N.
+- `auto`: flex on a GPU that has it where the grid is larger than 256 tokens, tiles elsewhere.
+Deviation from NATTEN (Hassani et al. 2023, "Neighborhood Attention Transformer"), which moves the neighborhoods at the
+border inwards: here they are cut, as a convolution's are.
+
+B batch, H heads, N tokens, D head width, T tiles, Q positions of a tile, K positions of a tile with its margin.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+
+from coatlab.errors import InputError
+from coatlab.model.attention.bias import MASKED, RelativeBias, read_bias
+from coatlab.model.attention.inner import InnerAttention, Reach
+from coatlab.model.layout import Grid
+
+TILE = 8
+WHOLE = 256  # tokens up to which one product over all of them is faster than tiles
+
+
+class NeighborhoodAttention(InnerAttention):
+    """Attend to the k x k positions around each position.
+
+    Args:
+        kernel_size: k, odd.
+        implementation: auto, flex or tiles: how it is computed, not what.
+    """
+
+    def __init__(
+        self, heads: int, head_size: int, grid: Grid, block: int, kernel_size: int, implementation: str = "auto"
+    ) -> None:
+        super().__init__(heads, head_size, grid, block)
+        self.implementation = implementation
+        self.radius: Grid = (min(kernel_size // 2, grid[0] - 1), min(kernel_size // 2, grid[1] - 1))
+        read = _read_whole if _is_small(grid) else _read_tiles
+        reach = (self.radius[0] + 1, self.radius[1] + 1)
+        self.bias = RelativeBias(heads, reach, partial(read, grid=grid, radius=self.radius))
+
+    def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
+        if self.implementation == "flex" or (self.implementation == "auto" and self._pays(q_BHND)):
+            return _by_flex(q_BHND, k_BHND, v_BHND, self.bias.table, self.grid, self.radius)
+        if _is_small(self.grid):
+            return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=self.bias(q_BHND.dtype))
+        return _by_tiles(q_BHND, k_BHND, v_BHND, self.bias(q_BHND.dtype), self.grid, self.radius)
+
+    @property
+    def field(self) -> Grid:
+        return 2 * self.radius[0] + 1, 2 * self.radius[1] + 1
+
+    @property
+    def reach(self) -> Reach:
+        return "covering" if self.radius == (self.grid[0] - 1, self.grid[1] - 1) else "local"
+
+    @property
+    def density(self) -> float:
+        """Return the pairs of the formula over those that `tiles` multiplies, which is what is counted."""
+        pairs = 1
+        for side, radius in zip(self.grid, self.radius, strict=True):
+            pairs *= sum(min(at + radius, side - 1) - max(at - radius, 0) + 1 for at in range(side))
+        bias = self.bias.read(torch.empty(1, *self.bias.table.shape[1:], device="meta"))
+        return pairs / bias.numel()
+
+    def _pays(self, q_BHND: Tensor) -> bool:
+        """Tell whether FlexAttention is supported here and faster than one masked product."""
+        precisions = (torch.float32, torch.bfloat16, torch.float16)
+        if not q_BHND.is_cuda or _is_small(self.grid) or q_BHND.dtype not in precisions or self.head_size < 16:
+            return False
+        recent = torch.cuda.get_device_capability(q_BHND.device) >= (8, 0)
+        return recent and importlib.util.find_spec("triton") is not None
+
+
+def _is_small(grid: Grid) -> bool:
+    return grid[0] * grid[1] <= WHOLE
+
+
+def _read_whole(table: Tensor, grid: Grid, radius: Grid) -> Tensor:
+    """Read the bias of every pair of the grid, shape (1, H, N, N): shifts beyond the table are masked."""
+    beyond_y, beyond_x = grid[0] - 1 - radius[0], grid[1] - 1 - radius[1]
+    return read_bias(F.pad(table, (beyond_x, beyond_x, beyond_y, beyond_y), value=MASKED), grid)[None]
+
+
+def _read_tiles(table: Tensor, grid: Grid, radius: Grid) -> Tensor:
+    """Read the bias of every head and tile, shape (1, H * T, Q, K): also what lies outside the grid is masked."""
+    edge = (TILE + 2 * radius[0], TILE + 2 * radius[1])
+    bias_HQK = read_bias(F.pad(table, (TILE - 1,) * 4, value=MASKED), edge)
+    inside = torch.zeros(1, 1, grid[0] * grid[1], 1, dtype=table.dtype, device=table.device)
+    outside_TK = _with_margin(inside, grid, radius, value=MASKED)[0, :, None, :, 0]
+    return (bias_HQK[:, None] + outside_TK).flatten(0, 1)[None]
+
+
+def _by_tiles(q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, bias: Tensor, grid: Grid, radius: Grid) -> Tensor:
+    q_BTQD = _with_margin(q_BHND, grid, (0, 0))
+    k_BTKD, v_BTKD = (_with_margin(x, grid, radius) for x in (k_BHND, v_BHND))
+    mix = F.scaled_dot_product_attention(q_BTQD, k_BTKD, v_BTKD, attn_mask=bias)
+    rows, columns = -(-grid[0] // TILE), -(-grid[1] // TILE)
+    mix = mix.unflatten(2, (TILE, TILE)).unflatten(1, (-1, rows, columns)).transpose(3, 4).flatten(4, 5).flatten(2, 3)
+    return mix[:, :, : grid[0], : grid[1]].flatten(2, 3)
+
+
+def _with_margin(x_BHND: Tensor, grid: Grid, margin: Grid, value: float = 0.0) -> Tensor:
+    """Cut a map into tiles with a margin of their neighbors, completed by `value`: (B, H, N, D) -> (B, H * T, K, D)."""
+    (below, right), (y, x) = (-side % TILE for side in grid), margin
+    padded = F.pad(x_BHND.unflatten(2, grid), (0, 0, x, right + x, y, below + y), value=value)
+    tiles = padded.unfold(2, TILE + 2 * y, TILE).unfold(3, TILE + 2 * x, TILE)  # (B, H, rows, columns, D, y, x)
+    return tiles.permute(0, 1, 2, 3, 5, 6, 4).flatten(4, 5).flatten(1, 3)
+
+
+def _by_flex(q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, table: Tensor, grid: Grid, radius: Grid) -> Tensor:
+    """Compute by FlexAttention.
+
+    Raises:
+        InputError: gradients are asked for where it has none.
+    """
+    if torch.is_grad_enabled() and not q_BHND.is_cuda and any(x.requires_grad for x in (q_BHND, k_BHND, v_BHND, table)):
+        raise InputError(
+            f"attention.implementation=flex cannot train on {q_BHND.device.type}; valid there: auto, tiles"
+        )
+    order, back, rows, columns, mask = _tile_order(grid, radius, q_BHND.device)
+
+    def add_bias(score: Tensor, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        y = (rows[i] - rows[j] + radius[0]).clamp(0, 2 * radius[0])  # pairs that the mask drops are read as well
+        x = (columns[i] - columns[j] + radius[1]).clamp(0, 2 * radius[1])
+        return score + table[head, y, x]
+
+    q, k, v = (x[:, :, order].contiguous() for x in (q_BHND, k_BHND, v_BHND))
+    return _compiled()(q, k, v, score_mod=add_bias, block_mask=mask)[:, :, back]
+
+
+@cache
+def _compiled() -> Callable[..., Any]:
+    return torch.compile(flex_attention, dynamic=False)
+
+
+@cache
+@torch.inference_mode(False)
+def _tile_order(grid: Grid, radius: Grid, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor, BlockMask]:
+    """Order tokens by tiles of 8 x 16, a block of FlexAttention, so that a block's keys lie in few blocks.
+
+    Returns:
+        the order, its inverse, row and column of each token in that order, and the mask of the neighborhood.
+    """
+    tokens = torch.arange(grid[0] * grid[1], device=device)
+    y, x = tokens // grid[1], tokens % grid[1]
+    place = ((y // 8 * -(-grid[1] // 16) + x // 16) * 8 + y % 8) * 16 + x % 16
+    order = place.argsort()
+    rows, columns = y[order].int(), x[order].int()
+
+    def near(batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        return ((rows[i] - rows[j]).abs() <= radius[0]) & ((columns[i] - columns[j]).abs() <= radius[1])
+
+    mask = create_block_mask(near, None, None, len(tokens), len(tokens), device=str(device))
+    return order, order.argsort(), rows, columns, mask

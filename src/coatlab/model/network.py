@@ -1,0 +1,170 @@
+"""From a layout, a plan and an attention variant to a network (sec. 2.2, App. A.1).
+
+`create_model` is for Python users and reads the same conf/ files as the command line;
+`build_network` is what both end in. Head: global average pooling, LayerNorm, a dense layer of the last
+width with tanh, and the classifier. The dense layer is not in the paper; only with it do the printed
+parameter counts of every member come out, and the authors' MaxViT release has it.
+
+Compared with timm's `coatnet_N_224`, which has the same parameters, two things differ and ours follow the paper:
+- stride of MBConv: eq. 5 strides the expand convolution; timm the depthwise one (Table 9's row);
+- pooling: the paper max-pools; timm averages.
+`network.downsample=depthwise_conv network.pool=average` makes the two equal to rounding.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from coatlab.model.attention.inner import InnerAttention
+from coatlab.model.blocks.mbconv import MBConv
+from coatlab.model.blocks.stem import ConvStem, PatchStem
+from coatlab.model.blocks.transformer import EPSILON, AttentionFactory, Transformer
+from coatlab.model.layout import Blueprint, Grid, Kind, Stem
+
+
+class Network(nn.Module):
+    """A stem, stages and a head; built by `create_model` or `build_network`."""
+
+    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module, plan: Blueprint) -> None:
+        super().__init__()
+        self.stem = stem
+        self.stages = nn.ModuleList(stages)
+        self.head = head
+        self.plan = plan
+
+    def attention_fields(self) -> dict[str, dict[str, Any]]:
+        """Return, for each stage with attention, its grid, the field of a query, and its reach (`InnerAttention`).
+
+        For the record: a local attention whose field covers a small grid is global there, a confound of a comparison.
+        """
+        fields = {}
+        for number, stage in enumerate(self.stages, start=1):
+            for attend in (module for module in stage.modules() if isinstance(module, InnerAttention)):
+                entry = {"grid": list(attend.grid), "field": list(attend.field), "reach": attend.reach}
+                fields[f"S{number}"] = entry
+        return fields
+
+    def features(self, x_BCHW: Tensor) -> list[Tensor]:
+        """Return the maps after S1, S2, ... of images of `plan.image_size` pixels."""
+        maps = []
+        x_BCHW = self.stem(x_BCHW)
+        for stage in self.stages:
+            x_BCHW = stage(x_BCHW)
+            maps.append(x_BCHW)
+        return maps
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return class logits, (B, classes), of images (B, channels, rows, columns)."""
+        return self.head(self.features(x_BCHW)[-1].mean((2, 3)))
+
+
+def build_network(
+    plan: Blueprint,
+    attention: AttentionFactory,
+    *,
+    num_classes: int,
+    channels: int,
+    stochastic_depth: float,
+    dense_head: bool,
+    **settings: Any,
+) -> Network:
+    """Build and initialize the network of a checked plan.
+
+    Weights are drawn by torch's generator. Networks of one plan that differ in their attention start from the same
+    weights in all that they share, so that runs of one seed are pairs.
+
+    Args:
+        plan: from `layout.blueprint`.
+        attention: builds the inner attention of one transformer block.
+        stochastic_depth: drop probability of the last block; earlier blocks scale linearly from 0.
+        dense_head: whether the head has the dense layer with tanh.
+        settings: norm, downsample, pool, expansion and squeeze of the blocks, as in conf/network.
+    """
+    seed = int(torch.randint(2**63 - 1, (), device="cpu"))  # before any variant draws what is its own
+    total = sum(segment.blocks for stage in plan.stages for segment in stage.segments)
+    stem = make_stem(plan.stem, channels, plan.stem_width, plan.stem_stride, plan.stem_blocks)
+    stages, width_in, depth, transformers = [], plan.stem_width, 0, 0
+    for stage in plan.stages:
+        blocks: list[nn.Module] = []
+        for segment in stage.segments:
+            for number in range(segment.blocks):
+                block = make_block(
+                    segment.kind,
+                    width_in,
+                    segment.width,
+                    stride=1 if blocks else stage.stride,
+                    grid=stage.grid,
+                    block=transformers,
+                    begins=number == 0,
+                    head_size=plan.head_size,
+                    attention=attention,
+                    drop=stochastic_depth * depth / max(1, total - 1),
+                    **settings,
+                )
+                blocks.append(block)
+                transformers += segment.kind == "T"
+                width_in, depth = segment.width, depth + 1
+        stages.append(nn.Sequential(*blocks))
+    network = Network(stem, stages, make_head(plan.width, num_classes, dense=dense_head), plan)
+    device = next(network.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed) if device.type != "meta" else None
+    for module in network.modules():
+        _initialize(module, generator)
+    return network
+
+
+def make_stem(kind: Stem, channels: int, width: int, stride: Grid, blocks: int) -> nn.Module:
+    """Build S0."""
+    return ConvStem(channels, width, stride[0], blocks) if kind == "conv" else PatchStem(channels, width, stride)
+
+
+def make_block(
+    kind: Kind,
+    width_in: int,
+    width: int,
+    *,
+    stride: int,
+    grid: Grid,
+    block: int,
+    begins: bool,
+    head_size: int,
+    attention: AttentionFactory,
+    drop: float,
+    norm: str,
+    downsample: str,
+    pool: str,
+    expansion: int,
+    squeeze: float,
+) -> nn.Module:
+    """Build one block of a stage; what the other kind needs is ignored."""
+    shared: dict[str, Any] = {"stride": stride, "pool": pool, "expansion": expansion, "drop": drop}
+    if kind == "C":
+        return MBConv(width_in, width, norm=norm, downsample=downsample, squeeze=squeeze, **shared)
+    shared |= {"grid": grid, "block": block, "begins": begins, "head_size": head_size, "attention": attention}
+    return Transformer(width_in, width, **shared)
+
+
+def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Module:
+    """Build the classifier over pooled features."""
+    between = [nn.Linear(width, width), nn.Tanh()] if dense else []
+    return nn.Sequential(nn.LayerNorm(width, eps=EPSILON), *between, nn.Linear(width, num_classes))
+
+
+@torch.no_grad()
+def _initialize(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Initialize one layer: He (fan out) for convolutions, Glorot for linear layers; biases zero.
+
+    The paper is silent; these are the usual choices for MBConv and for vision transformers.
+    """
+    if isinstance(module, nn.Conv2d):
+        fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out), generator=generator)
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight, generator=generator)
+    else:
+        return
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,1 @@
+"""What is written for people and to disk: text, Markdown, figures, whole files."""

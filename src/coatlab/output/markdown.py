@@ -1,0 +1,36 @@
+"""Tables as Markdown."""
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+from coatlab.output.text import line
+
+# an underscore inside a word is no markup, and names of settings are full of them
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&!#$]|(?<![^\W_])_|_(?![^\W_])")
+
+
+def to_markdown(table: pd.DataFrame, markup: bool = False) -> str:
+    """Write a table of strings as Markdown, aligned, so that it reads well in a terminal too.
+
+    Args:
+        table: the cells, and the columns' titles.
+        markup: the cells are Markdown already; else they are text, and shown as it is.
+    """
+    header = [escape(str(column)) for column in table.columns]
+    rows = [[str(cell) if markup else escape(str(cell)) for cell in row] for row in table.itertuples(index=False)]
+    widths = [max(3, *(len(line[i]) for line in [header, *rows])) for i in range(len(header))]
+    return "\n".join(_line(cells, widths) for cells in [header, ["-" * width for width in widths], *rows])
+
+
+def escape(text: str) -> str:
+    """Write text so that Markdown shows it as it is, on one line and without what steers a terminal."""
+    return _MARKUP.sub(lambda found: "\\" + found[0], line(text))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "| " + " | ".join([first, *others]) + " |"

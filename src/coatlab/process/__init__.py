@@ -1,0 +1,1 @@
+"""This process and its machine: signals, memory, parent, place among others."""

@@ -1,0 +1,135 @@
+"""The donor of a fine-tuning run: the run whose weights it starts from, found and checked.
+
+It is named by `init.run`, or described by `init.pretrain`: the keys that make it from the defaults, with this run's
+layout, attention, plan, network and seed. A described donor has a known fingerprint before it exists.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from coatlab.config.catalog import with_content
+from coatlab.config.compose import compose, resolve
+from coatlab.config.rules import check
+from coatlab.config.words import written
+from coatlab.errors import InputError
+from coatlab.runs.identity import diff, fingerprint, folder_name
+from coatlab.runs.record import read_record, read_records
+
+NETWORK = ("layout", "attention", "plan", "network", "size")  # what must be the same for weights to fit
+SAME_MACHINE = ("accelerator", "threads", "channels_last", "compile", "keep_freed_memory", "progress")
+
+
+def pretraining(config: Mapping[str, Any]) -> list[str]:
+    """Return the words of `init.pretrain`, as the command line has them.
+
+    Raises:
+        InputError: it is something else than keys and values.
+    """
+    keys = config["init"]["pretrain"]
+    if not isinstance(keys, Mapping):
+        raise InputError(f"init.pretrain={keys} is not valid; give keys, as in init.pretrain='{{data: fractals}}'")
+    return [f"{key}={written(value)}" for key, value in keys.items()]
+
+
+def described(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of the donor that `init.pretrain` describes.
+
+    Raises:
+        InputError: the words change the network, or start from a donor themselves.
+    """
+    words = pretraining(config)
+    donor = with_content(resolve(compose([f"size={config['size']['name']}", *words])))
+    for word in words:
+        if word.lstrip("+~").partition("=")[0].partition(".")[0] in (*NETWORK, "seed", "init", "paths"):
+            raise InputError(f"init.pretrain changes {word}; a donor has this run's network, seed and folder")
+    shared = {key: config[key] for key in (*NETWORK, "seed", "budget", "paths", "tracker", "cluster", "study")}
+    trainer = donor["trainer"] | {key: config["trainer"][key] for key in SAME_MACHINE}
+    return donor | shared | {"trainer": trainer}
+
+
+def find(config: Mapping[str, Any]) -> Path:
+    """Return the folder of the complete run that a fine-tuning run starts from.
+
+    Raises:
+        InputError: none is named, there is none, several have that name, it is not complete, or its network is another.
+    """
+    init, runs = config["init"], Path(config["paths"]["runs"])
+    if (init["run"] is None) == (init["pretrain"] is None):
+        raise InputError("init=finetune needs init.run (a complete run) or init.pretrain (the keys that make it)")
+    folder = _named(str(init["run"]), runs) if init["run"] is not None else runs / folder_name(described(config))
+    record = read_record(folder)
+    if record is None or record["status"] != "complete":
+        status = record["status"] if record else "not there"
+        raise InputError(f"init.run={folder} is {status}; only a complete run can give its weights")
+    _same_network(f"init.run={folder.name}", record["config"], config)
+    return folder
+
+
+def prepared(composed: DictConfig) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Resolve a composed config, look into its data, check it and its described donor, and return both as `planned`.
+
+    Raises:
+        InputError: the run, or the one that it starts from, cannot be what the config asks for.
+    """
+    config = with_content(resolve(composed))
+    check(config)
+    named, first = planned(config)
+    if first is not None:
+        check(first)
+    return named, first
+
+
+def planned(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the config with its donor's fingerprint in it, and the config of the donor where one is described.
+
+    The fingerprint makes the donor part of the run's identity. A run from random weights comes back as it is.
+
+    Raises:
+        InputError: as `find`; a described donor need not exist.
+    """
+    if config["init"]["name"] != "finetune":
+        return config, None
+    if config["init"]["pretrain"] and config["init"]["run"] is None:
+        first = described(config)
+        _same_network("init.pretrain", first, config)
+        mark = fingerprint(first)
+    else:
+        first, record = None, read_record(find(config))
+        assert record is not None
+        mark = str(record["fingerprint"])
+    return config | {"init": config["init"] | {"donor": mark}}, first
+
+
+def exists(donor: Mapping[str, Any]) -> bool:
+    """Tell whether a donor, by its own config, is complete already."""
+    record = read_record(Path(donor["paths"]["runs"]) / folder_name(donor))
+    return record is not None and record["status"] == "complete" and record["fingerprint"] == fingerprint(donor)
+
+
+def _same_network(name: str, donor: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    differing = {
+        key: values
+        for key, values in diff(donor, config).items()
+        if key.partition(".")[0] in NETWORK or key == "data.channels"
+    }
+    if differing:
+        listed = "; ".join(f"{key} is {there} there and {here} here" for key, (there, here) in differing.items())
+        raise InputError(f"{name} has another network: {listed}")
+
+
+def _named(name: str, runs: Path) -> Path:
+    """Find a run by its folder, or by the beginning of its name or fingerprint."""
+    if (Path(name) / "record.json").is_file():
+        return Path(name)
+    found = [
+        folder
+        for folder, record in read_records(runs)
+        if folder.name.startswith(name) or record["fingerprint"].startswith(name)
+    ]
+    if len(found) != 1:
+        what = f"{len(found)} runs: " + ", ".join(folder.name for folder in found) if found else "no run"
+        raise InputError(f"init.run={name} names {what}; give a folder, or what one run in {runs} begins with")
+    return found[0]

@@ -1,0 +1,136 @@
+"""Which settings make two runs the same experiment.
+
+The fingerprint is a hash of the resolved config, less the keys that cannot change the result. Keys count
+unless they are opted out below, so a new setting counts by default. Settings that a layout ignores are
+dropped first: a layout without attention is one experiment whatever the attention.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from coatlab.config.words import flatten
+
+# How fast, where and under which name, never what: devices and memory layout change at most the rounding.
+OPTED_OUT = (
+    "cluster",
+    "hydra",
+    "paths",
+    "study",
+    "sweep",
+    "tracker",
+    "budget",
+    "size.plans",  # the plan in use stands under `plan`; another layout's must not count
+    "size.matched",
+    "size.given",
+    "size.budget",
+    "size.shape",
+    "size.local",  # what is used stands under `attention`
+    "init.run",  # the fingerprint of the run that it names stands under `init.donor`
+    "init.pretrain",
+    "init.pretrain_only",
+    "recipe.epochs",  # trainer.max_epochs is what runs
+    "recipe.per_size",  # what is used stands under the recipe's own keys
+    "attention.implementation",
+    "data.root",
+    "data.cache",
+    "data.catalog",
+    "data.workers",
+    "data.render",
+    "trainer.accelerator",
+    "trainer.sync_batchnorm",
+    "trainer.channels_last",
+    "trainer.compile",
+    "trainer.deterministic",
+    "trainer.threads",
+    "trainer.keep_freed_memory",
+    "trainer.checkpoint_every",
+    "trainer.log_every",
+    "trainer.progress",
+)
+# Settings of one kind of block, ignored by layouts that have none of that kind.
+ONLY_WITH_CONVOLUTION = ("network.norm", "network.downsample", "network.squeeze")
+PROCESSES = ("trainer.devices", "trainer.nodes")
+ONLY_WITH_ATTENTION = ("attention", "plan.head_size", "size.head_size")
+
+
+def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what counts of a resolved config, as a flat dictionary from dotted key to value."""
+    letters, flat = _letters(config), flatten(config)
+    dropped: tuple[str, ...] = OPTED_OUT
+    if "T" not in letters:
+        dropped += ONLY_WITH_ATTENTION
+    if "C" not in letters:
+        dropped += ONLY_WITH_CONVOLUTION
+    if "T" in letters and "C" not in letters and config["plan"]["strides"][1:] == [1]:
+        dropped += ("network.pool",)  # nothing is down-sampled behind a patch stem
+    if not _normalizes_apart(config, letters):
+        dropped += PROCESSES  # a batch is shared among them, and their gradients are averaged
+    else:  # on how many nodes they are is nothing
+        flat |= {"trainer.devices": flat.get("trainer.devices", 1) * flat.get("trainer.nodes", 1), "trainer.nodes": 1}
+    if flat.get("attention.feature_map") != "favor":
+        dropped += ("attention.features",)  # random features of one map
+    below = tuple(f"{drop}." for drop in dropped)
+    return {
+        key: _canonical(value)
+        for key, value in sorted(flat.items())
+        if key not in dropped and not key.startswith(below)
+    }
+
+
+def fingerprint(config: Mapping[str, Any]) -> str:
+    """Hash what counts of a resolved config: 16 hexadecimal digits (64 bits), the same on every machine."""
+    text = json.dumps(experiment(config), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def diff(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the keys in which two resolved configs are different experiments, with both values.
+
+    A key that one of the two does not have shows as None there. Empty: the same experiment.
+    """
+    left, right = experiment(one), experiment(other)
+    keys = sorted(left.keys() | right.keys())
+    return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
+
+
+def attention_name(config: Mapping[str, Any]) -> str:
+    """Return the attention that a run really has: `none` for a layout without a T."""
+    return str(config["attention"]["name"]) if "T" in _letters(config) else "none"
+
+
+def folder_name(config: Mapping[str, Any]) -> str:
+    """Name the run's folder by its content: layout-attention-size-data-s<seed>-<fingerprint>."""
+    parts = (
+        config["layout"]["name"],
+        attention_name(config),
+        config["size"]["name"],
+        config["data"]["name"],
+        f"s{config['seed']}",
+        fingerprint(config)[:8],
+    )
+    return "-".join(str(part) for part in parts)
+
+
+def _normalizes_apart(config: Mapping[str, Any], letters: str) -> bool:
+    """Tell whether several processes take batch statistics, each over its share of a batch alone."""
+    trainer = config.get("trainer", {})  # records before there were several processes have no such keys
+    several = trainer.get("devices", 1) * trainer.get("nodes", 1) > 1
+    return several and not trainer["sync_batchnorm"] and "C" in letters and config["network"]["norm"] == "batch"
+
+
+def _letters(config: Mapping[str, Any]) -> str:
+    """Return C and T as the network will have them; a mixed stage adds a C to its T."""
+    letters = str(config["layout"]["stages"])
+    mixed = any(isinstance(entry, list | tuple) for entry in config["plan"]["blocks"])
+    return letters + ("C" if mixed else "")
+
+
+def _canonical(value: Any) -> Any:
+    """Write equal numbers equally (1.0 as 1), so that spelling is not identity."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [_canonical(entry) for entry in value]
+    return value

@@ -1,0 +1,59 @@
+"""The lock of a run folder: who holds it, and taking it for the life of this process.
+
+The lock is the kernel's: it goes with the process, also on kill -9.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from coatlab.errors import Held
+
+_FLOCK = "qqihh" if sys.platform == "darwin" else "hhqqi"  # struct flock, in C's alignment
+
+
+_FLOCK_TYPE = 3 if sys.platform == "darwin" else 0  # where l_type stands in it
+
+
+def holder(folder: Path) -> str | None:
+    """Return who holds the folder's lock, or None; the lock is looked at, never taken, so nobody is refused for it."""
+    try:
+        # a process that holds the lock itself would lose it when this file is closed
+        with open(folder / ".lock") as lock:
+            asked = struct.pack(_FLOCK, *((0, 0, 0, fcntl.F_WRLCK, 0) if _FLOCK_TYPE else (fcntl.F_WRLCK, 0, 0, 0, 0)))
+            answer = struct.unpack(_FLOCK, fcntl.fcntl(lock, fcntl.F_GETLK, asked))
+            return None if answer[_FLOCK_TYPE] == fcntl.F_UNLCK else lock.read().strip() or "another process"
+    except FileNotFoundError:
+        return None
+
+
+def take_lock(folder: Path, wait: bool) -> IO[str]:
+    """Lock the folder for this process's life, and say in the lock file who holds it."""
+    lock = open(folder / ".lock", "a+")  # noqa: SIM115 (held as long as the run)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # either, says POSIX; others are of file systems without locks
+        lock.seek(0)
+        other = lock.read().strip() or "another process"
+        if not wait:
+            lock.close()
+            raise Held(
+                f"{folder} is being run by {other}; wait for it, or stop it and give the same command again"
+            ) from None
+        print(f"waiting for {folder}, which is being run by {other}", file=sys.stderr)
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
+    lock.flush()
+    return lock
+
+
+def now() -> str:
+    """Return the time as records have it: UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

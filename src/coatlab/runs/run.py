@@ -1,0 +1,189 @@
+"""The life of one run: its folder, its lock, whether it is done, and how it ended.
+
+    with open_run(config, overrides) as run:
+        if not run.finished:
+            ...train, then run.complete(final measures)
+
+The folder is named by the run's content, so the same command finds it again. The lock is the kernel's: it
+goes with the process, also on kill -9.
+"""
+
+import os
+import socket
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from omegaconf import OmegaConf
+
+from coatlab.errors import RunError, Stopped
+from coatlab.output.files import write_atomic
+from coatlab.process.machine import code_version, processor, software
+from coatlab.process.place import place
+from coatlab.runs.identity import fingerprint, folder_name
+from coatlab.runs.lock import now, take_lock
+from coatlab.runs.record import FINAL, SCHEMA, read_record, write_record
+
+
+class Run:
+    """One run that this process holds; made by `open_run`."""
+
+    leads = True  # this process writes; those that train the run with it do not
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], record: dict[str, Any], lock: IO[str] | None) -> None:
+        self.folder, self.config, self.record, self._lock = folder, config, record, lock
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether nothing is left to do: complete, or diverged."""
+        return self.record["status"] in FINAL
+
+    @property
+    def score(self) -> float | None:
+        """Return the final evaluation accuracy, if there is one: what a sweep compares."""
+        value = self.record["final"].get("eval/accuracy")
+        return None if value is None else float(value)
+
+    def update(self, **entries: Any) -> None:
+        """Put entries into the record and write it."""
+        self.record.update(entries)
+        write_record(self.folder, self.record)
+
+    def complete(self, final: Mapping[str, float | None], **entries: Any) -> None:
+        """Write that the run is complete, with its final measures."""
+        self._end("complete", final=dict(final), **entries)
+
+    def diverge(self, reason: str, final: Mapping[str, float | None]) -> None:
+        """Write that the run diverged: final, since the same command would diverge again."""
+        self._end("diverged", error=reason, final=dict(final))
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self.finished or error is None:
+                return
+            if isinstance(error, Stopped | KeyboardInterrupt | SystemExit):
+                self._end("interrupted", error=str(error) or "stopped by Ctrl-C")
+            else:
+                lines = traceback.format_exception(error)
+                self._end("failed", error=f"{type(error).__name__}: {error}", traceback="".join(lines))
+        except OSError as full:  # the disk may be why the run failed; what the record said before still stands
+            error.add_note(f"and {self.folder / 'record.json'} could not be updated: {full}")  # type: ignore[union-attr]
+        finally:
+            self.close()
+
+    def begin_attempt(self) -> None:
+        """Write that this process runs it now."""
+        self.record["attempts"].append(
+            {
+                "started": now(),
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "launch": place().launch,
+                "status": "running",
+            }
+        )
+        self.update(
+            status="running",
+            config=_recorded(self.config),  # how it runs may have changed since: devices, places
+            error=None,
+            traceback=None,
+            code=code_version(),
+            environment=software(),
+            hardware=processor(),
+        )
+
+    def _end(self, status: str, **entries: Any) -> None:
+        self.record["attempts"][-1].update(status=status, ended=now(), error=entries.get("error"))
+        self.update(status=status, **entries)
+
+
+def open_run(config: Mapping[str, Any], overrides: Sequence[str] = (), wait: bool = False) -> Run:
+    """Open the folder of a resolved config: new, to be resumed, or already finished.
+
+    Args:
+        config: the resolved config; `paths.runs` is where the folder goes.
+        overrides: the words that made it, kept in .hydra/.
+        wait: for a process that holds the folder, instead of refusing.
+
+    Raises:
+        Held: another process is at it.
+        RunError: the folder cannot be written, or has a record of a newer schema.
+    """
+    folder = Path(config["paths"]["runs"]) / folder_name(config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(folder, wait)
+    except OSError as error:
+        raise RunError(
+            f"paths.runs={config['paths']['runs']} cannot be used: {error.strerror} ({error.filename or folder})"
+        ) from error
+    try:
+        record = read_record(folder)
+        for stray in folder.rglob(".*.tmp"):
+            stray.unlink()  # of a process that was killed while it wrote; nobody else writes here now
+        if record is None:
+            record = _new_record(config)
+        elif record["fingerprint"] != fingerprint(config):
+            raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint']}); move it away")
+        run = Run(folder, config, record, lock)
+        _add_study(run)
+        if not run.finished:
+            _write_hydra(folder, config, overrides)
+            run.begin_attempt()
+        return run
+    except OSError as error:
+        lock.close()
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _recorded(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key != "hydra"}
+
+
+def _new_record(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "status": "running",
+        "fingerprint": fingerprint(config),
+        "studies": [],
+        "config": _recorded(config),
+        "cost": {},
+        "attention": {},
+        "final": {},
+        "timings": {},
+        "tracker": {},
+        "attempts": [],
+    }
+
+
+def _add_study(run: Run) -> None:
+    """Note that a study asked for this run; one run can serve several."""
+    study = run.config.get("study")
+    if study and study not in run.record["studies"]:
+        run.record["studies"].append(study)
+        if run.finished:
+            write_record(run.folder, run.record)
+
+
+def _write_hydra(folder: Path, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    files = {
+        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(config))),
+        "overrides.yaml": OmegaConf.to_yaml(list(overrides)),
+    }
+    for name, text in files.items():
+        write_atomic(folder / ".hydra" / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""Many runs: which ones, what is left to do."""

@@ -1,0 +1,79 @@
+"""From a sweep's yaml and the command line to the cells, as lists of overrides.
+
+    hydra:
+      sweeper:
+        params: {layout: "CCTT,CTTT"}                      # a product
+        cells:                                             # times each of these alternatives: a union of products
+          - {size: nano, plan.blocks: [2, 1, 2, 5, 1]}
+          - {size: coatnet_2, plan.blocks: [2, 2, 6, 14, 2], seed: "0,1"}
+        pick: {size: nano}                                 # of which these, unless the command line says otherwise
+
+A value with commas sweeps, as on the command line. There, `key=value` narrows: it takes the cells that have that
+value. A value that no cell has wins: it takes the place of the one that was there, and cells that become equal are one.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from coatlab.config.words import written
+from coatlab.errors import InputError
+
+Point = dict[str, str]  # one cell: key -> value, as an override has it
+
+
+def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesParser) -> list[list[str]]:
+    """List the cells of a sweep in the order of its yaml, each as the overrides that make it.
+
+    Args:
+        sweeper: `params`, `cells` and `pick` of the config's `hydra.sweeper`.
+        words: the command line.
+        parser: Hydra's; one with a config loader knows `glob(*)`.
+
+    Raises:
+        InputError: a sweep over an interval, which no list of cells can have, or over studies.
+    """
+
+    def axes(settings: Mapping[str, Any]) -> dict[str, list[str]]:
+        return dict(_values(f"{key}={written(value)}", parser) for key, value in settings.items())
+
+    given = dict(_values(word, parser) for word in words)
+    if len(studies := given.get("sweep", [])) > 1:  # each cell would be of a study, but not one of its cells
+        raise InputError(f"sweep={','.join(studies)} is not valid; give one study at a time, as in sweep={studies[0]}")
+    pick = axes(sweeper["pick"])
+    alternatives = [point for cell in sweeper["cells"] or [{}] for point in _product(axes(cell))]
+    points = [one | other for one in _product(axes(sweeper["params"])) for other in alternatives]
+    for key in pick.keys() - given.keys():
+        points = _choose(points, key, pick[key])
+    for key, values in given.items():
+        points = _choose(points, key, values, usual=pick.get(key))
+    unique = {frozenset(point.items()): point for point in points}
+    return [[f"{key}={value}" for key, value in point.items()] for point in unique.values()]
+
+
+def _choose(
+    points: Sequence[Point], key: str, values: Sequence[str], usual: Sequence[str] | None = None
+) -> list[Point]:
+    """Take the points that have one of the values; a value that none has is put into the `usual` ones, or into all."""
+    chosen = []
+    for value in values:
+        having = [point for point in points if point.get(key) == value]
+        others = [point for point in points if usual is None or point.get(key) in usual]
+        chosen += having or [point | {key: value} for point in others]
+    return chosen
+
+
+def _product(axes: Mapping[str, Sequence[str]]) -> list[Point]:
+    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+def _values(word: str, parser: OverridesParser) -> tuple[str, list[str]]:
+    """Return the key of an override and the values it sweeps over, written in one way."""
+    (override,) = parser.parse_overrides([word])
+    if not override.is_sweep_override():
+        return override.get_key_element(), [override.get_value_element_as_str()]
+    if not override.is_discrete_sweep():
+        raise InputError(f"{word} is not valid in a sweep; give the values, as in {override.get_key_element()}=1,2,3")
+    return override.get_key_element(), list(override.sweep_string_iterator())

@@ -1,0 +1,1 @@
+"""Weights & Biases, a mirror that may break."""

@@ -1,0 +1,214 @@
+"""What happens around the training loop: exact resume, the epoch's measures, stopping on NaN, averaged weights.
+
+The resume is exact to the bit on a CPU. A checkpoint is taken at the start of a batch, where no gradient is
+pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
+nothing else has to be saved. One checkpoint is taken at the last batch of every epoch, so that a stop during
+the evaluation costs one step.
+"""
+
+import math
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from coatlab.data.image_data import Batch
+from coatlab.data.sampler import SEED_STRIDE
+from coatlab.errors import RunError, Stopped
+from coatlab.process.signals import STOPPING, Signals
+from coatlab.training.checkpoints import LAST
+from coatlab.training.log import MetricsFile
+from coatlab.training.task import MEASURED, Task
+
+
+class Diverged(RunError):
+    """The training loss is no longer a number; the same command would diverge again."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(
+            f"the training loss is not finite at step {step}; a lower recipe.lr or a longer warm-up may help"
+        )
+
+
+class Guard(L.Callback):
+    """Save at batch starts, periodically and when a signal asks to stop; make every step's draws repeatable.
+
+    Args:
+        folder: the run folder.
+        metrics: its rows; a checkpoint holds how long they were. None where another process writes them.
+        signals: armed again here, since Lightning takes TERM for itself.
+        seed: the run's seed.
+        every: seconds between checkpoints.
+    """
+
+    def __init__(self, folder: Path, metrics: MetricsFile | None, signals: Signals, seed: int, every: float) -> None:
+        self.path, self.metrics, self.signals, self.seed, self.every = folder / LAST, metrics, signals, seed, every
+        self.seconds = 0.0  # of training and evaluation, over all attempts
+        self._started = self._saved = time.monotonic()
+        self._resumed = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self.signals.arm(*STOPPING)
+        self._started = self._saved = time.monotonic()
+        self._resumed = True
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self.signals.arm(*STOPPING)
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        """Save if it is time, stop if asked, and seed the step."""
+        loop = trainer.fit_loop.epoch_loop
+        if self._resumed:
+            # one too high after a mid-epoch resume, which would shift what the loggers call a step
+            loop._batches_that_stepped = trainer.global_step
+            self._resumed = False
+        window = trainer.accumulate_grad_batches
+        if batch_idx % window == 0:  # gradients are not part of a checkpoint
+            last = batch_idx + window >= trainer.num_training_batches
+            due = time.monotonic() - self._saved >= self.every
+            received, due = _agree(trainer, self.signals, due)
+            if last or due or received:
+                trainer.save_checkpoint(self.path)
+                self._saved = time.monotonic()
+            if received:
+                raise Stopped(received)
+        processed: int = loop.batch_progress.total.processed  # type: ignore[attr-defined]
+        torch.manual_seed((trainer.global_rank << 48) + self.seed * SEED_STRIDE + processed)
+
+    def on_validation_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Stop if asked: the checkpoint is one step old."""
+        self._stop_if_asked(trainer)
+
+    def on_test_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Stop if asked: the checkpoint is one step and one evaluation old."""
+        self._stop_if_asked(trainer)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add how far the rows and the clock are."""
+        length = self.metrics.synced_length() if self.metrics is not None else 0
+        checkpoint["coatlab"] = {"metrics_bytes": length, "seconds": self.elapsed()}
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Go on with the clock of the attempts before."""
+        self.seconds = checkpoint["coatlab"]["seconds"]
+
+    def elapsed(self) -> float:
+        """Return the seconds of training and evaluation so far, those of earlier attempts included."""
+        return self.seconds + time.monotonic() - self._started
+
+    def _stop_if_asked(self, trainer: L.Trainer) -> None:
+        received, _ = _agree(trainer, self.signals, due=False)
+        if received:
+            raise Stopped(received)
+
+
+class Measure(L.Callback):
+    """Write the logged steps' losses and, after every epoch, its row of measures; stop when the loss is NaN.
+
+    Raises:
+        Diverged: at a logged step or at an epoch's end.
+    """
+
+    def __init__(self, log_every: int) -> None:
+        self.log_every = log_every
+        self.row: dict[str, float] = {}  # of the last epoch
+        self._images, self._began, self._ended = 0, 0.0, 0.0
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._images, self._began = 0, time.perf_counter()
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Count images, and log the loss every `log_every` optimizer steps."""
+        self._images += len(batch[1])
+        if trainer.is_last_batch and trainer.strategy.root_device.type == "cuda":
+            torch.cuda.synchronize()  # a GPU is behind the Python that feeds it
+        self._ended = time.perf_counter()
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if stepped and trainer.global_step % self.log_every == 0:
+            loss: Tensor = outputs["loss"] * trainer.accumulate_grad_batches  # Lightning hands out the scaled one
+            loss = trainer.strategy.reduce(loss, reduce_op="mean")  # of all processes, which so agree on NaN
+            self._log(trainer, {"train/step_loss": float(loss), "lr": _rate(trainer)})
+            if not math.isfinite(float(loss)):
+                raise Diverged(trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the epoch's row: everything that a figure or a table may ask for later."""
+        assert isinstance(pl_module, Task)
+        _tell_the_others(trainer)
+        self.row = {"epoch": trainer.current_epoch + 1, **pl_module.measures("train", *MEASURED)}
+        self.row["gap"] = self.row["train_eval/accuracy"] - self.row["eval/accuracy"]
+        self.row["lr"] = _rate(trainer)
+        self.row["images_per_second"] = trainer.world_size * self._images / max(self._ended - self._began, 1e-9)
+        self.row["peak_memory_mb"] = _peak_memory(trainer)
+        self._log(trainer, self.row)
+        if not math.isfinite(self.row["train/loss"]):
+            raise Diverged(trainer.global_step)
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Let the record know of the test images as well."""
+        _tell_the_others(trainer)
+
+    def _log(self, trainer: L.Trainer, row: dict[str, float]) -> None:
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step=trainer.global_step)
+
+
+class MovingAverage(WeightAveraging):
+    """Average weights and statistics exponentially; the average is what is evaluated, tested and saved.
+
+    It begins with the weights after the first step. Lightning's own EMA callback makes it before the network moves to
+    the device, so that on a GPU every step would copy all weights to the CPU, and rounds even what never changes.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Make the average, on the device that trains."""
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
+
+
+def _agree(trainer: L.Trainer, signals: Signals, due: bool) -> tuple[int, bool]:
+    """Return the signal that any process of the run has received, 0 for none; and whether one is due to save."""
+    mine = torch.tensor([signals.received or 0, int(due)], device=trainer.strategy.root_device)
+    if trainer.world_size > 1:
+        mine = trainer.strategy.reduce(mine, reduce_op="max")
+    received, late = mine.tolist()
+    return received, bool(late)
+
+
+def _tell_the_others(trainer: L.Trainer) -> None:
+    """Have every process of the run know what each found out about the data."""
+    if trainer.world_size > 1:
+        trainer.datamodule.agree(trainer.strategy)  # type: ignore[attr-defined]
+
+
+def _rate(trainer: L.Trainer) -> float:
+    """Return the learning rate that the next step will use."""
+    return float(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def _peak_memory(trainer: L.Trainer) -> float:
+    """Return the peak memory in MB: the device's of this epoch, on a CPU the process's since it began."""
+    if trainer.strategy.root_device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / (2**20 if sys.platform == "darwin" else 2**10)

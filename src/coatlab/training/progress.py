@@ -1,0 +1,74 @@
+"""What a person sees while a run trains: a live bar with the time left, or a line an epoch in a log file."""
+
+from typing import Any
+
+import lightning as L
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from coatlab.training.callbacks import Measure
+
+REFRESH_STEPS = 5
+
+
+class LiveProgress(L.Callback):
+    """Show the steps of the whole run, the last measures and the time left.
+
+    Args:
+        title: name of the run.
+        measure: holds the last epoch's row; must stand before this one in the list of callbacks.
+    """
+
+    def __init__(self, title: str, measure: Measure) -> None:
+        self.title, self.measure = title, measure
+        self.console = Console(stderr=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("[dim]ran[/]"),
+            TimeElapsedColumn(),
+            TextColumn("[dim]left[/]"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("{task.fields[state]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Open the bar, at the step where a resumed run stands."""
+        total = int(trainer.estimated_stepping_batches)
+        self.task = self.bar.add_task(self.title, total=total, completed=trainer.global_step, state="")
+        self.bar.start()
+
+    def on_train_batch_end(self, trainer: L.Trainer, *args: Any) -> None:
+        """Move the bar."""
+        if trainer.global_step % REFRESH_STEPS == 0 or trainer.is_last_batch:
+            self.bar.update(self.task, completed=trainer.global_step)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say why the bar stands still."""
+        self.bar.update(self.task, state="evaluating")
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the epoch's measures."""
+        line = epoch_line(self.measure.row, int(trainer.max_epochs or 0))
+        self.bar.update(self.task, state="")
+        self.bar.console.print(line, highlight=False, soft_wrap=True)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Close the bar."""
+        self.bar.stop()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Leave the terminal as it was found."""
+        self.bar.stop()
+
+
+def epoch_line(row: dict[str, float], epochs: int) -> str:
+    """Write an epoch's measures in a line."""
+    return (
+        f"epoch {row['epoch']:.0f}/{epochs}  train loss {row['train_eval/loss']:.3f}  "
+        f"train {row['train_eval/accuracy']:.1%}  eval {row['eval/accuracy']:.1%}  gap {row['gap']:+.1%}  "
+        f"{row['images_per_second']:.0f} images/s"
+    )

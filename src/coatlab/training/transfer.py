@@ -1,0 +1,52 @@
+"""Weights from a donor (sec. 4.1, fine-tuning): the classifier is new, tables follow the resolution, the rest must fit.
+
+Bias tables and position embeddings resize themselves when they are loaded (App. A.1). Of the head only the last layer,
+the classifier, is new: normalization and dense layer are features. Random features of linear attention come with the
+weights that were trained on them. The optimizer starts afresh.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from coatlab.errors import InputError
+from coatlab.model.attention.bias import RelativeBias
+from coatlab.model.attention.position import PositionEmbedding
+from coatlab.model.network import Network
+from coatlab.training.checkpoints import WEIGHTS
+
+
+def transfer(network: Network, folder: Path) -> dict[str, Any]:
+    """Load the weights of a complete run into a network, all but the classifier.
+
+    Returns:
+        for the record: the donor's fingerprint, what was replaced, and the tables that were resized.
+
+    Raises:
+        InputError: the file cannot be read, or a weight is missing, unknown or of another shape; all are listed.
+    """
+    try:
+        stored = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+        weights: dict[str, torch.Tensor] = dict(stored["network"])
+    except Exception as error:  # whatever a damaged or foreign file makes torch raise
+        raise InputError(f"{folder / WEIGHTS} cannot be read as weights ({type(error).__name__}: {error})") from error
+    own = network.state_dict()
+    classifier = f"head.{len(list(network.head.children())) - 1}."
+    tables = {
+        f"{name}.table": 1 if isinstance(module, RelativeBias) else 2  # dimensions before rows and columns
+        for name, module in network.named_modules()
+        if isinstance(module, RelativeBias | PositionEmbedding)
+    }
+    wrong = [f"{name} is missing" for name in own if name not in weights and not name.startswith(classifier)]
+    wrong += [f"{name} is unknown" for name in weights if name not in own]
+    for name in (name for name in own if name in weights and not name.startswith(classifier)):
+        fixed = tables.get(name)
+        if weights[name].shape[:fixed] != own[name].shape[:fixed] or weights[name].dim() != own[name].dim():
+            wrong.append(f"{name} is {tuple(weights[name].shape)} there and {tuple(own[name].shape)} here")
+    if wrong:
+        raise InputError(f"the weights of {folder} do not fit: " + "; ".join(wrong))
+    replaced = [name for name in own if name.startswith(classifier)]
+    resized = [name for name in tables if weights[name].shape != own[name].shape]
+    network.load_state_dict(weights | {name: own[name] for name in replaced})
+    return {"donor": stored["fingerprint"], "folder": str(folder), "replaced": replaced, "resized": resized}

@@ -1,0 +1,241 @@
+"""Figures of planted runs: what is drawn is what was measured, the same each time, and no text covers another."""
+
+import importlib
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analysis.compare.labels import names
+from analysis.figures.style import ATTENTIONS, LAYOUTS, looks, named, regimes
+from coatlab.errors import InputError
+from coatlab.output.figure import save
+from tests.analysis.planted import LAYOUTS as EFFECTS
+from tests.analysis.planted import frames
+from tests.commandline import REPOSITORY
+from tests.made_runs import config_of
+
+FIGURES = sorted(path.stem for path in (REPOSITORY / "analysis" / "figures").glob("[a-z]*.py") if path.stem != "style")
+CAPACITY = {"CCCC": 0.60, "CCCT": 0.63, "CCTT": 0.70, "CTTT": 0.70, "ViT_REL": 0.66}
+
+
+def study(seeds: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return runs and histories on 1000 and on abundant images."""
+    few, few_epochs = frames(seeds=seeds)
+    many, many_epochs = frames(CAPACITY, seeds=seeds, draw=1)
+    many = many.assign(**{"data.name": "fractals", "data.train_size": 50_000}).rename(index=lambda name: f"many-{name}")
+    many_epochs["fingerprint"] = "many-" + many_epochs["fingerprint"]
+    return pd.concat([few, many]), pd.concat([few_epochs, many_epochs])
+
+
+def draw(name: str, runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
+    return importlib.import_module(f"analysis.figures.{name}").draw(runs, histories)
+
+
+def texts(figure: Figure) -> list[Text]:
+    """List the texts of a drawn figure, less the labels of ticks outside the panels, which are not shown."""
+    FigureCanvasAgg(figure).draw()
+    hidden = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+        hidden |= {text for tick in ticks if not low <= tick.get_loc() <= high for text in (tick.label1, tick.label2)}
+    found = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return [text for text in found if text not in hidden]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_names_what_it_shows_and_is_the_same_each_time(name: str, tmp_path: Path) -> None:
+    written = []
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        svg, png = save(draw(name, *study()), tmp_path / place / name)
+        assert png.stat().st_size > 10_000
+        written.append(svg.read_text())
+    assert written[0] == written[1]
+    for word in (*LAYOUTS, "3 seeds"):
+        assert word in written[0]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_covers_another(name: str) -> None:
+    figure = draw(name, *study())
+    # turned labels apart: their upright boxes overlap though the letters do not
+    boxes = {text: text.get_window_extent() for text in texts(figure) if not text.get_rotation() % 90}
+    assert len(boxes) > 10
+    covering = [pair for pair in itertools.combinations(boxes, 2) if boxes[pair[0]].overlaps(boxes[pair[1]])]
+    assert not covering
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_one_seed_is_drawn_without_an_interval(name: str) -> None:
+    assert "one seed, so no interval" in [text.get_text() for text in texts(draw(name, *study(seeds=1)))]
+
+
+def test_a_point_stands_at_its_means_and_its_whiskers_end_at_the_interval() -> None:
+    runs, histories = study()
+    (axis,) = draw("generalization", runs, histories).axes
+    for name, container in zip(LAYOUTS, axis.containers, strict=True):
+        own = runs[runs["layout.name"] == name].groupby("data.name")["eval/accuracy"]
+        line, _, (across, up) = container.lines
+        assert container.get_label() == name
+        assert line.get_xdata()[0] == pytest.approx(own.mean()["fractals"])
+        assert line.get_ydata()[0] == pytest.approx(own.mean()["fashion_mnist"])
+        for bars, coordinate, data in ((across, 0, "fractals"), (up, 1, "fashion_mnist")):
+            ends = bars.get_segments()[0][:, coordinate]
+            assert (
+                own.min()[data] - 1e-9 <= ends[0] < line.get_xydata()[0][coordinate] < ends[1] <= own.max()[data] + 1e-9
+            )
+
+
+def test_a_curve_is_the_mean_over_seeds_and_its_band_holds_every_seed() -> None:
+    runs, histories = study()
+    axes = draw("curves", runs, histories).axes
+    assert [axis.get_title() for axis in axes] == ["fashion_mnist, 1,000 images"] * 2 + ["fractals, 50,000 images"] * 2
+    last = runs[(runs["data.name"] == "fractals") & (runs["layout.name"] == "CTTT")]["eval/accuracy"]
+    (line,) = [line for line in axes[3].lines if line.get_label() == "CTTT"]
+    assert line.get_ydata()[-1] == pytest.approx(last.mean())
+    band = axes[3].collections[LAYOUTS.index("CTTT")].get_paths()[0].vertices
+    ends = band[band[:, 0] == band[:, 0].max(), 1]
+    assert (ends.min(), ends.max()) == pytest.approx((last.min(), last.max()))
+
+
+def test_accuracy_against_images_has_a_point_a_size() -> None:
+    few, histories = frames()
+    more, _ = frames({name: effect + 0.05 for name, effect in EFFECTS.items()}, draw=2)
+    runs = pd.concat([few, more.assign(**{"data.train_size": 4000}), few.assign(**{"data.train_size": np.nan})])
+    (axis,) = draw("data_size", runs, histories).axes
+    drawn = axis.containers[0].lines[0].get_xydata()
+    means = runs[runs["layout.name"] == "CCCC"].groupby("data.train_size")["eval/accuracy"].mean()
+    assert drawn == pytest.approx(np.column_stack([means.index, means]))
+
+
+def test_layouts_and_attentions_look_the_same_in_every_figure_and_different_in_one() -> None:
+    for group in (LAYOUTS, ATTENTIONS):
+        alone = {name: looks([name])[name] for name in group}
+        assert looks(group) == alone
+        for key in ("color", "marker"):
+            assert len({look[key] for look in alone.values()}) == len(group)
+
+
+def test_names_are_layouts_or_attentions_or_both() -> None:
+    runs = pd.DataFrame({"layout.name": ["CCCC", "CCTT", "CCTT"], "attention": ["none", "relative", "linear"]})
+    assert named(runs[:2])["name"].tolist() == ["CCCC", "CCTT"]
+    assert named(runs[1:])["name"].tolist() == ["relative", "linear"]
+    assert named(runs)["name"].tolist() == ["CCCC, none", "CCTT, relative", "CCTT, linear"]
+
+
+def test_runs_that_started_otherwise_have_a_panel_of_their_own() -> None:
+    runs, _ = frames(seeds=1)
+    tuned = pd.concat([runs.assign(**{"init.name": "scratch"}), runs.assign(**{"init.name": "finetune"})])
+    assert [title for title, _ in regimes(tuned.iloc[::-1])] == [
+        "fashion_mnist, 1,000 images, scratch",
+        "fashion_mnist, 1,000 images, finetune",
+    ]
+
+
+def test_panels_are_in_order_of_images_and_pixels_whatever_the_runs_order() -> None:
+    runs, _ = frames(seeds=1)
+    numbers = [1000.0, 16000.0, np.nan, 4000.0]
+    sizes = pd.concat([runs.assign(**{"data.train_size": number, "data.name": "cifar10"}) for number in numbers])
+    assert [title for title, _ in regimes(pd.concat([runs, sizes]))] == [
+        "cifar10, 1,000 images",
+        "cifar10, 4,000 images",
+        "cifar10, 16,000 images",
+        "cifar10, all images",
+        "fashion_mnist, 1,000 images",
+    ]
+    pixels = pd.concat([runs.assign(**{"data.image_size": pixels}) for pixels in (224, 64, 32)])
+    assert [title.rpartition(", ")[2] for title, _ in regimes(pixels)] == ["32 pixels", "64 pixels", "224 pixels"]
+
+
+@given(st.sets(st.sampled_from([*LAYOUTS, "ViT", "none", *(f"norm={i}" for i in range(9))]), min_size=1))
+def test_names_that_are_no_layouts_take_looks_that_none_of_them_has(names: set[str]) -> None:
+    found = looks(sorted(names))
+    assert set(found) == names
+    assert len({(look["color"], look["marker"]) for look in found.values()}) == len(names)
+    for name in names & set(LAYOUTS):
+        assert found[name] == looks([name])[name]
+
+
+CHANGES = ["seed=0", "plan.head_size=24", "network.norm=layer", "network.downsample=depthwise_conv"]
+DEPTHS = [f"plan.blocks=[{blocks}]" for blocks in ("2,1,2,5,1", "2,1,1,6,1", "2,1,3,4,1")]
+
+
+def changed(words: Iterable[str], study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return runs that differ in a word of their config each, named as the report names them, and their histories."""
+    by_layout = dict(zip(EFFECTS, words, strict=False))
+    runs, histories = frames({layout: EFFECTS[layout] for layout in by_layout})
+    configs = [
+        config_of(by_layout[layout], seed=seed) for layout, seed in zip(runs["layout.name"], runs["seed"], strict=True)
+    ]
+    runs = runs.assign(config=configs, **{"layout.name": "CCTT"})
+    return runs.assign(name=names(runs, importlib.import_module(f"analysis.tables.{study}").DESIGN)), histories
+
+
+def test_details_are_named_by_what_changed() -> None:
+    found = changed(CHANGES, "details")[0]["name"]
+    assert found.iloc[::3].tolist() == ["unchanged", "head_size=24", "norm=layer", "downsample=depthwise_conv"]
+    # of two, neither is what the other is compared with
+    two = changed(["seed=0", "network.norm=layer"], "details")[0]["name"]
+    assert set(two) == {"norm=batch", "norm=layer"}
+    depths = changed(DEPTHS, "stage_depth")[0]["name"]
+    assert set(depths) == {f"blocks=2-1-{s2}-{7 - s2}-1" for s2 in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(("words", "study"), [(CHANGES, "details"), (DEPTHS, "stage_depth")])
+@pytest.mark.parametrize("name", ["cost", "curves"])
+def test_long_names_cover_nothing_and_leave_the_panels_their_room(name: str, words: list[str], study: str) -> None:
+    figure = draw(name, *changed(words, study))
+    boxes = {text: text.get_window_extent() for text in texts(figure) if not text.get_rotation() % 90}
+    assert not [pair for pair in itertools.combinations(boxes, 2) if boxes[pair[0]].overlaps(boxes[pair[1]])]
+    inside = figure.bbox
+    assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes.values())
+    assert all(axis.get_position().width > 0.35 for axis in figure.axes)
+
+
+def test_speeds_of_different_hardware_are_panels_of_their_own() -> None:
+    runs, histories = frames(seeds=1)
+    runs = runs.assign(gpu=None, cpu="slow")
+    mixed = pd.concat([runs, runs.assign(cpu="fast", images_per_second=9000.0)])
+    figure = draw("cost", mixed, histories)
+    titles = [axis.get_title().replace("\n", " ") for axis in figure.axes]
+    assert len(titles) == 4
+    assert {word for title in titles for word in ("slow", "fast") if word in title} == {"slow", "fast"}
+    speeds = {
+        title: [container.lines[0].get_xdata()[0] for container in axis.containers]
+        for title, axis in zip(titles[1::2], figure.axes[1::2], strict=True)
+    }
+    assert [set(found) == {9000.0} for title, found in speeds.items() if "fast" in title] == [True]
+    assert [9000.0 in found for title, found in speeds.items() if "slow" in title] == [False]
+
+
+def test_capacity_is_of_the_same_size() -> None:
+    runs, histories = study()
+    larger, more = study()
+    larger = larger.assign(**{"size.name": "tiny", "eval/accuracy": 0.1}).rename(index=lambda name: f"tiny-{name}")
+    more["fingerprint"] = "tiny-" + more["fingerprint"]
+    both = pd.concat([runs.assign(**{"size.name": "nano"}), larger]), pd.concat([histories, more])
+    alone, mixed = draw("generalization", runs, histories).axes, draw("generalization", *both).axes
+    drawn = [{one.get_label(): one.lines[0].get_xdata()[0] for one in axis.containers} for axis in (*alone, *mixed)]
+    assert drawn == [drawn[0], drawn[0], dict.fromkeys(LAYOUTS, pytest.approx(0.1))]
+
+
+def test_without_abundant_images_there_is_no_capacity() -> None:
+    runs, histories = study()
+    few = runs["data.name"] == "fashion_mnist"
+    for part, epochs in (
+        (runs[few], histories),
+        (runs.assign(**{"size.name": np.where(few, "nano", "tiny")}), histories),
+        (runs, histories[histories["fingerprint"].str.startswith("many-")]),
+    ):
+        with pytest.raises(InputError, match=r"needs runs on few images and on data\.name=fractals, of one size"):
+            draw("generalization", part, epochs)

@@ -1,0 +1,112 @@
+"""The list of studies: what each report says of itself, whatever else lies in the folder."""
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.report.files import publish
+from analysis.report.index import Facts, index, read_facts, to_json
+from analysis.report.report import Report
+from analysis.tabular import Column, Table
+from coatlab.errors import InputError
+from tests.analysis.report.browser import Seen, faults
+from tests.analysis.report.hostile import HOSTILE, shown
+from tests.analysis.report.test_html import judgements
+
+RUNS = Table("Runs", [Column("run")], [["a"]])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["schema", "runs", "claims"]), inner),
+    max_leaves=8,
+)
+
+
+def rows(reports: Path) -> list[list[str]]:
+    """Return the cells of the list, row by row."""
+    cells = [" ".join(cell.split()) for cell in Seen(index(reports)).cells]
+    return [cells[place : place + 3] for place in range(0, len(cells), 3)]
+
+
+def test_it_lists_studies_with_runs_and_verdicts_and_is_made_anew(tmp_path: Path) -> None:
+    publish(Report("transfer", RUNS, counts={"complete": 10}), tmp_path)
+    assert rows(tmp_path) == [["transfer", "10 of 10", "–"]]
+    publish(Report("layouts", RUNS, counts={"complete": 3, "failed": 2}, judgements=judgements()), tmp_path)
+    verdicts = "✓ 1 supported ✗ 1 contradicted ? 1 undecided"
+    assert rows(tmp_path) == [["layouts", "3 of 5 2 failed", verdicts], ["transfer", "10 of 10", "–"]]
+    assert (tmp_path / "index.html").read_text() == index(tmp_path) + "\n"
+    for study in ("layouts", "transfer"):
+        assert f'<a href="{study}/report.html">' in index(tmp_path)
+
+
+def test_what_is_foreign_is_left_out_and_what_is_damaged_is_named(tmp_path: Path) -> None:
+    publish(Report("layouts", RUNS, counts={"complete": 1}), tmp_path)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name, text in [
+        ("half", '{"schema": 1, "stu'),
+        ("newer", '{"schema": 9}'),
+        ("list", "[]"),
+        ("deep", "[" * 10**5),
+    ]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.json").write_text(text)
+    (tmp_path / "folder" / "report.json").mkdir(parents=True)
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "report.json").write_text(to_json(Facts("unfinished", {"complete": 1})))
+    found = {name: problem for name, _, problem in rows(tmp_path)}
+    assert found.keys() == {"layouts", "half", "newer", "list", "deep", "folder", "unfinished"}
+    assert "schema 9, not 1" in found["newer"]
+    assert found["unfinished"] == "report.html is missing; make the report again"
+    (tmp_path / "i.html").write_text(index(tmp_path))
+    assert faults(tmp_path / "i.html") == []
+
+
+def test_hostile_names_of_folders_are_text_and_links_lead_to_them(tmp_path: Path) -> None:
+    names = {name.replace("/", "\u2215") for name in HOSTILE} | {os.fsdecode(b"\xff\xfe"), "%2e%2e", "a?b#c"}
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.json").write_text(to_json(Facts(name.encode("ascii", "ignore").decode(), {})))
+        (tmp_path / name / "report.html").write_text("x")
+    assert sorted(name for name, _, _ in rows(tmp_path)) == sorted(map(shown_of, names))
+    source = index(tmp_path)
+    links = [part.partition('"')[0] for part in source.split('<a href="')[1:]]
+    assert len(links) == len(names)
+    assert {unquote(link, errors="surrogateescape") for link in links} == {f"{name}/report.html" for name in names}
+    assert Seen(source).elements.count("script") == 1
+
+
+def shown_of(name: str) -> str:
+    """Return how a folder's name is shown: bytes that are no text are left out."""
+    return shown("".join(" " if "\ud800" <= letter <= "\udfff" else letter for letter in name))
+
+
+@given(JSON)
+def test_no_content_of_a_file_stops_it(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
+    reports = tmp_path_factory.mktemp("reports")
+    (reports / "odd").mkdir()
+    (reports / "odd" / "report.json").write_text(json.dumps(content))
+    assert [name for name, _, _ in rows(reports)] == ["odd"]
+
+
+@given(st.dictionaries(st.text(), st.integers(0)), st.lists(st.text()), st.text())
+def test_facts_read_as_written(
+    tmp_path_factory: pytest.TempPathFactory, runs: dict[str, int], figures: list[str], study: str
+) -> None:
+    folder = tmp_path_factory.mktemp("facts")
+    facts = Facts(study, runs, (), tuple(figures))
+    (folder / "report.json").write_text(to_json(facts), errors="surrogatepass")
+    assert read_facts(folder) == facts
+
+
+def test_a_verdict_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    claim = {"key": "G", "says": "s", "ordering": "a > b", "verdict": "proven"}
+    facts = {"schema": 1, "study": "x", "runs": {}, "claims": [claim], "figures": []}
+    (tmp_path / "report.json").write_text(json.dumps(facts))
+    with pytest.raises(InputError, match="verdict proven"):
+        read_facts(tmp_path)

@@ -1,0 +1,155 @@
+"""Every bad setting is one sentence that names its key, its value and what is valid."""
+
+import re
+
+import pytest
+
+from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices
+from coatlab.config.rules import RULES, check
+from coatlab.config.words import flatten
+from coatlab.errors import InputError
+
+
+def test_the_defaults_are_valid() -> None:
+    check(resolve(compose([])))
+
+
+def test_every_rule_is_for_a_key_that_exists() -> None:
+    groups = ("attention", "cluster", "data", "init", "recipe")
+    options = [f"{group}={choice}" for group in groups for choice in choices(group)]
+    known = {key for option in options for key in flatten(resolve(compose([option])))}
+    assert not set(RULES) - known
+
+
+@pytest.mark.parametrize(
+    ("choice", "override", "sentence"),
+    [
+        ("absolute", "position=sine", "attention.position=sine does not exist; valid: learned, none"),
+        ("window", "window=0", "attention.window=0 is not valid; it must be a whole number of at least 1"),
+        ("neighborhood", "kernel_size=4", "attention.kernel_size=4 is not valid; it must be an odd whole number"),
+        ("neighborhood", "kernel_size=-3", "attention.kernel_size=-3 is not valid"),
+        ("neighborhood", "implementation=fast", "attention.implementation=fast does not exist; valid: auto, flex"),
+        ("linear", "feature_map=relu", "attention.feature_map=relu does not exist"),
+        ("linear", "features=0", "attention.features=0 is not valid"),
+    ],
+)
+def test_bad_settings_of_an_attention_are_refused(choice: str, override: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        check(resolve(compose([f"attention={choice}", f"attention.{override}"])))
+
+
+def test_an_endless_data_set_needs_epochs_that_end() -> None:
+    with pytest.raises(InputError, match=r"data\.train_size=null is not valid for data=fractals"):
+        check(resolve(compose(["data=fractals", "data.train_size=null"])))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["recipe=in1k", "size=coatnet_4", "data.image_size=224"],
+            "recipe=in1k has no stochastic_depth for size=coatnet_4, only for coatnet_0, coatnet_1, coatnet_2, "
+            "coatnet_3, nano, tiny, small; give recipe.stochastic_depth=... or choose another size",
+        ),
+        (
+            ["recipe=in1k_finetune", "size=coatnet_4", "recipe.stochastic_depth=0.7"],
+            "recipe=in1k_finetune has no randaugment.magnitude for size=coatnet_4, only for coatnet_0",
+        ),
+        (["recipe=jft", "size=coatnet_0", "recipe.stochastic_depth=0.1"], "recipe=jft has no lr for size=coatnet_0"),
+        (
+            ["recipe=in21k", "recipe.warmup_steps=7"],
+            "recipe.warmup_steps=7 and recipe.warmup_epochs=5 are two lengths of one warm-up; set one of them to 0",
+        ),
+        (["recipe=in1k", "recipe.randaugment.magnitude=31"], "recipe.randaugment.magnitude=31 is not valid"),
+        (["recipe=in1k", "recipe.randaugment.layers=0"], "recipe.randaugment.layers=0 is not valid"),
+        (["recipe.randaugment=9"], "recipe.randaugment=9 is not valid; valid: null or {layers: 2, magnitude: 15}"),
+        (["recipe.randaugment={layers:2}"], "recipe.randaugment={'layers': 2} is not valid"),
+        (["recipe.mixup_alpha=0"], "recipe.mixup_alpha=0 is not valid; it must be a number of at least 0.001"),
+        (["recipe.batch_size=0"], "recipe.batch_size=0 is not valid; it must be a whole number of at least 1"),
+        (["recipe.scale_lr=maybe"], "recipe.scale_lr=maybe does not exist; valid: True, False"),
+        (["recipe.center_crop=0.875"], "recipe.center_crop=0.875 does not exist; valid: True, False"),
+        (["recipe.warmup_epochs=-1"], "recipe.warmup_epochs=-1 is not valid"),
+    ],
+)
+def test_bad_settings_of_a_recipe_are_refused(words: list[str], sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        check(resolve(compose(words)))
+
+
+@pytest.mark.parametrize("recipe", [name for name in choices("recipe") if name != "study"])
+def test_a_size_that_a_recipe_does_not_list_may_be_given_its_values_by_hand(recipe: str) -> None:
+    by_hand = ["stochastic_depth=0.1", "lr=1e-3", "randaugment=null"]
+    words = [f"recipe={recipe}", "size=coatnet_6", "data.image_size=224", "layout=CCTT"]
+    check(resolve(compose([*words, *(f"recipe.{word}" for word in by_hand)])))
+
+
+def test_randaugment_can_be_added_where_it_is_off() -> None:
+    config = resolve(compose(["recipe=in21k", "recipe.randaugment={layers:2,magnitude:5}"]))
+    check(config)
+    assert config["recipe"]["randaugment"] == {"layers": 2, "magnitude": 5}
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("seed=-1", "seed=-1 is not valid; it must be a whole number of at least 0"),
+        (
+            "seed=4294967296",
+            "seed=4294967296 is not valid; it must be a whole number of at least 0 and at most 4294967295",
+        ),
+        ("seed={a:1}", "seed={'a': 1} is not valid; it must be a whole number"),
+        ("study=5", "study=5 is not valid; it must be text"),
+        ("paths.runs=2024", "paths.runs=2024 is not valid; it must be text"),
+        ("paths.runs=null", "paths.runs=None is not valid; it must be text"),
+        ("trainer.devices={a:1}", "trainer.devices={'a': 1} is not valid"),
+        ("trainer.keep_freed_memory=off", "trainer.keep_freed_memory=off does not exist; valid: True, False"),
+        ("tracker.name=wandbb", r"did you mean wandb\?"),
+        ("data.train_size=abc", "data.train_size=abc is not valid; it must be a whole number"),
+        ("data.train_size=0", "at least 1"),
+        ("data.train_size=true", "whole number"),
+        ("data.train_size=100", "data.batch_size=128 is larger than data.train_size=100"),
+        ("data.batch_size=1.5", "data.batch_size=1.5"),
+        (
+            "data.mean=[0.1,0.2,0.3]",
+            r"data.mean=\[0.1, 0.2, 0.3\] is not valid for data.channels=1; it must be a list of one number, or",
+        ),
+        ("data.pad=-1", "data.pad=-1 is not valid; it must be a whole number of at least 0"),
+        ("data.std=0.3", "data.std=0.3 is not valid for data.channels=1"),
+        ("data.image_size=33", "image_size=33 is not divisible by 16"),
+        ("recipe.loss=hinge", "recipe.loss=hinge does not exist; valid: softmax, sigmoid"),
+        ("recipe.schedule=cosin", r"did you mean cosine\?"),
+        ("recipe.lr=-1", "recipe.lr=-1 is not valid; it must be a number of at least 0"),
+        ("recipe.lr=1e-6", "recipe.min_lr=1e-05 is above recipe.lr=1e-06"),
+        ("recipe.label_smoothing=2", "at most 1"),
+        ("network.pool=min", "network.pool=min does not exist; valid: max, average"),
+        ("trainer.precision=8", "trainer.precision=8 does not exist; valid: 32-true"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0"),
+        ("trainer.compile=3", "trainer.compile=3 does not exist; valid: True, False"),
+        ("trainer.channels_last=no_idea", "trainer.channels_last=no_idea"),
+        ("trainer.deterministic=maybe", "trainer.deterministic=maybe"),
+        ("trainer.keep_freed_memory=8GB", "trainer.keep_freed_memory=8GB"),
+        ("trainer.progress=bar", "trainer.progress=bar"),
+        ("tracker.mode=on", "tracker.mode=on does not exist; valid: auto"),
+        ("plan.widths=[1,2]", r"plan.widths=\[1, 2\] has 2 entries"),
+    ],
+)
+def test_bad_values_are_refused(override: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        check(resolve(compose([override])))
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("cluster.setup=module load cuda", "it must be a list of shell lines, as in [module load cuda]"),
+        ("cluster.setup=[5]", "it must be a list of shell lines"),
+        ("cluster.extra=exclude", "it must name options of sbatch, as in {exclude: node7}"),
+        ("cluster.cpus={a:1}", "it must be a whole number"),
+    ],
+)
+def test_bad_settings_of_slurm_are_refused(override: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{override.partition('=')[0]}=") + ".*" + re.escape(sentence)):
+        check(resolve(compose(["cluster=slurm", override])))
+    good = ["cluster.setup=[module load cuda]", "cluster.extra={exclude: node7, mail-type: FAIL}"]
+    check(resolve(compose(["cluster=slurm", *good])))

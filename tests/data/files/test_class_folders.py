@@ -1,0 +1,96 @@
+"""Class folders are read as torchvision reads them; the hash follows what is there, not where it is."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from torchvision.datasets import ImageFolder
+
+from coatlab.config.compose import compose, resolve
+from coatlab.data.files.class_folders import Listing, catalog, scan
+from coatlab.errors import InputError
+from tests.data.image_files import write_folders
+
+
+@pytest.fixture(autouse=True)
+def look_anew() -> None:
+    scan.cache_clear()
+
+
+def same(listing: Listing | None, root: Path, part: str) -> bool:
+    assert listing is not None
+    theirs = ImageFolder(str(root / part)).samples
+    ours = [(str(root / path.decode()), int(label)) for path, label in zip(listing.paths, listing.labels, strict=True)]
+    return ours == theirs
+
+
+def test_files_and_classes_are_those_of_imagefolder(tmp_path: Path) -> None:
+    write_folders(tmp_path / "train", each=5)
+    write_folders(tmp_path / "val", each=2, skip=5)
+    nested = tmp_path / "train" / "class_1" / "more"
+    nested.mkdir()
+    shutil.copy(tmp_path / "train" / "class_1" / "000.JPEG", nested)
+    (tmp_path / "train" / "class_2" / "notes.txt").write_text("no image")
+    found = scan(tmp_path)
+    assert found.classes == ("class_0", "class_1", "class_2", "class_3")
+    assert same(found.train, tmp_path, "train")
+    assert same(found.test, tmp_path, "val")
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
+    files = write_folders(tmp_path, each=2)
+    before = scan(tmp_path)
+    (tmp_path / ".thumbnails").mkdir()
+    shutil.copy(files[0], files[0].with_name("._000.JPEG"))
+    scan.cache_clear()
+    assert scan(tmp_path).content == before.content
+    assert scan(tmp_path).classes == before.classes
+
+
+def test_without_a_train_folder_the_root_has_the_classes(tmp_path: Path) -> None:
+    write_folders(tmp_path, each=2)
+    found = scan(tmp_path)
+    assert same(found.train, tmp_path, ".")
+    assert found.test is None
+
+
+def test_the_hash_follows_names_and_sizes_and_not_the_place(tmp_path: Path) -> None:
+    files = write_folders(tmp_path / "a", each=3)
+    hashes = [scan(tmp_path / "a").content]
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert scan(tmp_path / "b").content == hashes[0]
+    moved = tmp_path / "b" / files[0].relative_to(tmp_path / "a")
+    moved.write_bytes(moved.read_bytes() + b"\0")
+    scan.cache_clear()
+    hashes.append(scan(tmp_path / "b").content)
+    moved.rename(moved.with_name("renamed.jpg"))
+    scan.cache_clear()
+    hashes.append(scan(tmp_path / "b").content)
+    assert len(set(hashes)) == 3
+
+
+def test_the_config_gets_classes_and_hash(tmp_path: Path) -> None:
+    write_folders(tmp_path, each=2)
+    words = ["data=folder", f"data.root={tmp_path}"]
+    assert catalog(resolve(compose(words))["data"]) == {"num_classes": 4, "content": scan(tmp_path).content}
+    with pytest.raises(InputError, match=r"data.num_classes=7, but .* has 4 classes"):
+        catalog(resolve(compose([*words, "data.num_classes=7"]))["data"])
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"data=folder needs data.root"):
+        catalog(resolve(compose(["data=folder"]))["data"])
+    with pytest.raises(InputError, match=r"nowhere is not a folder"):
+        scan(tmp_path / "nowhere")
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    (flat / "a.jpg").touch()
+    with pytest.raises(InputError, match=r"flat has no folder for each class; its images lie side by side"):
+        scan(flat)
+    (tmp_path / "lacks" / "cat").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"lacks/cat has no image"):
+        scan(tmp_path / "lacks")
+    write_folders(tmp_path / "both" / "train", each=1, classes=2)
+    write_folders(tmp_path / "both" / "test", each=1, classes=3)
+    with pytest.raises(InputError, match=r"both/test has the class class_2, which .*both/train has not"):
+        scan(tmp_path / "both")

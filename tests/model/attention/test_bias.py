@@ -1,0 +1,50 @@
+"""The bias between two positions is the table's entry for their shift, and resizing keeps its shape."""
+
+from functools import partial
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coatlab.model.attention.bias import RelativeBias, read_bias, resize_table
+
+GRIDS = st.tuples(st.integers(1, 6), st.integers(1, 6))
+
+
+@given(GRIDS, st.integers(1, 3), st.integers(0, 1000))
+def test_bias_depends_on_the_shift_alone(grid: tuple[int, int], heads: int, seed: int) -> None:
+    rows, columns = grid
+    table = torch.randn(heads, 2 * rows - 1, 2 * columns - 1, generator=torch.Generator().manual_seed(seed))
+    bias = read_bias(table, grid).view(heads, rows, columns, rows, columns)
+    for y in range(rows):
+        for x in range(columns):
+            for y2 in range(rows):
+                for x2 in range(columns):
+                    assert torch.equal(bias[:, y, x, y2, x2], table[:, y - y2 + rows - 1, x - x2 + columns - 1])
+
+
+def smooth_table(grid: int) -> torch.Tensor:
+    shift = torch.linspace(-1, 1, 2 * grid - 1, dtype=torch.float64)
+    return torch.stack([torch.exp(-(shift[:, None] ** 2) - shift**2), torch.sin(shift[:, None]) * shift])
+
+
+def test_resize_there_and_back_keeps_a_smooth_table() -> None:
+    table = smooth_table(14).float()
+    back = resize_table(resize_table(table, (24, 24)), (14, 14))
+    assert (back - table).abs().max() < 1e-2
+    assert torch.equal(resize_table(table, (14, 14)), table)
+
+
+def test_resize_keeps_the_middle_and_the_largest_shift() -> None:
+    table = torch.randn(2, 13, 13)
+    resized = resize_table(table, (10, 10))
+    torch.testing.assert_close(resized[:, 9, 9], table[:, 6, 6])
+    torch.testing.assert_close(resized[:, 0, -1], table[:, 0, -1])
+
+
+def test_loading_resizes_and_leaves_the_callers_dictionary_alone() -> None:
+    small, large = (RelativeBias(2, (n, n), partial(read_bias, keys=(n, n))) for n in (7, 12))
+    state = small.state_dict()
+    large.load_state_dict(state)
+    torch.testing.assert_close(large.table, resize_table(small.table, (12, 12)))
+    assert state["table"].shape == (2, 13, 13)

@@ -1,0 +1,116 @@
+"""A reader sees the old file or the new one, whatever happens to the writer."""
+
+import json
+import multiprocessing
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coatlab.errors import RunError
+from coatlab.output.files import write_atomic
+from coatlab.runs.record import SCHEMA, read_metrics, read_record, read_records, write_record
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+WHOLE: dict[str, Any] = {
+    "schema": SCHEMA, "status": "running", "fingerprint": "0", "studies": [], "config": {}, "final": {}, "attempts": [],
+}  # fmt: skip
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_a_record_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    record = {**content, **WHOLE}
+    write_record(folder, record)
+    assert read_record(folder) == record
+
+
+def test_nan_becomes_null(tmp_path: Path) -> None:
+    write_record(tmp_path, WHOLE | {"final": {"loss": float("nan"), "list": [float("inf")]}})
+    assert read_record(tmp_path) == WHOLE | {"final": {"loss": None, "list": [None]}}
+
+
+def write_for_ever(path: Path) -> None:
+    content = 0
+    while True:
+        content += 1
+        write_atomic(path, lambda file, n=content: file.write(json.dumps([n] * 20_000).encode()))
+
+
+def test_kill_9_never_leaves_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    for attempt in range(15):
+        process = multiprocessing.get_context("spawn").Process(target=write_for_ever, args=(path,))
+        process.start()
+        while not path.exists():
+            time.sleep(0.01)
+        time.sleep(0.01 + 0.007 * attempt)
+        process.kill()
+        process.join()
+        assert len(set(json.loads(path.read_text()))) == 1
+        path.unlink()
+
+
+def test_an_error_while_writing_keeps_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, lambda file: file.write(b"old"))
+
+    def full(file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_atomic(path, full)
+    assert os.listdir(tmp_path) == ["file"]
+    assert path.read_bytes() == b"old"
+
+
+def test_the_file_before_is_kept_where_asked(tmp_path: Path) -> None:
+    for content in (b"1", b"2", b"3"):
+        write_atomic(tmp_path / "last", lambda file, c=content: file.write(c), keep=tmp_path / "previous")
+    assert (tmp_path / "last").read_bytes() == b"3"
+    assert (tmp_path / "previous").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (json.dumps({"schema": SCHEMA + 1}), f"schema {SCHEMA + 1}, newer than {SCHEMA}"),
+        ('{"schema": 1, "st', "is not a record"),
+        ("[]", "is not a record"),
+        ("{}", "is not a record"),
+        (json.dumps({"schema": SCHEMA}), "is not a record .KeyError: 'status'"),
+        (json.dumps(WHOLE | {"status": "done"}), "is not a record .ValueError: status is 'done'"),
+        *[
+            (json.dumps(WHOLE | {key: 5}), f"is not a record .TypeError: {key} is 5")
+            for key in WHOLE
+            if key != "schema"
+        ],
+    ],
+)
+def test_a_record_that_cannot_be_read_is_said(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "record.json").write_text(content)
+    with pytest.raises(RunError, match=sentence):
+        read_record(tmp_path)
+
+
+def test_a_last_row_cut_short_is_dropped(tmp_path: Path) -> None:
+    for rest in ('{"ste', "\0\0", "5\n"):
+        (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n' + rest)
+        assert read_metrics(tmp_path) == [{"step": 1}, {"step": 2}]
+    assert read_metrics(tmp_path / "none") == []
+
+
+def test_records_are_found_by_name_and_those_that_cannot_be_read_do_no_harm(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        write_record(tmp_path / name, WHOLE)
+    write_record(tmp_path / "newer", {"schema": SCHEMA + 1})
+    (tmp_path / "folder" / "record.json").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    assert [folder.name for folder, _ in read_records(tmp_path)] == ["a", "b"]

@@ -1,0 +1,180 @@
+"""The life of a run folder: new, held, resumed, finished, unusable."""
+
+import errno
+import fcntl
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coatlab.config.compose import compose, resolve
+from coatlab.errors import RunError, Stopped
+from coatlab.runs.record import SCHEMA, read_record
+from coatlab.runs.run import open_run
+from coatlab.runs.summary import show
+from tests.conftest import MountDisk
+from tests.made_runs import make_run
+
+
+def config(folder: Path, *overrides: str) -> dict[str, Any]:
+    return resolve(compose([f"paths.runs={folder}", *overrides]))
+
+
+def test_a_new_run_has_a_record_that_says_what_it_is(tmp_path: Path) -> None:
+    with open_run(config(tmp_path, "study=layouts"), ["seed=0"]) as run:
+        record = read_record(run.folder)
+    assert record is not None
+    assert record["schema"] == SCHEMA
+    assert record["status"] == "running"
+    assert run.folder.name.endswith(record["fingerprint"][:8])
+    assert record["studies"] == ["layouts"]
+    assert record["config"]["layout"]["name"] == "CCTT"
+    assert record["environment"]["packages"]["torch"]
+    assert record["hardware"]["cores"] >= 1
+    assert "seed=0" in (run.folder / ".hydra" / "overrides.yaml").read_text()
+
+
+def test_a_finished_run_is_not_begun_again(tmp_path: Path) -> None:
+    with open_run(config(tmp_path)) as run:
+        run.complete({"eval/accuracy": 0.9})
+    with open_run(config(tmp_path, "study=later")) as again:
+        assert again.finished
+        assert again.score == 0.9
+    record = read_record(run.folder)
+    assert record is not None
+    assert len(record["attempts"]) == 1
+    assert record["studies"] == ["later"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (Stopped(15), "interrupted", "signal 15"),
+        (KeyboardInterrupt(), "interrupted", "Ctrl-C"),
+        (ZeroDivisionError("oh"), "failed", "ZeroDivisionError: oh"),
+    ],
+)
+def test_an_ending_is_written_and_the_run_goes_on_when_asked_again(
+    tmp_path: Path, error: BaseException, status: str, told: str
+) -> None:
+    with pytest.raises(type(error)), open_run(config(tmp_path)) as run:
+        raise error
+    record = read_record(run.folder)
+    assert record is not None
+    assert record["status"] == record["attempts"][0]["status"] == status
+    assert told in record["error"]
+    with open_run(config(tmp_path)) as again:
+        assert not again.finished
+        assert len(again.record["attempts"]) == 2
+        assert again.record["error"] is None
+
+
+def test_a_diverged_run_is_finished_without_a_score(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), open_run(config(tmp_path)) as run:
+        run.diverge("not finite at step 3", {"train/loss": float("nan")})
+        raise ZeroDivisionError
+    with open_run(config(tmp_path)) as again:
+        assert again.finished
+        assert again.score is None
+        assert again.record["error"] == "not finite at step 3"
+
+
+def test_a_run_held_by_a_live_process_is_refused_naming_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from coatlab.config.compose import *; from coatlab.runs.run import open_run\n"
+        f"with open_run(resolve(compose(['paths.runs={tmp_path}']))): print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(RunError, match=f"is being run by process {holder.pid} on .* since"):
+        open_run(config(tmp_path))
+    holder.kill()
+    holder.communicate()
+    with open_run(config(tmp_path)) as run:  # the kernel has let go of it
+        assert len(run.record["attempts"]) == 2
+
+
+def test_a_record_of_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
+    with open_run(config(tmp_path)) as run:
+        pass
+    path = run.folder / "record.json"
+    path.write_text(json.dumps({"schema": SCHEMA + 1, "precious": True}))
+    before = path.read_bytes()
+    with pytest.raises(RunError, match="update coatlab"):
+        open_run(config(tmp_path))
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"paths.runs=.*file cannot be used: (Not a directory|File exists)"):
+        open_run(config(tmp_path / "file"))
+
+
+def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lockf(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))  # as NFS and Lustre answer where they are set up without
+
+    monkeypatch.setattr(fcntl, "lockf", lockf)
+    with pytest.raises(RunError, match=rf"cannot be used: No locks available \({tmp_path}/CCTT-"):
+        open_run(config(tmp_path))
+
+
+@pytest.fixture
+def mounted(small_disk: MountDisk) -> Path:
+    return small_disk("64k")
+
+
+def test_a_read_only_disk_is_said_and_nothing_changes(mounted: Path) -> None:
+    with open_run(config(mounted)) as run:
+        pass
+    before = (run.folder / "record.json").read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
+    with pytest.raises(RunError, match="Read-only file system"):
+        open_run(config(mounted))
+    assert (run.folder / "record.json").read_bytes() == before
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(mounted: Path) -> None:
+    with open_run(config(mounted)) as run:
+        pass
+    before = (run.folder / "record.json").read_bytes()
+    with pytest.raises(OSError, match="No space"), open(mounted / "filler", "wb") as filler:
+        while True:
+            filler.write(b"x" * 1024)
+            filler.flush()
+    with pytest.raises(RunError, match="No space left on device"):
+        open_run(config(mounted))
+    assert (run.folder / "record.json").read_bytes() == before
+    assert not list(run.folder.rglob("*.tmp"))
+
+
+def test_what_is_shown_of_a_run_can_be_given_to_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    offline = {"name": "wandb", "mode": "offline", "folder": str(tmp_path / "my runs" / "wandb")}
+    folder = make_run(tmp_path / "my runs", tracker=offline)
+    record = read_record(folder)
+    assert record is not None
+    show(record, folder, title="complete")
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
+    assert shlex.split(lines["compare"])[-2:] == ["--runs", str(tmp_path / "my runs")]
+    assert shlex.split(lines["upload"]) == ["wandb", "sync", offline["folder"]]
+
+
+def test_the_record_has_the_settings_of_the_latest_attempt(tmp_path: Path) -> None:
+    """They are what the other processes of the run read."""
+    shared = [f"paths.runs={tmp_path}", "trainer.sync_batchnorm=false"]
+    for places in ({"devices": 1, "nodes": 2}, {"devices": 2, "nodes": 1}):
+        words = [f"trainer.{key}={number}" for key, number in places.items()]
+        with pytest.raises(KeyboardInterrupt), open_run(resolve(compose([*shared, *words]))) as run:
+            raise KeyboardInterrupt
+        (folder,) = tmp_path.iterdir()
+        record = read_record(folder)
+        assert record is not None
+        assert {key: record["config"]["trainer"][key] for key in places} == places
+        assert record["fingerprint"] == run.record["fingerprint"]

@@ -1,0 +1,193 @@
+"""W&B is a mirror: offline without a key, silent when dead, whole after a resume, never in training's way."""
+
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+import wandb
+from wandb.proto import wandb_internal_pb2
+
+from coatlab.tracking.mirror import WandbMirror, open_mirror
+from coatlab.tracking.session import has_key
+from tests.commandline import wait_for
+
+SETTINGS = {"mode": "auto", "project": "coatlab-test", "entity": None}
+
+
+def open_offline(folder: Path, rows: list[dict[str, Any]]) -> WandbMirror:
+    mirror = open_mirror(SETTINGS, folder=folder, fingerprint="0123456789abcdef", config={"study": "s"}, rows=rows)
+    assert mirror is not None
+    return mirror
+
+
+def transaction_log(content: bytes) -> Iterator[bytes]:
+    """Read W&B's file format: LevelDB's log, records cut at blocks of 32 kB, behind a header of 7 bytes.
+
+    Ends before a part that is not all there yet: W&B's service may still be writing.
+    """
+    block, header, place, whole = 32_768, 7, 7, b""
+    while place + header <= len(content):
+        if block - place % block < header:
+            place += block - place % block
+            continue
+        _, length, kind = struct.unpack("<IHB", content[place : place + header])
+        if place + header + length > len(content):
+            return
+        whole += content[place + header : place + header + length]
+        place += header + length
+        if kind in (1, 4):  # whole, or the last part
+            yield whole
+            whole = b""
+
+
+def records(file: Path) -> list[Any]:
+    """Read W&B's file once its service has written all of it, which may be a little after finish() has returned."""
+
+    def written() -> list[Any]:
+        found = []
+        for data in transaction_log(file.read_bytes()):
+            found.append(wandb_internal_pb2.Record())
+            found[-1].ParseFromString(data)
+        return found if any(record.HasField("exit") for record in found) else []
+
+    return list(wait_for(written))
+
+
+def history(folder: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Read W&B's own files back: run ids, and (step, values) of every row that `wandb sync` would send."""
+    ids, rows = [], []
+    for path in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
+        for record in records(path):
+            if record.HasField("run"):
+                ids.append(record.run.run_id)
+            if record.HasField("history"):
+                values = {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
+                rows.append((record.history.step.num, {k: v for k, v in values.items() if not k.startswith("_")}))
+    return ids, rows
+
+
+def test_without_a_key_it_is_offline_and_a_resume_replays_the_whole(tmp_path: Path) -> None:
+    first = open_offline(tmp_path, [])
+    for step in (1, 2, 3):
+        first.log_metrics({"loss": 1 / step}, step=step)
+    first.finish({}, exit_code=1)
+    rows = [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}]  # the checkpoint is of step 2
+    second = open_offline(tmp_path, rows)
+    second.log_metrics({"loss": 0.25}, step=3)
+    second.finish({"eval/accuracy": 0.5}, exit_code=0)
+    ids, written = history(tmp_path)
+    assert set(ids) == {"0123456789abcdef"}
+    assert [(step, float(values["loss"])) for step, values in written] == [(1, 1.0), (2, 0.5), (3, 0.25)]
+    assert len(list((tmp_path / "wandb" / "superseded").iterdir())) == 1
+    assert second.entry()["mode"] == "offline"
+
+
+@pytest.mark.parametrize(("group", "expected"), [(None, "layouts"), ("mine", "mine")])
+def test_the_runs_of_a_study_are_a_group(group: str | None, expected: str, tmp_path: Path) -> None:
+    mirror = open_mirror(
+        SETTINGS | {"group": group}, folder=tmp_path, fingerprint="f" * 16, config={"study": "layouts"}, rows=[]
+    )
+    assert mirror is not None
+    settings = mirror.experiment.settings
+    assert (settings.run_group, settings.run_job_type) == (expected, "train")
+    mirror.finish({}, 0)
+
+
+def test_a_mirror_that_dies_is_said_once_and_never_raises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Dying:
+        project, dir = "p", str(tmp_path)
+
+        def log(self, *args: Any, **kwargs: Any) -> None:
+            raise BrokenPipeError("gone")
+
+        def finish(self, exit_code: int) -> None:
+            raise BrokenPipeError("gone")
+
+    mirror = WandbMirror(Dying())
+    for step in range(3):
+        mirror.log_metrics({"loss": 1.0}, step=step)
+    mirror.finish({}, exit_code=0)
+    assert capsys.readouterr().err.count("W&B is gone") == 1
+
+
+def test_the_summary_has_what_tables_need_of_the_record(tmp_path: Path) -> None:
+    class Finished:
+        project, dir = "p", str(tmp_path)
+
+        def __init__(self) -> None:
+            self.summary: dict[str, Any] = {}
+
+        def finish(self, exit_code: int) -> None:
+            pass
+
+    run = Finished()
+    record = {"status": "complete", "cost": {"macs": 1}, "config": {"seed": 0}, "final": {"eval/accuracy": 0.5}}
+    WandbMirror(run).finish({"eval/accuracy": 0.5}, exit_code=0, record=record)
+    facts = {"status": "complete", "cost": {"macs": 1}, "final": {"eval/accuracy": 0.5}}  # the config is W&B's already
+    assert run.summary == {"eval/accuracy": 0.5, "record": facts}
+
+
+def test_an_id_that_was_deleted_gets_a_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = wandb.init
+
+    def init(id: str, **arguments: Any) -> Any:
+        asked.append(id)
+        if len(asked) == 1:
+            raise wandb.errors.CommError(f"run {id} was previously created and deleted; try a new run name")
+        return real(id=id, **arguments)
+
+    monkeypatch.setattr(wandb, "init", init)
+    mirror = open_offline(tmp_path, [])
+    mirror.finish({}, 0)
+    assert asked[0] == "0123456789abcdef"
+    assert asked[1].startswith("0123456789abcdef-")
+
+
+DEAD_SERVER = """
+import sys, time
+from pathlib import Path
+from coatlab.tracking.mirror import open_mirror
+mirror = open_mirror({"mode": "auto", "project": "p", "entity": None}, folder=Path(sys.argv[1]),
+                     fingerprint="0123456789abcdef", config={}, rows=[])
+mirror.log_metrics({"loss": 1.0}, step=0)
+mirror.finish({}, 0)
+print(mirror.entry()["mode"])
+"""
+
+
+def test_a_server_that_is_not_there_costs_seconds_and_ends_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    done = subprocess.run(
+        [sys.executable, "-c", DEAD_SERVER, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "offline"
+    assert "W&B online is not available" in done.stderr
+
+
+@pytest.mark.parametrize("where", ["default", "environment"])
+def test_a_key_that_wandb_login_wrote_is_found(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    if where == "environment":
+        monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
+    host = urlparse(wandb.Settings().base_url).hostname
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert not has_key()
+    (tmp_path / "netrc").write_text("machine elsewhere login user password k\n")
+    assert not has_key()
+    (tmp_path / "netrc").write_text(f"machine {host} login user password {'k' * 40}\n")
+    assert has_key()
