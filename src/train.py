@@ -1,75 +1,28 @@
-"""Train one stacking of convolution and attention, or skip it if it is done, or go on where it stopped.
+"""Train one stacking of convolution and attention, or skip it if it is complete, or go on where it stopped.
 
 python src/train.py layout=CCTT attention=relative
 python src/train.py --help
 """
-
-import sys
-import traceback
-from collections.abc import Sequence
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from coatlab.cli import WANTS_TRACEBACK, one_sentence_errors, sentence_of
-from coatlab.errors import Held, RunError
-from coatlab.process.place import place
-from coatlab.runs import donor
-from coatlab.runs.run import open_run
-from coatlab.runs.summary import show
-from coatlab.training.follower import follow
+from coatlab.cli import one_sentence_errors
+from coatlab.runs.spec import make_spec
+from coatlab.training.entry import run, run_in_sweep
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def train(composed: DictConfig) -> float | None:
-    """Run the composed config and return its evaluation accuracy, as Hydra's sweepers expect."""
+    """Run the composed config and return its accuracy on held-out images, as Hydra's sweepers expect."""
+    words = HydraConfig.get().overrides.task
     if HydraConfig.get().mode == RunMode.RUN:
         with one_sentence_errors():
-            return run(composed)
-    # in a sweep an error is Hydra's to collect, so that one failing cell does not stop the others
-    try:
-        return run(composed)
-    except Held as held:
-        print(held, file=sys.stderr)  # another sweep was faster: the run is left to it
-        return None
-    except Exception as error:
-        print(f"error: {sentence_of(error) or f'{type(error).__name__}: {error}'}", file=sys.stderr)
-        if WANTS_TRACEBACK:
-            traceback.print_exception(error)
-        raise
-
-
-def run(composed: DictConfig) -> float | None:
-    """Skip, resume or train one run, and before it the run that it starts from, if that is described and not there."""
-    words = HydraConfig.get().overrides.task
-    config, first = donor.prepared(composed)
-    if first is not None and not donor.exists(first):
-        run_one(first, donor.pretraining(config), wait=True)  # cells that need the same donor wait for one another
-    if config["init"].get("pretrain_only"):
-        return None
-    return run_one(config, words)
-
-
-def run_one(config: dict[str, Any], words: Sequence[str], wait: bool = False) -> float | None:
-    """Skip, resume or train one run of a resolved config; `wait` for a process that is at it, or be refused."""
-    here = place()
-    if here.rank:
-        follow(config, str(here.launch))
-        return None
-    with open_run(config, overrides=words, wait=wait) as opened:
-        if opened.record["status"] == "diverged":
-            raise RunError(f"{opened.folder} diverged: {opened.record['error']}; delete the folder to train it again")
-        if opened.finished:
-            show(opened.record, opened.folder, title="already complete")
-            return opened.score
-        from coatlab.training.fit import fit  # torch is imported only where there is something to train
-
-        fit(opened)
-        show(opened.record, opened.folder, title="complete")
-        return opened.score
+            return run(make_spec(composed, words))
+    # a cell of a sweep, by a launcher of another package; our own launchers are handed its spec
+    return run_in_sweep(make_spec(composed, words))
 
 
 def main() -> None:

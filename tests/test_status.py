@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from coatlab.config.compose import compose, resolve
+from coatlab.config.compose import compose
 from coatlab.errors import InputError
 from coatlab.runs.run import open_run
 from coatlab.runs.state import STATES
 from coatlab.status import main
-from tests.runs.test_state import config, held, make  # noqa: F401 (a fixture)
+from tests.runs.test_state import held, make  # noqa: F401 (a fixture)
+from tests.specs import spec_of
 
 SMOKE = ["sweep=smoke"]
 KEYS = {"name", "studies", "seed", "state", "asked", "folder", "fingerprint", "error", "age", "epoch", "epochs"}
@@ -50,13 +51,19 @@ def test_every_state_has_its_line_and_the_command_finishes_what_can_be(
     (made["interrupted"] / "metrics.jsonl").write_text('{"step": 9}\n{"step": 10, "epoch": 1}\n{"step": 12}\n')
     unreadable = make(tmp_path, "complete", *SMOKE, "seed=2")
     (unreadable / "record.json").write_text('{"schema": 99}')
+    old = tmp_path / "CCTT-old"
+    old.mkdir()
+    (old / "record.json").write_text('{"schema": 1, "studies": ["smoke"]}')
     words = ["smoke", "seed=0,1,2", "--runs", str(tmp_path)]
     found = status(capsys, *words)
+    assert [
+        cell["state"] for cell in status(capsys, "--runs", str(tmp_path))["cells"] if cell["folder"] == str(old)
+    ] == ["outdated"]
     states = {cell["folder"]: cell["state"] for cell in found["cells"]}
     assert {state: states[str(folder)] for state, folder in made.items()} == {state: state for state in made}
     assert states[str(unreadable)] == "unreadable"
     assert sum(state == "missing" for state in states.values()) == 1
-    assert found["counts"] == {**dict.fromkeys(STATES, 1), "running": 0}
+    assert found["counts"] == {**dict.fromkeys(STATES, 1), "running": 0, "outdated": 0}
     assert found["commands"] == [f"python src/train.py sweep=smoke seed=0,1,2 paths.runs={tmp_path}"]
     (interrupted,) = [cell for cell in found["cells"] if cell["state"] == "interrupted"]
     assert (interrupted["epoch"], interrupted["epochs"]) == (1, 2)
@@ -94,7 +101,7 @@ def test_runs_that_other_words_asked_for_are_shown_and_finished_by_those_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["sweep=smoke", "seed=7", "layout=CCTT"]
-    with pytest.raises(KeyboardInterrupt), open_run(config(tmp_path, *words), words):
+    with pytest.raises(KeyboardInterrupt), open_run(spec_of(*words, f"paths.runs={tmp_path}")):
         raise KeyboardInterrupt
     found = status(capsys, "smoke", "--runs", str(tmp_path))
     assert [cell["seed"] for cell in found["cells"] if not cell["asked"]] == [7]
@@ -110,7 +117,7 @@ def test_a_folder_may_have_any_name_and_be_given_in_any_way(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COATLAB_RUNS", name)
-    open_run(resolve(compose([*SMOKE, "seed=0"]))).close()
+    open_run(spec_of(*SMOKE, "seed=0")).close()
     by_variable = status(capsys, "smoke")
     monkeypatch.delenv("COATLAB_RUNS")
     by_option = status(capsys, "smoke", "--runs", name)

@@ -25,7 +25,8 @@ COATLAB = [
     ["cli", "create", "data", "runs"],
     ["budget", "tracking"],
     ["training"],
-    ["sweep", "cluster"],
+    ["cluster"],
+    ["sweep"],
     ["benchmark", "sheet", "status", "upload"],
 ]
 REPORTS = [
@@ -42,7 +43,8 @@ TOP = {
 }  # fmt: skip
 # what reads plans, records and tables, on a login node or before a training: torch takes seconds, and may not be there
 WITHOUT_TORCH = [
-    "analysis", "coatlab.config", "coatlab.process", "coatlab.output", "coatlab.runs", "coatlab.sweep", "coatlab.cluster",
+    "analysis", "coatlab.config", "coatlab.process", "coatlab.output", "coatlab.runs", "coatlab.sweep",
+    "coatlab.cluster", "coatlab.training.entry",
     "coatlab.cli", "coatlab.status", "coatlab.upload", "coatlab.model.layout", "coatlab.tracking.session",
     "coatlab.data.files.class_folders", "coatlab.data.files.shards",
 ]  # fmt: skip
@@ -158,7 +160,7 @@ def test_names_pair_up() -> None:
 TESTED_ELSEWHERE = {
     "coatlab": {
         "errors", "create",  # test_cli, model/test_network
-        "config/catalog", "config/compose", "config/files", "config/targets", "config/words",  # test_structure, identity
+        "config/catalog", "config/compose", "config/files", "config/targets", "config/words",  # identity
         "process/machine", "process/parent", "process/place",  # test_train, training/test_leader
         "output/files", "output/text", "output/figure",  # runs/test_record, benchmark/test_growth
         "runs/lock", "runs/summary",  # runs/test_run
@@ -166,8 +168,9 @@ TESTED_ELSEWHERE = {
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
         "budget/parts", "budget/family",  # budget/test_solver, analysis/tables/test_family
         "tracking/session",  # tracking/test_mirror
-        "training/fit", "training/follower", "training/progress",  # test_train, training/test_leader
-        "sweep/cells",  # runs/test_state
+        "training/entry", "training/fit", "training/follower", "training/progress",
+        "training/start", "training/trainer",  # test_train, training/test_leader
+        "cluster/launcher",  # sweep/test_sweeper
         "cluster/fork",  # cluster/test_local
     },
     "analysis": {

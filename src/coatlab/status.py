@@ -9,7 +9,7 @@ Runs of the study that these words do not ask for are shown as well: they are th
     runs      folder of run folders
     study     as asked for, or null
     commands  a list: what finishes it; empty if nothing is left to do
-    counts    number of cells by state (coatlab.sweep.cells says what the states mean)
+    counts    number of cells by state (coatlab.runs.state says what the states mean)
     cells     a list: name (without the seed), studies, seed, state, asked (by these words), folder, fingerprint,
               error (of a failure, or who is at it), age (seconds since its last row or record), epoch (the last that
               was finished) and epochs (of the whole run); null where there is none
@@ -42,8 +42,8 @@ from coatlab.errors import not_one_of
 from coatlab.output.text import duration
 from coatlab.runs.identity import experiment, folder_name
 from coatlab.runs.record import read_metrics
+from coatlab.runs.spec import Spec, make_specs
 from coatlab.runs.state import STATES, State, state_of
-from coatlab.sweep.cells import Cell, compose_cells
 from coatlab.sweep.expand import expand
 
 NO_STUDY = "none"
@@ -97,13 +97,13 @@ def main(words: list[str] | None = None) -> None:
         _show_studies(rows)
 
 
-def _cells(study: str, line: Sequence[str]) -> list[Cell]:
+def _cells(study: str, line: Sequence[str]) -> list[Spec]:
     """Compose the cells that the command line of a study asks for."""
     sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
-    return list(compose_cells(expand(sweeper, line, OverridesParser.create()), compose))
+    return list(make_specs(expand(sweeper, line, OverridesParser.create()), compose))
 
 
-def look(runs: Path, study: str | None = None, cells: Iterable[Cell] = ()) -> list[Row]:
+def look(runs: Path, study: str | None = None, cells: Iterable[Spec] = ()) -> list[Row]:
     """Return a row for each run that a study asks for or has, in the order of its sweep; without a study, for all runs.
 
     Args:

@@ -4,17 +4,17 @@ import io
 import json
 from pathlib import Path
 
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from coatlab.cluster.board import Board
-from coatlab.cluster.job import Cell
+from coatlab.runs.spec import Spec
+from tests.specs import bare
 
 
-def cell(folder: Path, *rows: dict[str, float]) -> Cell:
+def cell(folder: Path, *rows: dict[str, float]) -> Spec:
     folder.mkdir()
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Cell(0, [], OmegaConf.create(), folder, epochs=20)
+    return bare(folder, epochs=20)
 
 
 def test_a_log_file_gets_a_line_a_cell() -> None:

@@ -5,30 +5,17 @@ from typing import Any
 
 import pytest
 from hydra.core.utils import JobStatus
-from omegaconf import OmegaConf
 
-from coatlab.cluster.job import Cell, outcome, reason, trained
-from coatlab.config.compose import compose, resolve
+from coatlab.cluster.job import outcome, reason
 from coatlab.errors import RunError
-from coatlab.runs.donor import described, planned
-from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import SCHEMA, write_record
 from tests.runs.test_record import WHOLE
 from tests.runs.test_state import held  # noqa: F401 (a fixture)
+from tests.specs import bare
 
 
 def record(status: str, **entries: Any) -> dict[str, Any]:
     return WHOLE | {"status": status, "error": None, **entries}
-
-
-def test_a_cell_may_be_there_for_the_run_that_others_start_from(tmp_path: Path) -> None:
-    words = ["init=finetune", "init.pretrain={data: fractals}", f"paths.runs={tmp_path}"]
-    config = resolve(compose(words))
-    first = resolve(compose([*words, "init.pretrain_only=true"]))
-    donor = described(config)
-    assert fingerprint(trained(*planned(first))) == fingerprint(donor)
-    assert trained(*planned(config))["init"]["donor"] == fingerprint(donor)
-    assert fingerprint(trained(*planned(config))) != fingerprint(config)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +34,7 @@ def test_a_cell_may_be_there_for_the_run_that_others_start_from(tmp_path: Path) 
 def test_the_record_says_how_a_cell_ended(
     tmp_path: Path, written: dict[str, Any] | None, printed: str, expected: str | None
 ) -> None:
-    cell = Cell(0, ["seed=0"], OmegaConf.create(), tmp_path, epochs=1)
+    cell = bare(tmp_path, ("seed=0",))
     if written:
         write_record(tmp_path, written)
     returned = outcome(cell, "killed by SIGKILL", printed)
@@ -61,7 +48,7 @@ def test_the_record_says_how_a_cell_ended(
 
 
 def test_a_run_that_another_process_has_is_left_to_it(held: tuple[Path, int]) -> None:  # noqa: F811
-    cell = Cell(0, ["seed=77"], OmegaConf.create(), held[0], epochs=1)
+    cell = bare(held[0])
     returned = outcome(cell, "ended with exit code 0", "it is being run by process 1\n")
     assert returned.status == JobStatus.UNKNOWN
     assert reason(returned) is None

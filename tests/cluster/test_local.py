@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import OmegaConf
 
-from coatlab.cluster import fork as process
-from coatlab.cluster import local
-from coatlab.cluster.job import Cell, reason
+from coatlab.cluster import fork, local
+from coatlab.cluster.job import reason
 from coatlab.config.compose import compose
-from coatlab.errors import InputError
 from coatlab.process.signals import Signals
 from tests.commandline import CommandLine, kill, wait_for
+from tests.specs import bare
 from tests.training.test_resume import assert_same_run
 
 PAIR = ["--multirun", "cluster=local", "cluster.jobs=2", "seed=0,1"]
@@ -125,10 +123,9 @@ def test_a_cell_that_is_asked_to_stop_as_soon_as_it_is_forked_does(
 ) -> None:
     lead = os.setsid
     monkeypatch.setattr(os, "setsid", lambda: (time.sleep(0.5), lead()))  # the request comes before
-    monkeypatch.setattr(process, "run_job", lambda **_: JobReturn(_return_value=None, status=JobStatus.COMPLETED))
+    monkeypatch.setattr(fork, "run_under_hydra", lambda *_, **__: JobReturn(status=JobStatus.COMPLETED))
     with Signals():  # as the launcher has them
-        cell = Cell(0, [], OmegaConf.create(), tmp_path / "run", epochs=1)
-        running = process.CellProcess.start(cell, None, lambda _: None, place=0, gpu="")  # type: ignore[arg-type]
+        running = fork.CellProcess.start(bare(tmp_path / "run"), 0, None, None, place=0, gpu="")  # type: ignore[arg-type]
         running.stop()
         wait_for(lambda: not running.alive)
     assert running.ended() == "killed by SIGTERM"
@@ -159,20 +156,17 @@ def test_a_killed_launcher_leaves_no_orphan(command: CommandLine) -> None:
     assert statuses(command) == ["complete"] * 2
 
 
-@pytest.mark.parametrize("place", ["compose_cell", "CellProcess.start"])
-@pytest.mark.parametrize("error", [InputError("init.run=x is not there"), OSError(28, "No space left on device")])
-def test_a_cell_that_cannot_be_started_any_more_is_its_own_failure(
-    place: str, error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(*arguments: object, **others: object) -> None:
+def test_a_cell_that_cannot_be_started_is_its_own_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = OSError(28, "No space left on device")
+
+    def full(*arguments: object, **others: object) -> None:
         raise error
 
-    monkeypatch.setattr(local, "compose_cell", lambda *_: None)
-    monkeypatch.setattr(f"coatlab.cluster.local.{place}", gone)
+    monkeypatch.setattr("coatlab.cluster.local.CellProcess.start", full)
     launcher = local.LocalLauncher()
     config = compose(["cluster=local"], hydra_too=True)
-    launcher.setup(hydra_context=None, task_function=lambda _: None, config=config)  # type: ignore[arg-type]
-    ended = launcher.launch([["seed=1"], ["seed=2"]], initial_job_idx=0)
+    launcher.setup(hydra_context=None, task_function=None, config=config)  # type: ignore[arg-type]
+    ended = launcher.launch_specs([bare(tmp_path / "1"), bare(tmp_path / "2")], first=0)
     assert [reason(each) for each in ended] == [str(error)] * 2
 
 

@@ -10,6 +10,7 @@ from coatlab.errors import InputError
 from coatlab.runs import donor
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.run import open_run
+from tests.specs import spec_of
 
 
 def config(runs: Path, *words: str) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def config(runs: Path, *words: str) -> dict[str, Any]:
 
 
 def complete(runs: Path, *words: str) -> Path:
-    with open_run(config(runs, *words)) as run:
+    with open_run(spec_of(f"paths.runs={runs}", *words)) as run:
         run.complete({"eval/accuracy": 0.5})
         return run.folder
 
@@ -30,10 +31,10 @@ def test_a_run_is_found_by_whatever_names_it(how: str, tmp_path: Path) -> None:
     name = {"folder": str(folder), "name": folder.name, "beginning": "CCTT-rel", "fingerprint": mark[:6]}[how]
     tuned = config(tmp_path, "init=finetune", f"init.run={name}")
     assert donor.find(tuned) == folder
-    named, first = donor.planned(tuned)
+    named, first = donor.with_donor(tuned)
     assert first is None  # it is there
     assert named["init"]["donor"] == mark
-    again, _ = donor.planned(config(tmp_path, "init=finetune", f"init.run={folder}"))
+    again, _ = donor.with_donor(config(tmp_path, "init=finetune", f"init.run={folder}"))
     assert fingerprint(named) == fingerprint(again)
 
 
@@ -42,19 +43,18 @@ def test_a_described_donor_has_this_runs_network_and_a_known_fingerprint(tmp_pat
         tmp_path, "init=finetune", "init.pretrain={data:fractals,trainer.max_epochs:3}", "layout=CTTT",
         "attention=window", "attention.window=3", "plan.head_size=8", "seed=4", "network.pool=average",
     )  # fmt: skip
-    by_hand = config(
-        tmp_path, "data=fractals", "trainer.max_epochs=3", "layout=CTTT", "attention=window", "attention.window=3",
+    by_hand = spec_of(
+        f"paths.runs={tmp_path}", "data=fractals", "trainer.max_epochs=3", "layout=CTTT", "attention=window",
+        "attention.window=3",
         "plan.head_size=8", "seed=4", "network.pool=average",
     )  # fmt: skip
-    assert fingerprint(donor.described(tuned)) == fingerprint(by_hand)
-    before, first = donor.planned(tuned)
+    assert fingerprint(donor.described(tuned)) == by_hand.fingerprint
+    before, first = donor.with_donor(tuned)
     assert first == donor.described(tuned)
-    assert not donor.exists(first)
     with open_run(by_hand) as run:
         run.complete({})
-    assert donor.exists(first)
-    assert donor.planned(tuned)[0] == before
-    assert before["init"]["donor"] == fingerprint(by_hand)
+    assert donor.with_donor(tuned)[0] == before
+    assert before["init"]["donor"] == by_hand.fingerprint
     assert donor.find(tuned) == run.folder
 
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_a_donor_is_one_sentence(words: list[str], sentence: str,
     complete(tmp_path)
     complete(tmp_path, "seed=1")
     complete(tmp_path, "layout=CCCC")
-    with pytest.raises(KeyboardInterrupt), open_run(config(tmp_path, "layout=CTTT")):
+    with pytest.raises(KeyboardInterrupt), open_run(spec_of(f"paths.runs={tmp_path}", "layout=CTTT")):
         raise KeyboardInterrupt
     with pytest.raises(InputError, match=sentence):
         donor.find(config(tmp_path, "init=finetune", *words))

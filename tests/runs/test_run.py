@@ -12,21 +12,23 @@ from typing import Any
 
 import pytest
 
-from coatlab.config.compose import compose, resolve
 from coatlab.errors import RunError, Stopped
 from coatlab.runs.record import SCHEMA, read_record
 from coatlab.runs.run import open_run
-from coatlab.runs.summary import show
+from coatlab.runs.spec import Spec
+from coatlab.runs.summary import show_result
+from tests.commandline import REPOSITORY
 from tests.conftest import MountDisk
 from tests.made_runs import make_run
+from tests.specs import spec_of
 
 
-def config(folder: Path, *overrides: str) -> dict[str, Any]:
-    return resolve(compose([f"paths.runs={folder}", *overrides]))
+def spec(folder: Path, *words: str) -> Spec:
+    return spec_of(f"paths.runs={folder}", *words)
 
 
 def test_a_new_run_has_a_record_that_says_what_it_is(tmp_path: Path) -> None:
-    with open_run(config(tmp_path, "study=layouts"), ["seed=0"]) as run:
+    with open_run(spec(tmp_path, "study=layouts", "seed=0")) as run:
         record = read_record(run.folder)
     assert record is not None
     assert record["schema"] == SCHEMA
@@ -40,9 +42,9 @@ def test_a_new_run_has_a_record_that_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_is_not_begun_again(tmp_path: Path) -> None:
-    with open_run(config(tmp_path)) as run:
+    with open_run(spec(tmp_path)) as run:
         run.complete({"eval/accuracy": 0.9})
-    with open_run(config(tmp_path, "study=later")) as again:
+    with open_run(spec(tmp_path, "study=later")) as again:
         assert again.finished
         assert again.score == 0.9
     record = read_record(run.folder)
@@ -62,23 +64,23 @@ def test_a_finished_run_is_not_begun_again(tmp_path: Path) -> None:
 def test_an_ending_is_written_and_the_run_goes_on_when_asked_again(
     tmp_path: Path, error: BaseException, status: str, told: str
 ) -> None:
-    with pytest.raises(type(error)), open_run(config(tmp_path)) as run:
+    with pytest.raises(type(error)), open_run(spec(tmp_path)) as run:
         raise error
     record = read_record(run.folder)
     assert record is not None
     assert record["status"] == record["attempts"][0]["status"] == status
     assert told in record["error"]
-    with open_run(config(tmp_path)) as again:
+    with open_run(spec(tmp_path)) as again:
         assert not again.finished
         assert len(again.record["attempts"]) == 2
         assert again.record["error"] is None
 
 
 def test_a_diverged_run_is_finished_without_a_score(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), open_run(config(tmp_path)) as run:
+    with pytest.raises(ZeroDivisionError), open_run(spec(tmp_path)) as run:
         run.diverge("not finite at step 3", {"train/loss": float("nan")})
         raise ZeroDivisionError
-    with open_run(config(tmp_path)) as again:
+    with open_run(spec(tmp_path)) as again:
         assert again.finished
         assert again.score is None
         assert again.record["error"] == "not finite at step 3"
@@ -86,35 +88,36 @@ def test_a_diverged_run_is_finished_without_a_score(tmp_path: Path) -> None:
 
 def test_a_run_held_by_a_live_process_is_refused_naming_it(tmp_path: Path) -> None:
     code = (
-        "import sys; from coatlab.config.compose import *; from coatlab.runs.run import open_run\n"
-        f"with open_run(resolve(compose(['paths.runs={tmp_path}']))): print('held', flush=True); sys.stdin.read()"
+        "import sys; from coatlab.runs.run import open_run; from tests.specs import spec_of\n"
+        f"with open_run(spec_of('paths.runs={tmp_path}')): print('held', flush=True); sys.stdin.read()"
     )
-    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    holder = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, **pipes)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(RunError, match=f"is being run by process {holder.pid} on .* since"):
-        open_run(config(tmp_path))
+        open_run(spec(tmp_path))
     holder.kill()
     holder.communicate()
-    with open_run(config(tmp_path)) as run:  # the kernel has let go of it
+    with open_run(spec(tmp_path)) as run:  # the kernel has let go of it
         assert len(run.record["attempts"]) == 2
 
 
 def test_a_record_of_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
-    with open_run(config(tmp_path)) as run:
+    with open_run(spec(tmp_path)) as run:
         pass
     path = run.folder / "record.json"
     path.write_text(json.dumps({"schema": SCHEMA + 1, "precious": True}))
     before = path.read_bytes()
     with pytest.raises(RunError, match="update coatlab"):
-        open_run(config(tmp_path))
+        open_run(spec(tmp_path))
     assert path.read_bytes() == before
 
 
 def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"paths.runs=.*file cannot be used: (Not a directory|File exists)"):
-        open_run(config(tmp_path / "file"))
+        open_run(spec(tmp_path / "file"))
 
 
 def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +126,7 @@ def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(fcntl, "lockf", lockf)
     with pytest.raises(RunError, match=rf"cannot be used: No locks available \({tmp_path}/CCTT-"):
-        open_run(config(tmp_path))
+        open_run(spec(tmp_path))
 
 
 @pytest.fixture
@@ -132,17 +135,17 @@ def mounted(small_disk: MountDisk) -> Path:
 
 
 def test_a_read_only_disk_is_said_and_nothing_changes(mounted: Path) -> None:
-    with open_run(config(mounted)) as run:
+    with open_run(spec(mounted)) as run:
         pass
     before = (run.folder / "record.json").read_bytes()
     subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
     with pytest.raises(RunError, match="Read-only file system"):
-        open_run(config(mounted))
+        open_run(spec(mounted))
     assert (run.folder / "record.json").read_bytes() == before
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(mounted: Path) -> None:
-    with open_run(config(mounted)) as run:
+    with open_run(spec(mounted)) as run:
         pass
     before = (run.folder / "record.json").read_bytes()
     with pytest.raises(OSError, match="No space"), open(mounted / "filler", "wb") as filler:
@@ -150,7 +153,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(mounted: Path) -> None:
             filler.write(b"x" * 1024)
             filler.flush()
     with pytest.raises(RunError, match="No space left on device"):
-        open_run(config(mounted))
+        open_run(spec(mounted))
     assert (run.folder / "record.json").read_bytes() == before
     assert not list(run.folder.rglob("*.tmp"))
 
@@ -160,7 +163,7 @@ def test_what_is_shown_of_a_run_can_be_given_to_a_shell(tmp_path: Path, capsys: 
     folder = make_run(tmp_path / "my runs", tracker=offline)
     record = read_record(folder)
     assert record is not None
-    show(record, folder, title="complete")
+    show_result(record, folder, title="complete")
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
     assert shlex.split(lines["compare"])[-2:] == ["--runs", str(tmp_path / "my runs")]
     assert shlex.split(lines["upload"]) == ["wandb", "sync", offline["folder"]]
@@ -171,7 +174,7 @@ def test_the_record_has_the_settings_of_the_latest_attempt(tmp_path: Path) -> No
     shared = [f"paths.runs={tmp_path}", "trainer.sync_batchnorm=false"]
     for places in ({"devices": 1, "nodes": 2}, {"devices": 2, "nodes": 1}):
         words = [f"trainer.{key}={number}" for key, number in places.items()]
-        with pytest.raises(KeyboardInterrupt), open_run(resolve(compose([*shared, *words]))) as run:
+        with pytest.raises(KeyboardInterrupt), open_run(spec_of(*shared, *words)) as run:
             raise KeyboardInterrupt
         (folder,) = tmp_path.iterdir()
         record = read_record(folder)

@@ -5,28 +5,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from coatlab.config.compose import compose, resolve
-from coatlab.errors import Held, InputError
-from coatlab.runs.identity import fingerprint
+from coatlab.errors import Held
 from coatlab.runs.lock import holder
 from coatlab.runs.run import open_run
 from coatlab.runs.state import state_of
-from coatlab.sweep.cells import Cell, compose_cells
-
-
-def config(folder: Path, *overrides: str) -> dict[str, Any]:
-    return resolve(compose([f"paths.runs={folder}", *overrides]))
+from tests.commandline import REPOSITORY
+from tests.specs import spec_of
 
 
 def make(folder: Path, status: str, *overrides: str) -> Path:
     """Leave a run folder in a state, by the ways a run gets there."""
     error = {"interrupted": KeyboardInterrupt(), "failed": ZeroDivisionError("oh"), "diverged": ZeroDivisionError()}
     try:
-        with open_run(config(folder, *overrides)) as run:
+        with open_run(spec_of(f"paths.runs={folder}", *overrides)) as run:
             if status == "complete":
                 run.complete({"eval/accuracy": 0.5, "epoch": 1}, timings={"seconds": 3.0, "attempts": 1})
             if status == "diverged":
@@ -41,11 +35,13 @@ def make(folder: Path, status: str, *overrides: str) -> Path:
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     code = (
-        "import sys; from coatlab.config.compose import *; from coatlab.runs.run import open_run\n"
-        f"with open_run(resolve(compose(['paths.runs={tmp_path}', 'seed=77']))) as run:\n"
+        "import sys; from coatlab.runs.run import open_run; from tests.specs import spec_of\n"
+        f"with open_run(spec_of('paths.runs={tmp_path}', 'seed=77')) as run:\n"
         "    print(run.folder, flush=True); sys.stdin.read()"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
     assert process.stdout is not None
     yield Path(process.stdout.readline().strip()), process.pid
     process.kill()
@@ -85,7 +81,7 @@ def test_a_held_run_is_running_and_looking_at_it_takes_nothing(held: tuple[Path,
         assert state.name == "running"
         assert str(state.reason).startswith(f"process {pid} on ")
     with pytest.raises(Held, match=f"is being run by process {pid}"):
-        open_run(config(folder.parent, "seed=77"))
+        open_run(spec_of(f"paths.runs={folder.parent}", "seed=77"))
 
 
 @pytest.mark.parametrize("content", ["{", '{"schema": 99}', '{"other": 1}'])
@@ -105,41 +101,12 @@ def test_a_folder_that_cannot_be_looked_into_is_unreadable(tmp_path: Path) -> No
     assert "Not a directory" in str(state.reason)
 
 
-def one(words: list[str]) -> Cell:
-    (cell,) = compose_cells([words], compose)
-    return cell
-
-
-def test_a_cell_knows_the_folder_that_its_run_will_have(tmp_path: Path) -> None:
-    cell = one([f"paths.runs={tmp_path}", "layout=CTTT"])
-    with open_run(config(tmp_path, "layout=CTTT")) as run:
-        assert cell.folder == run.folder
-    assert cell.fingerprint == fingerprint(config(tmp_path, "layout=CTTT"))
-    assert cell.donor is None
-
-
-def test_a_fine_tuning_cell_is_known_before_its_donor_exists(tmp_path: Path) -> None:
-    words = [f"paths.runs={tmp_path}", "init=finetune", "init.pretrain={data.train_size:2000}"]
-    cell = one(words)
-    assert cell.donor is not None
-    assert cell.donor.words == (*words, "init.pretrain_only=true")
-    assert cell.donor.folder == make(tmp_path, "complete", "data.train_size=2000")
-    assert one([*words, "init.pretrain_only=true"]).fingerprint == cell.fingerprint
-    named = one([f"paths.runs={tmp_path}", "init=finetune", f"init.run={cell.donor.folder}"])
-    assert named.fingerprint == cell.fingerprint
-    assert named.donor is None
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["data.batch_size=0"], "data.batch_size=0 is not valid"),
-        (["sweep.retry=sometimes"], "sweep.retry=sometimes does not exist.*failed, never"),
-        (["init=finetune"], "init=finetune needs"),
-        (["init=finetune", "init.pretrain={data.batch_size:0}"], "data.batch_size=0 is not valid"),
-        (["init=finetune", "init.pretrain={data:cifar10}"], "init.pretrain has another network: data.channels"),
-    ],
-)
-def test_a_cell_that_cannot_be_is_one_sentence(words: list[str], sentence: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=sentence):
-        one([f"paths.runs={tmp_path}", *words])
+def test_a_run_of_an_older_version_is_named_as_such(tmp_path: Path) -> None:
+    folder = make(tmp_path, "complete")
+    record = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps(record | {"schema": 1}))
+    state = state_of(folder)
+    assert state.name == "outdated"
+    assert str(state.reason).startswith(
+        f"{folder} was made by an older coatlab (record schema 1; this version reads 2)"
+    )

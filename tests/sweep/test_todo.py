@@ -9,24 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coatlab.errors import RunError
+from coatlab.runs.spec import Spec
 from coatlab.runs.state import FAILURES, STATES, State
 from coatlab.sweep import todo as module
-from coatlab.sweep.cells import Cell
-from coatlab.sweep.todo import Plan, close, make_plan
+from coatlab.sweep.todo import Todo, make_todo, show_outcome
+from tests.specs import bare
 
 states = st.sampled_from(STATES)
 DONORS = 3
 
 
 @st.composite
-def studies(draw: st.DrawFn) -> tuple[list[Cell], dict[Path, State]]:
+def studies(draw: st.DrawFn) -> tuple[list[Spec], dict[Path, State]]:
     """Draw cells, some the same, some that start from a common donor, and the state of every folder."""
-    donors = [Cell((), {}, f"d{number}", Path(f"d{number}")) for number in range(DONORS)]
-    kinds = [
-        Cell((), {}, str(number), Path(str(number)), draw(st.sampled_from([None, *donors]))) for number in range(6)
-    ]
+    donors = [bare(f"d{number}") for number in range(DONORS)]
+    kinds = [bare(str(number), donor=draw(st.sampled_from([None, *donors]))) for number in range(6)]
     cells = draw(st.lists(st.sampled_from([*kinds, *donors]), max_size=10))
-    return cells, {cell.folder: State(draw(states), None, "why") for cell in [*donors, *kinds]}
+    return cells, {spec.folder: State(draw(states), None, "why") for spec in [*donors, *kinds]}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,56 +36,56 @@ def folders() -> Iterator[dict[Path, State]]:
         yield there
 
 
-def names(wave: list[Cell]) -> list[str]:
-    return [cell.fingerprint for cell in wave]
+def names(wave: list[Spec]) -> list[str]:
+    return [spec.fingerprint for spec in wave]
 
 
 @given(studies(), st.booleans())
 def test_every_experiment_is_launched_once_or_there_is_a_reason(
-    folders: dict[Path, State], study: tuple[list[Cell], dict[Path, State]], retry: bool
+    folders: dict[Path, State], study: tuple[list[Spec], dict[Path, State]], retry: bool
 ) -> None:
     cells, states = study
     folders.clear()
     folders.update(states)
-    plan = make_plan(cells, retry)
-    assert names([one.cell for one in plan.planned]) == list(dict.fromkeys(names(cells)))
-    assert plan.same == len(cells) - len(plan.planned)
+    todo = make_todo(cells, retry)
+    assert names([one.spec for one in todo.entries]) == list(dict.fromkeys(names(cells)))
+    assert todo.same == len(cells) - len(todo.entries)
 
     def begins(folder: Path) -> bool:
         return states[folder].name in ("missing", "interrupted") or (states[folder].name == "failed" and retry)
 
-    for one in plan.planned:
-        donor = one.cell.donor
+    for one in todo.entries:
+        donor = one.spec.donor
         ready = donor is None or states[donor.folder].name in ("complete", "running") or begins(donor.folder)
-        assert one.launch == (begins(one.cell.folder) and ready)
+        assert one.launch == (begins(one.spec.folder) and ready)
     launched, there = [], {folder for folder, state in states.items() if state.name == "complete"}
-    for wave in plan.waves():
-        assert all(cell.donor is None or cell.donor.folder in there for cell in wave)
+    for wave in todo.waves():
+        assert all(spec.donor is None or spec.donor.folder in there for spec in wave)
         launched += names(wave)
-        for cell in wave:  # all goes well
-            folders[cell.folder] = State("complete")
-            there.add(cell.folder)
+        for spec in wave:  # all goes well
+            folders[spec.folder] = State("complete")
+            there.add(spec.folder)
     needed = {
-        one.cell.donor.fingerprint
-        for one in plan.planned
-        if one.launch and one.cell.donor and states[one.cell.donor.folder].name != "complete"
+        one.spec.donor.fingerprint
+        for one in todo.entries
+        if one.launch and one.spec.donor and states[one.spec.donor.folder].name != "complete"
     }
-    assert sorted(launched) == sorted(needed | {one.cell.fingerprint for one in plan.planned if one.launch})
+    assert sorted(launched) == sorted(needed | {one.spec.fingerprint for one in todo.entries if one.launch})
 
 
 def test_cells_whose_donor_failed_in_the_first_wave_are_not_begun(
     folders: dict[Path, State], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    donor = Cell((), {}, "d", Path("d"))
-    cell, other = Cell((), {}, "0", Path("0"), donor), Cell((), {}, "1", Path("1"))
+    donor = bare("d")
+    cell, other = bare("0", donor=donor), bare("1")
     folders.update({folder: State("missing") for folder in (Path("d"), Path("0"), Path("1"))})
-    plan = make_plan([cell, other], retry=True)
-    waves = plan.waves()
+    todo = make_todo([cell, other], retry=True)
+    waves = todo.waves()
     assert names(next(waves)) == ["d", "1"]
     folders.update({Path("d"): State("diverged", None, "not finite"), Path("1"): State("complete")})
     assert list(waves) == []
     with pytest.raises(RunError, match="of 2 runs 1 failed"):
-        close(plan, {})
+        show_outcome(todo, {})
     assert "0: it starts from d: not finite" in capsys.readouterr().out
 
 
@@ -95,27 +94,27 @@ def test_a_sweep_ends_well_if_all_is_complete_or_with_another(
     folders: dict[Path, State], found: list[str], detached: bool
 ) -> None:
     folders.clear()
-    cells = [Cell((), {}, str(number), Path(str(number))) for number in range(len(found))]
-    folders.update({cell.folder: State("missing") for cell in cells})
-    plan = make_plan(cells, retry=True)
-    folders.update({cell.folder: State(name, None, "why") for cell, name in zip(cells, found, strict=True)})
+    cells = [bare(str(number)) for number in range(len(found))]
+    folders.update({spec.folder: State("missing") for spec in cells})
+    todo = make_todo(cells, retry=True)
+    folders.update({spec.folder: State(name, None, "why") for spec, name in zip(cells, found, strict=True)})
     bad = set(FAILURES) | (set() if detached else {"missing", "interrupted"})
-    assert ended_well(plan, {}, detached) == (not bad & set(found))
+    assert ended_well(todo, {}, detached) == (not bad & set(found))
 
 
 def test_what_a_job_raised_counts_where_the_record_does_not_say(
     folders: dict[Path, State], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folders.update({Path("0"): State("missing"), Path("1"): State("failed", None, "by the record")})
-    plan = make_plan([Cell((), {}, "0", Path("0")), Cell((), {}, "1", Path("1"))], retry=True)
-    assert not ended_well(plan, {"0": "by the job", "1": "by the job"})
+    todo = make_todo([bare("0"), bare("1")], retry=True)
+    assert not ended_well(todo, {"0": "by the job", "1": "by the job"})
     assert "0: by the job" in (said := capsys.readouterr().out)
     assert "1: by the record" in said
 
 
-def ended_well(plan: Plan, *arguments: Any) -> bool:
+def ended_well(todo: Todo, *arguments: Any) -> bool:
     try:
-        close(plan, *arguments)
+        show_outcome(todo, *arguments)
     except RunError:
         return False
     return True
@@ -124,9 +123,9 @@ def ended_well(plan: Plan, *arguments: Any) -> bool:
 def test_running_cells_that_the_launcher_has_in_its_queue_are_launched_to_be_waited_for(
     folders: dict[Path, State],
 ) -> None:
-    cells = [Cell((), {}, mark, Path(mark)) for mark in "abc"]
+    cells = [bare(mark) for mark in "abc"]
     folders.clear()
     folders.update({Path("a"): State("running"), Path("b"): State("running"), Path("c"): State("complete")})
-    plan = make_plan(cells, retry=True, queued=lambda asked: {Path("a"), Path("c")} & set(asked))
-    assert [one.launch for one in plan.planned] == [True, False, False]
-    assert [names(wave) for wave in plan.waves()] == [["a"]]
+    todo = make_todo(cells, retry=True, queued=lambda asked: {Path("a"), Path("c")} & set(asked))
+    assert [one.launch for one in todo.entries] == [True, False, False]
+    assert [names(wave) for wave in todo.waves()] == [["a"]]

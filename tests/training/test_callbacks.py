@@ -18,6 +18,7 @@ from coatlab.training.callbacks import MovingAverage
 from coatlab.training.fit import fit
 from coatlab.training.task import Task
 from tests.commandline import TINY
+from tests.specs import spec_of
 
 DECAY = 0.8
 WORDS = [
@@ -66,7 +67,7 @@ def test_what_is_evaluated_and_saved_is_the_average_of_the_weights_after_each_st
             epochs.append(dict(average))
 
     monkeypatch.setattr(Task, "on_train_batch_end", by_hand)
-    with open_run(resolve(compose([*WORDS, f"paths.runs={tmp_path}"]))) as run:
+    with open_run(spec_of(*WORDS, f"paths.runs={tmp_path}")) as run:
         fit(run)
     saved = torch.load(run.folder / "checkpoints" / "weights.pt", weights_only=True)["network"]
     assert saved.keys() == last.keys()

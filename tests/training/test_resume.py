@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from coatlab.config.compose import compose, resolve
 from coatlab.errors import Stopped
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
 from coatlab.training.fit import fit
 from tests.commandline import TINY, CommandLine, kill, wait_for
+from tests.specs import spec_of
 
 SLOW = ["trainer.max_epochs=12", "trainer.checkpoint_every=0.2"]  # a few seconds
 STOCHASTIC = ["recipe.stochastic_depth=0.3"]  # draws random numbers at every step
@@ -100,10 +100,10 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
 
 
 PLACES = [
-    "callbacks.Guard.on_train_start",
-    "callbacks.Guard.on_validation_batch_start",
-    "callbacks.Guard.on_test_batch_start",
-    "fit.drop_training_state",  # the run is complete, and a sweep would begin the next one
+    "training.callbacks.Guard.on_train_start",
+    "training.callbacks.Guard.on_validation_batch_start",
+    "training.callbacks.Guard.on_test_batch_start",
+    "training.fit.drop_training_state",  # the run is complete, and a sweep would begin the next one
 ]
 
 
@@ -122,7 +122,7 @@ def test_a_signal_is_heard_at_any_time(
 
     monkeypatch.setattr(f"{owner}.{name}", stop)
     words = [*TINY, "trainer.max_epochs=1", "tracker=none", f"paths.runs={tmp_path}"]
-    with pytest.raises(Stopped) as stopped, open_run(resolve(compose(words))) as run:
+    with pytest.raises(Stopped) as stopped, open_run(spec_of(*words)) as run:
         fit(run)
     assert stopped.value.signal_number == number
     status = "complete" if place == PLACES[-1] else "interrupted"
@@ -136,7 +136,7 @@ def test_a_second_ctrl_c_is_said_as_what_it_is(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("coatlab.training.callbacks.Guard.on_train_batch_start", stop)
     words = [*TINY, "tracker=none", f"paths.runs={tmp_path}"]
-    with pytest.raises(KeyboardInterrupt), open_run(resolve(compose(words))) as run:
+    with pytest.raises(KeyboardInterrupt), open_run(spec_of(*words)) as run:
         fit(run)
     assert (run.record["status"], run.record["error"]) == ("interrupted", "stopped by Ctrl-C")
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from coatlab.cluster.job import Cell
 from coatlab.runs.record import read_metrics
+from coatlab.runs.spec import Spec
 
 
 class Display(Console):
@@ -72,18 +72,18 @@ class Board:
         rest = "".join(f"  {escape(part)}" for part in (why, note) if why and part)
         self.console.print(f"{count}  {word}  {escape(name)}{rest}", highlight=False, soft_wrap=True)
 
-    def update(self, running: Mapping[str, Cell]) -> None:
+    def update(self, running: Mapping[str, Spec]) -> None:
         """Show the cells that run, by name of their line, with epoch and speed; and the time left."""
         if self._progress.disable:
             return
         for gone in self._lines.keys() - running.keys():
             self._drop(gone)
         part = 0.0
-        for name, cell in running.items():
-            epoch, speed = _course(cell)
-            part += epoch / cell.epochs - self._part_at_start.setdefault(name, epoch / cell.epochs)
+        for name, spec in running.items():
+            (epoch, speed), epochs = _course(spec), spec.config["trainer"]["max_epochs"]
+            part += epoch / epochs - self._part_at_start.setdefault(name, epoch / epochs)
             if name not in self._lines:
-                self._lines[name] = self._progress.add_task(f"  {escape(name)}", total=cell.epochs, state="")
+                self._lines[name] = self._progress.add_task(f"  {escape(name)}", total=epochs, state="")
             state = f"epochs, {speed:.0f} images/s" if speed else "epochs"
             self._progress.update(self._lines[name], completed=epoch, state=state)
         ended = self.done + self.failed
@@ -103,7 +103,7 @@ class Board:
             self._progress.remove_task(self._lines.pop(name))
 
 
-def _course(cell: Cell) -> tuple[int, float | None]:
-    """Return the epochs that a cell has behind it and the speed of the last one in images per second."""
-    rows = [row for row in read_metrics(cell.folder) if "epoch" in row]
+def _course(spec: Spec) -> tuple[int, float | None]:
+    """Return the epochs that a run has finished and the speed of the last one in images per second."""
+    rows = [row for row in read_metrics(spec.folder) if "epoch" in row]
     return (int(rows[-1]["epoch"]), rows[-1].get("images_per_second")) if rows else (0, None)

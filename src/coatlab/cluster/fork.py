@@ -12,31 +12,43 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from hydra.core.utils import run_job
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext
+from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
-from coatlab.cluster.job import Cell
+from coatlab.cluster.job import error_of, run_under_hydra
+from coatlab.errors import Held
 from coatlab.process.parent import die_with_parent
 from coatlab.process.signals import STOPPING
+from coatlab.runs.spec import Spec
 
 
 class CellProcess:
     """A running cell: `sentinel` becomes ready when it ends."""
 
-    def __init__(self, cell: Cell, place: int, log: Path, process: BaseProcess) -> None:
-        self.cell, self.place, self.log, self._process = cell, place, log, process
+    def __init__(self, spec: Spec, place: int, log: Path, process: BaseProcess) -> None:
+        self.spec, self.place, self.log, self._process = spec, place, log, process
         self._printed_before = log.stat().st_size
 
     @classmethod
-    def start(cls, cell: Cell, context: HydraContext, task: TaskFunction, *, place: int, gpu: str) -> "CellProcess":
-        """Fork the process of a cell. `gpu`: the only one that it sees, "" to leave that as it is."""
-        log = log_file(cell)
+    def start(
+        cls, spec: Spec, number: int, context: HydraContext, master: DictConfig, *, place: int, gpu: str
+    ) -> "CellProcess":
+        """Fork the process of a cell.
+
+        Args:
+            spec: what it runs.
+            number: of the job.
+            context, master: Hydra's, and the sweep's config.
+            place: which of the places of this machine it takes.
+            gpu: the only one that it sees; "" to leave that as it is.
+        """
+        log = log_file(spec)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-        arguments = (cell, context, task, log, gpu, os.getpid())
-        process = multiprocessing.get_context("fork").Process(target=_work, args=arguments, name=cell.folder.name)
-        running = cls(cell, place, log, process)
+        arguments = (spec, number, context, master, log, gpu, os.getpid())
+        process = multiprocessing.get_context("fork").Process(target=_work, args=arguments, name=spec.folder.name)
+        running = cls(spec, place, log, process)
         # until the process has handlers of its own, the launcher's would swallow what asks it to stop
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         try:
@@ -79,17 +91,19 @@ class CellProcess:
         return self.log.read_bytes()[self._printed_before :].decode(errors="replace")
 
 
-def log_file(cell: Cell) -> Path:
+def log_file(spec: Spec) -> Path:
     """Return where a cell's output goes, attempt after attempt: runs/.logs/<name of the run folder>.log."""
-    return cell.folder.parent / ".logs" / f"{cell.folder.name}.log"
+    return spec.folder.parent / ".logs" / f"{spec.folder.name}.log"
 
 
-def _work(cell: Cell, context: HydraContext, task: TaskFunction, log: Path, gpu: str, launcher: int) -> None:
+def _work(
+    spec: Spec, number: int, context: HydraContext, master: DictConfig, log: Path, gpu: str, launcher: int
+) -> None:
     """Run a cell in the forked process."""
     os.setsid()
     die_with_parent(launcher)
-    for number in STOPPING:  # until training takes them there is nothing to save
-        signal.signal(number, signal.SIG_DFL)
+    for stopping in STOPPING:  # until training takes them there is nothing to save
+        signal.signal(stopping, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     with open(os.devnull) as nothing, open(log, "ab") as output:
@@ -101,11 +115,8 @@ def _work(cell: Cell, context: HydraContext, task: TaskFunction, log: Path, gpu:
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     with one_sentence_errors():
-        returned = run_job(
-            hydra_context=context,
-            task_function=task,
-            config=cell.config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
-        _ = returned.return_value  # raises what the cell raised
+        error = error_of(run_under_hydra(context, master, spec, number, alone=True))
+        if isinstance(error, Held):
+            print(error, file=sys.stderr)  # another sweep was faster: the run is left to it
+        elif error is not None:
+            raise error

@@ -1,54 +1,54 @@
-"""One cell of a sweep as a launcher sees it: its config, its run folder, and from its record how it ended.
+"""One run of a sweep as a job of Hydra's: run with Hydra's own settings, and judged by its record.
 
 What a launcher was told by a process or by Slurm is never taken as the truth: the record in the run folder is.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import copy
+from collections.abc import Sequence
 from typing import Any
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from coatlab.config.rules import check_keys
 from coatlab.errors import RunError
-from coatlab.runs.donor import prepared
-from coatlab.runs.identity import folder_name
-from coatlab.runs.lock import holder
-from coatlab.runs.record import read_record
+from coatlab.output.text import line
+from coatlab.runs.spec import Spec
+from coatlab.runs.state import state_of
+from coatlab.training.entry import run, run_in_sweep
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A cell to be run: `config` is what Hydra's run_job takes, `folder` where its record will be."""
+def run_under_hydra(
+    context: HydraContext, master: DictConfig, spec: Spec, number: int, *, alone: bool, id: str | None = None
+) -> JobReturn:
+    """Run a spec as Hydra runs a job: with its logging, environment and callbacks.
 
-    number: int
-    overrides: list[str]
-    config: DictConfig
-    folder: Path
-    epochs: int
-
-
-def compose_cell(context: HydraContext, master: DictConfig, overrides: Sequence[str], number: int) -> Cell:
-    """Compose a cell as Hydra's launchers do, and check it.
-
-    Raises:
-        InputError: the cell cannot be run; the sentence names the key, its value and what is valid.
+    Args:
+        context: Hydra's, for the callbacks.
+        master: the sweep's config, which has Hydra's settings.
+        spec: what to run; it is not composed again.
+        number: of the job, counted over the sweep.
+        alone: this process is there for this run alone, so that its errors are the process's to word.
+        id: of the job, where a cluster has given it one.
     """
-    words = list(overrides)
-    config = context.config_loader.load_sweep_config(master, words)
+    return run_job(
+        hydra_context=context,
+        task_function=lambda _: run(spec) if alone else run_in_sweep(spec),
+        config=_job_config(master, spec, number, id),
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _job_config(master: DictConfig, spec: Spec, number: int, id: str | None) -> DictConfig:
+    """Return the config of a job: the spec's own, with the sweep's settings of Hydra."""
+    config = OmegaConf.create(copy.deepcopy(dict(spec.config)))
     with open_dict(config):
-        config.hydra.job.id = config.hydra.job.num = number
-    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    run = trained(*prepared(plain))
-    return Cell(number, words, config, Path(run["paths"]["runs"]) / folder_name(run), run["trainer"]["max_epochs"])
-
-
-def trained(named: Mapping[str, Any], donor: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Return the config of the run that a cell is there for: its own, or only the one that others start from."""
-    return donor if donor is not None and named["init"].get("pretrain_only") else named
+        config.hydra = master.hydra
+        config.hydra.job.num, config.hydra.job.id = number, id or number
+        config.hydra.overrides.task = list(spec.words)
+    return config
 
 
 def cluster_settings(master: DictConfig) -> dict[str, Any]:
@@ -63,41 +63,53 @@ def cluster_settings(master: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in settings.items()}
 
 
-def outcome(cell: Cell, ended: str, log: str) -> JobReturn:
-    """Return how a cell ended; its status is unknown where another process has the run, and will tell.
+def outcome(spec: Spec, ended: str, log: str) -> JobReturn:
+    """Return how a run ended; its status is unknown where another process has it, and will tell.
 
     Args:
-        cell: the cell, whose process or job is over.
+        spec: the run, whose process or job is over.
         ended: how that was, in words; used where neither the record nor the log gives a reason.
         log: what it printed.
     """
-    held = holder(cell.folder)  # before the record: one that ends in between is complete there
-    try:
-        record = read_record(cell.folder) or {"status": "not begun"}
-    except RunError as error:
-        return failed(cell.overrides, error)
-    if record["status"] == "complete":
-        returned = JobReturn()
-        returned.overrides, returned.status = cell.overrides, JobStatus.COMPLETED
-        returned.return_value = record["final"].get("eval/accuracy")
-        return returned
-    if record["status"] in ("failed", "diverged"):
-        return failed(cell.overrides, RunError(record["error"]))
-    if held:
-        return JobReturn(overrides=cell.overrides)
-    said = [line.removeprefix("error: ") for line in log.splitlines() if line.startswith("error: ")]
-    return failed(cell.overrides, RunError(said[-1] if said else f"{ended}; the same command goes on from it"))
+    state = state_of(spec.folder)
+    if state.name == "complete" and state.record is not None:
+        return completed(spec, state.record["final"].get("eval/accuracy"))
+    if state.name == "running":
+        return JobReturn(overrides=spec.words)
+    if state.name not in ("missing", "interrupted"):
+        return failed(spec, RunError(state.reason))
+    said = [text.removeprefix("error: ") for text in log.splitlines() if text.startswith("error: ")]
+    return failed(spec, RunError(said[-1] if said else f"{ended}; the same command goes on from it"))
 
 
-def failed(overrides: Sequence[str], error: Exception) -> JobReturn:
-    """Return the outcome of a cell that failed."""
-    returned = JobReturn()
-    returned.overrides, returned.status, returned.return_value = list(overrides), JobStatus.FAILED, error
+def completed(spec: Spec, accuracy: float | None = None) -> JobReturn:
+    """Return the outcome of a run that is complete, or was handed over."""
+    returned = JobReturn(overrides=spec.words, status=JobStatus.COMPLETED)
+    returned.return_value = accuracy
     return returned
 
 
+def failed(spec: Spec, error: Exception) -> JobReturn:
+    """Return the outcome of a run that failed."""
+    returned = JobReturn(overrides=spec.words, status=JobStatus.FAILED)
+    returned.return_value = error
+    return returned
+
+
+def error_of(returned: JobReturn) -> BaseException | None:
+    """Return the error that made a job fail; None if it did not fail.
+
+    Hydra's public property raises it and prints; the private field behind it was tried with hydra-core 1.3.8.
+    """
+    return returned._return_value if returned.status == JobStatus.FAILED else None
+
+
 def reason(returned: JobReturn) -> str | None:
-    """Return why a cell failed, in a line; None if it did not."""
-    if returned.status != JobStatus.FAILED:
-        return None
-    return " ".join(str(returned._return_value).split())  # the property of that name raises it
+    """Return why a job failed, on one line; None if it did not."""
+    error = error_of(returned)
+    return None if error is None else line(str(error))
+
+
+def words_of(specs: Sequence[Spec]) -> list[list[str]]:
+    """Return the overrides of runs, as Hydra's launchers take them."""
+    return [list(spec.words) for spec in specs]

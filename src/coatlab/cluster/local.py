@@ -10,28 +10,23 @@ from collections.abc import Sequence
 from multiprocessing.connection import wait
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
 
 from coatlab.cluster.board import Board
 from coatlab.cluster.fork import CellProcess
-from coatlab.cluster.job import Cell, cluster_settings, compose_cell, failed, outcome, reason
+from coatlab.cluster.job import cluster_settings, failed, outcome, reason
+from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.share import Share, share, visible_gpus
 from coatlab.process.machine import cores
 from coatlab.process.signals import Signals
+from coatlab.runs.spec import Spec
 
 LOOK_SECONDS = 0.5
 
 
-class LocalLauncher(Launcher):
+class LocalLauncher(CoatlabLauncher):
     """Run the cells of a sweep in parallel; settings: conf/cluster/local.yaml."""
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take what Hydra hands to a launcher."""
-        self.context, self.task, self.config = hydra_context, task_function, config
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+    def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
         """Run cells and return how each ended, in their order.
 
         Raises:
@@ -39,11 +34,11 @@ class LocalLauncher(Launcher):
             Stopped: a signal came; every cell has saved its state.
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        machine = self._share(len(job_overrides))
+        machine = self._share(len(specs))
         import coatlab.training.fit  # noqa: F401  (torch and all that, once: the cells are forked from here)
 
         ended: dict[int, JobReturn] = {}
-        todo = list(enumerate(job_overrides))
+        todo = [(number, spec.with_threads(machine.threads)) for number, spec in enumerate(specs)]
         free = list(range(machine.jobs))
         running: list[tuple[int, CellProcess]] = []
         asked = False  # the cells, to stop
@@ -52,35 +47,34 @@ class LocalLauncher(Launcher):
             try:
                 while running or (todo and not asked):
                     while todo and free and signals.received is None:
-                        number, overrides = todo.pop(0)
-                        words = [*overrides, *self._threads(machine)]
+                        number, spec = todo.pop(0)
                         try:
-                            cell = compose_cell(self.context, self.config, words, initial_job_idx + number)
-                            running.append((number, self._start(cell, free[0], machine.gpus[free[0]])))
+                            running.append((number, self._start(spec, first + number, free[0], machine)))
                             del free[0]
-                        except Exception as error:  # a config edited meanwhile, a full disk: the others go on
-                            ended[number] = failed(words, error)
-                            board.end(" ".join(overrides), str(error))
+                        except Exception as error:  # a full disk, say: the others go on
+                            ended[number] = failed(spec, error)
+                            board.end(spec.folder.name, str(error))
                     if signals.received is not None and not asked:
                         asked = True
                         for _, process in running:
                             process.stop()
-                    board.update({process.cell.folder.name: process.cell for _, process in running})
+                    board.update({process.spec.folder.name: process.spec for _, process in running})
                     wait([process.sentinel for _, process in running], LOOK_SECONDS)
                     for number, process in [entry for entry in running if not entry[1].alive]:
                         running.remove((number, process))
                         free.append(process.place)
-                        how = ended[number] = outcome(process.cell, process.ended(), process.printed())
-                        name, elsewhere = process.cell.folder.name, how.status == JobStatus.UNKNOWN
+                        how = ended[number] = outcome(process.spec, process.ended(), process.printed())
+                        name, elsewhere = process.spec.folder.name, how.status == JobStatus.UNKNOWN
                         board.end(name, reason(how), f"log: {process.log}", elsewhere)
             finally:
                 for _, process in running:
                     process.kill()
             signals.stop_if_received()
-        return [ended[number] for number in range(len(job_overrides))]
+        return [ended[number] for number in range(len(specs))]
 
-    def _start(self, cell: Cell, place: int, gpu: str) -> CellProcess:
-        return CellProcess.start(cell, self.context, self.task, place=place, gpu=gpu)
+    def _start(self, spec: Spec, number: int, place: int, machine: Share) -> CellProcess:
+        gpu = machine.gpus[place]
+        return CellProcess.start(spec, number, self.hydra_context, self.config, place=place, gpu=gpu)
 
     def _share(self, cells: int) -> Share:
         settings, trainer = cluster_settings(self.config), self.config.trainer
@@ -92,6 +86,3 @@ class LocalLauncher(Launcher):
             per_gpu=settings["per_gpu"],
             threads=trainer.threads,
         )
-
-    def _threads(self, machine: Share) -> list[str]:
-        return [] if self.config.trainer.threads else [f"trainer.threads={machine.threads}"]

@@ -16,45 +16,56 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, configure_log
-from hydra.types import HydraContext, TaskFunction
+from hydra.core.utils import JobReturn, JobStatus, configure_log, setup_globals
+from hydra.types import HydraContext
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher as SubmititLauncher
 from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
 from coatlab.cluster.board import Board
-from coatlab.cluster.job import Cell, cluster_settings, compose_cell, failed, outcome, reason
+from coatlab.cluster.job import cluster_settings, completed, error_of, outcome, reason, run_under_hydra
+from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.queue import is_over, requeue_this_job, states
-from coatlab.errors import InputError, RunError, Stopped
+from coatlab.errors import Held, InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
 from coatlab.process.place import place
 from coatlab.process.signals import STOPPING, raise_when_signalled
+from coatlab.runs.spec import Spec
 
 SOURCE = Path(__file__).resolve().parents[2]
 
 
-class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
+class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  # the latter is not typed
     """Submit the cells of a sweep and wait for them; settings: conf/cluster/slurm.yaml."""
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+    def setup(self, *, hydra_context: HydraContext, task_function: object, config: DictConfig) -> None:
         """Take what Hydra hands to a launcher, and check the settings."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.settings = cluster_settings(config)
 
-    def __call__(self, *arguments: Any) -> None:
+    def __call__(self, spec: Spec, number: int, singletons: Any) -> None:
         """Run one cell; called by submitit on the node, with what `_submit` gave it."""
+        import submitit
+
         raise_when_signalled()
+        Singleton.set_state(singletons)
+        setup_globals()
+        id = str(submitit.JobEnvironment().job_id)
         with one_sentence_errors():
             try:
-                _ = super().__call__(*arguments).return_value  # raises what the cell raised
+                error = error_of(run_under_hydra(self.hydra_context, self.config, spec, number, alone=True, id=id))
             except Stopped:
-                for number in STOPPING:  # requeueing brings the next one, and must not be cut by it
-                    signal.signal(number, signal.SIG_IGN)
+                for signal_number in STOPPING:  # requeueing brings the next one, and must not be cut by it
+                    signal.signal(signal_number, signal.SIG_IGN)
                 if place().rank == 0:  # of the processes that train one run together
                     requeue_this_job(self.settings["requeues"])
                 raise
+            if isinstance(error, Held):
+                print(error, file=sys.stderr)  # another sweep was faster: the run is left to it
+            elif error is not None:
+                raise error
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+    def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
         """Submit the cells that are not queued yet, and wait until none is queued or runs.
 
         Raises:
@@ -65,22 +76,13 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         if shutil.which("sbatch") is None:
             raise InputError("cluster=slurm is not valid here: this machine has no sbatch; valid: none, local")
-        cells: dict[int, Cell] = {}
-        ended: dict[int, JobReturn] = {}
-        board = Board(len(job_overrides))
-        for number, overrides in enumerate(job_overrides):
-            words = [*overrides, *([] if self.config.trainer.threads else [f"trainer.threads={self.settings['cpus']}"])]
-            try:
-                cells[number] = compose_cell(self.hydra_context, self.config, words, initial_job_idx + number)
-            except (InputError, RunError) as error:
-                ended[number] = failed(words, error)
-                board.end(" ".join(overrides), str(error))
-        jobs = self._jobs(cells)
+        cells = dict(enumerate(spec.with_threads(self.settings["cpus"]) for spec in specs))
+        jobs = self._jobs(cells, first)
         if self.settings["detach"]:
-            ended |= {number: _submitted(cells[number]) for number in cells}
+            ended = {number: completed(spec) for number, spec in cells.items()}
         else:
-            ended |= self._wait(cells, jobs, board)
-        return [ended[number] for number in range(len(job_overrides))]
+            ended = self._wait(cells, jobs, Board(len(cells)))
+        return [ended[number] for number in cells]
 
     def queued(self, folders: Sequence[Path]) -> set[Path]:
         """Return the run folders whose jobs are queued or run: those that `launch` waits for."""
@@ -88,7 +90,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
         known = states(set(noted.values())) or {}
         return {folder for folder, job in noted.items() if not is_over(known.get(job))}
 
-    def _jobs(self, cells: dict[int, Cell]) -> dict[int, str]:
+    def _jobs(self, cells: dict[int, Spec], first: int) -> dict[int, str]:
         """Return the job of each cell: the one that is queued already, or a new one."""
         noted = {number: job for number, cell in cells.items() if (job := _noted(cell)) is not None}
         known = states(set(noted.values()))
@@ -100,7 +102,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             print(f"{len(jobs)} cells are queued already: {' '.join(jobs.values())}")
         if new:
             folder = cells[new[0]].folder.parent / ".slurm"
-            submitted = self._submit([cells[number] for number in new], folder)
+            submitted = self._submit({first + number: cells[number] for number in new}, folder)
             for number, job in zip(new, submitted, strict=True):
                 write_atomic(_note(cells[number].folder), lambda file, job=job: file.write(job.encode()))  # type: ignore[misc]
                 jobs[number] = job
@@ -112,7 +114,7 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             print(f"finish:  {_same_command()}")
         return jobs
 
-    def _submit(self, cells: Sequence[Cell], folder: Path) -> list[str]:
+    def _submit(self, cells: dict[int, Spec], folder: Path) -> list[str]:
         """Submit cells as one array and return their jobs."""
         import submitit  # slow, and not needed where Hydra only looks for plugins
         from submitit.core.utils import FailedJobError
@@ -140,15 +142,13 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
             slurm_setup=[*settings["setup"], f"export PYTHONPATH={shlex.quote(str(SOURCE))}:$PYTHONPATH"],
             slurm_additional_parameters={"requeue": True, **(settings["extra"] or {})},
         )
-        arguments = [
-            (cell.overrides, "hydra.sweep.dir", cell.number, str(cell.number), Singleton.get_state()) for cell in cells
-        ]
+        singletons = [Singleton.get_state()] * len(cells)
         try:
-            return [str(job.job_id) for job in executor.map_array(self, *zip(*arguments, strict=True))]
+            return [str(job.job_id) for job in executor.map_array(self, cells.values(), cells, singletons)]
         except FailedJobError as error:
             raise RunError(f"Slurm refuses the jobs: {' '.join(str(error).split())}") from error
 
-    def _wait(self, cells: dict[int, Cell], jobs: dict[int, str], board: Board) -> dict[int, JobReturn]:
+    def _wait(self, cells: dict[int, Spec], jobs: dict[int, str], board: Board) -> dict[int, JobReturn]:
         """Show what happens until no job is queued or runs, and return how each cell ended."""
         ended: dict[int, JobReturn] = {}
         silent = False
@@ -181,25 +181,18 @@ class SlurmLauncher(SubmititLauncher):  # type: ignore[misc]  # it is not typed
         return ended
 
 
-def _submitted(cell: Cell) -> JobReturn:
-    """Return what Hydra is told of a cell that was submitted and left."""
-    returned = JobReturn()
-    returned.overrides, returned.status, returned.return_value = cell.overrides, JobStatus.COMPLETED, None
-    return returned
-
-
 def _note(folder: Path) -> Path:
     """Return the file that names the job of a run folder's cell."""
     return folder.parent / ".slurm" / f"{folder.name}.job"
 
 
-def _noted(cell: Cell) -> str | None:
-    return _note(cell.folder).read_text() if _note(cell.folder).exists() else None
+def _noted(spec: Spec) -> str | None:
+    return _note(spec.folder).read_text() if _note(spec.folder).exists() else None
 
 
-def _log(cell: Cell, job: str) -> Path:
+def _log(spec: Spec, job: str) -> Path:
     """Return where submitit and Slurm write what a cell prints."""
-    return cell.folder.parent / ".slurm" / f"{job}_0_log.out"
+    return spec.folder.parent / ".slurm" / f"{job}_0_log.out"
 
 
 def _same_command() -> str:

@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from coatlab.config.catalog import with_content
 from coatlab.config.compose import compose, resolve
-from coatlab.config.rules import check
 from coatlab.config.words import written
 from coatlab.errors import InputError
 from coatlab.runs.identity import diff, fingerprint, folder_name
@@ -68,21 +65,7 @@ def find(config: Mapping[str, Any]) -> Path:
     return folder
 
 
-def prepared(composed: DictConfig) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Resolve a composed config, look into its data, check it and its described donor, and return both as `planned`.
-
-    Raises:
-        InputError: the run, or the one that it starts from, cannot be what the config asks for.
-    """
-    config = with_content(resolve(composed))
-    check(config)
-    named, first = planned(config)
-    if first is not None:
-        check(first)
-    return named, first
-
-
-def planned(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def with_donor(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return the config with its donor's fingerprint in it, and the config of the donor where one is described.
 
     The fingerprint makes the donor part of the run's identity. A run from random weights comes back as it is.
@@ -101,12 +84,6 @@ def planned(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | No
         assert record is not None
         mark = str(record["fingerprint"])
     return config | {"init": config["init"] | {"donor": mark}}, first
-
-
-def exists(donor: Mapping[str, Any]) -> bool:
-    """Tell whether a donor, by its own config, is complete already."""
-    record = read_record(Path(donor["paths"]["runs"]) / folder_name(donor))
-    return record is not None and record["status"] == "complete" and record["fingerprint"] == fingerprint(donor)
 
 
 def _same_network(name: str, donor: Mapping[str, Any], config: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The life of one run: its folder, its lock, whether it is done, and how it ended.
 
-    with open_run(config, overrides) as run:
+    with open_run(spec) as run:
         if not run.finished:
             ...train, then run.complete(final measures)
 
@@ -22,9 +22,9 @@ from coatlab.errors import RunError, Stopped
 from coatlab.output.files import write_atomic
 from coatlab.process.machine import code_version, processor, software
 from coatlab.process.place import place
-from coatlab.runs.identity import fingerprint, folder_name
 from coatlab.runs.lock import now, take_lock
 from coatlab.runs.record import FINAL, SCHEMA, read_record, write_record
+from coatlab.runs.spec import Spec
 
 
 class Run:
@@ -109,19 +109,18 @@ class Run:
         self.update(status=status, **entries)
 
 
-def open_run(config: Mapping[str, Any], overrides: Sequence[str] = (), wait: bool = False) -> Run:
-    """Open the folder of a resolved config: new, to be resumed, or already finished.
+def open_run(spec: Spec, wait: bool = False) -> Run:
+    """Open the folder of a run: new, to be resumed, or already finished.
 
     Args:
-        config: the resolved config; `paths.runs` is where the folder goes.
-        overrides: the words that made it, kept in .hydra/.
+        spec: the run; its words are kept in .hydra/.
         wait: for a process that holds the folder, instead of refusing.
 
     Raises:
-        Held: another process is at it.
-        RunError: the folder cannot be written, or has a record of a newer schema.
+        Held: another process is already running it.
+        RunError: the folder cannot be written, or has a record of another schema.
     """
-    folder = Path(config["paths"]["runs"]) / folder_name(config)
+    folder, config = spec.folder, spec.config
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = take_lock(folder, wait)
@@ -134,13 +133,13 @@ def open_run(config: Mapping[str, Any], overrides: Sequence[str] = (), wait: boo
         for stray in folder.rglob(".*.tmp"):
             stray.unlink()  # of a process that was killed while it wrote; nobody else writes here now
         if record is None:
-            record = _new_record(config)
-        elif record["fingerprint"] != fingerprint(config):
+            record = _new_record(spec)
+        elif record["fingerprint"] != spec.fingerprint:
             raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint']}); move it away")
         run = Run(folder, config, record, lock)
         _add_study(run)
         if not run.finished:
-            _write_hydra(folder, config, overrides)
+            _write_hydra(folder, config, spec.words)
             run.begin_attempt()
         return run
     except OSError as error:
@@ -155,13 +154,13 @@ def _recorded(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key != "hydra"}
 
 
-def _new_record(config: Mapping[str, Any]) -> dict[str, Any]:
+def _new_record(spec: Spec) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "status": "running",
-        "fingerprint": fingerprint(config),
+        "fingerprint": spec.fingerprint,
         "studies": [],
-        "config": _recorded(config),
+        "config": _recorded(spec.config),
         "cost": {},
         "attention": {},
         "final": {},

@@ -12,7 +12,7 @@ from coatlab.output.text import duration
 from coatlab.runs.identity import attention_name
 
 
-def show(record: dict[str, Any], folder: Path, title: str) -> None:
+def show_result(record: dict[str, Any], folder: Path, title: str) -> None:
     """Print layout, attention, cost, measures, time, the folder and what to do next."""
     config, final = record["config"], record["final"]
     study = record["studies"][-1] if record["studies"] else "all"
@@ -36,7 +36,7 @@ def show(record: dict[str, Any], folder: Path, title: str) -> None:
     _print(title, rows)
 
 
-def show_plan(record: dict[str, Any], folder: Path, title: str, images: int) -> None:
+def show_start(record: dict[str, Any], folder: Path, title: str, images: int) -> None:
     """Print what is going to be trained: network and cost, images, steps, rates, regularization, device and folder.
 
     Args:

@@ -12,102 +12,103 @@ from coatlab.errors import RunError
 from coatlab.output.text import duration
 from coatlab.runs.record import FINAL, read_records
 from coatlab.runs.run import open_run
+from coatlab.runs.spec import Spec
 from coatlab.runs.state import FAILURES, State, state_of
-from coatlab.sweep.cells import Cell
 from coatlab.sweep.estimate import Expect, expectation
 
 Queued = Callable[[Sequence[Path]], set[Path]]
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A cell, where it stood when the sweep began, and whether the sweep launches it."""
+class Entry:
+    """A run of the sweep, its state when the sweep began, and whether the sweep launches it."""
 
-    cell: Cell
+    spec: Spec
     before: State
     launch: bool
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The different experiments of a sweep."""
+class Todo:
+    """The distinct experiments of a sweep."""
 
-    planned: list[Planned]
+    entries: list[Entry]
     same: int  # cells that are the same experiment as one of these
 
-    def donors(self) -> list[Cell]:
+    def donors(self) -> list[Spec]:
         """List the described runs that cells to be launched start from and that are not there, each once."""
-        cells = {one.cell.fingerprint for one in self.planned if one.launch}
+        launched = {one.spec.fingerprint for one in self.entries if one.launch}
         missing = {
-            one.cell.donor.fingerprint: one.cell.donor
-            for one in self.planned
-            if one.launch and one.cell.donor and state_of(one.cell.donor.folder).name != "complete"
+            one.spec.donor.fingerprint: one.spec.donor
+            for one in self.entries
+            if one.launch and one.spec.donor and state_of(one.spec.donor.folder).name != "complete"
         }
-        return [donor for mark, donor in missing.items() if mark not in cells]
+        return [donor for mark, donor in missing.items() if mark not in launched]
 
-    def waves(self) -> Iterator[list[Cell]]:
+    def waves(self) -> Iterator[list[Spec]]:
         """Yield what to launch together: missing donors with the cells that wait for none, then those that do.
 
         The second wave is decided when the first is over: a cell whose donor failed is not in it.
         """
-        launched = [one.cell for one in self.planned if one.launch]
-        waiting = [cell for cell in launched if cell.donor and state_of(cell.donor.folder).name != "complete"]
-        first = [*self.donors(), *(cell for cell in launched if cell not in waiting)]
+        launched = [one.spec for one in self.entries if one.launch]
+        waiting = [spec for spec in launched if spec.donor and state_of(spec.donor.folder).name != "complete"]
+        known = {spec.fingerprint for spec in waiting}
+        first = [*self.donors(), *(spec for spec in launched if spec.fingerprint not in known)]
         if first:
             yield first
-        if second := [cell for cell in waiting if cell.donor and state_of(cell.donor.folder).name not in FAILURES]:
+        if second := [spec for spec in waiting if spec.donor and state_of(spec.donor.folder).name not in FAILURES]:
             yield second
 
 
-def make_plan(cells: Iterable[Cell], retry: bool, queued: Queued = lambda folders: set()) -> Plan:
+def make_todo(specs: Iterable[Spec], retry: bool, queued: Queued = lambda folders: set()) -> Todo:
     """Sort out what is to be launched: neither the same twice, nor what is done, held, or final.
 
     Args:
-        cells: all that the sweep asks for.
+        specs: all that the sweep asks for.
         retry: try again what failed.
         queued: which of the running ones the launcher has in its queue: it waits for these.
     """
-    every = list(cells)
-    different: dict[str, Cell] = {}
-    for cell in every:
-        different.setdefault(cell.fingerprint, cell)
-    planned = []
-    for cell in different.values():
-        state, blocked = _state(cell, retry)
-        planned.append(Planned(cell, state, _open(state, retry) and not blocked))
-    followed = queued([one.cell.folder for one in planned if one.before.name == "running"])
-    planned = [replace(one, launch=True) if one.cell.folder in followed else one for one in planned]
-    return Plan(planned, same=len(every) - len(planned))
+    every = list(specs)
+    distinct: dict[str, Spec] = {}
+    for spec in every:
+        distinct.setdefault(spec.fingerprint, spec)
+    entries = []
+    for spec in distinct.values():
+        state, blocked = _state(spec, retry)
+        entries.append(Entry(spec, state, _open(state, retry) and not blocked))
+    followed = queued([one.spec.folder for one in entries if one.before.name == "running"])
+    entries = [replace(one, launch=True) if one.spec.folder in followed else one for one in entries]
+    return Todo(entries, same=len(every) - len(entries))
 
 
-def note_study(plan: Plan, study: str | None) -> None:
+def note_study(todo: Todo, study: str | None) -> None:
     """Write into the records of runs that are done already that this study asks for them, too.
 
     Raises:
         RunError: a record cannot be written.
     """
-    for one in plan.planned:
-        for cell in (one.cell, *([one.cell.donor] if one.cell.donor else [])):
-            record = state_of(cell.folder).record
+    for one in todo.entries:
+        for spec in (one.spec, *([one.spec.donor] if one.spec.donor else [])):
+            record = state_of(spec.folder).record
             if study and record and record["status"] in FINAL and study not in record["studies"]:
-                open_run(cell.config, wait=True).close()
+                open_run(spec, wait=True).close()
 
 
-def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
+def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
     """Print what is done, held, failed and to do, and how long that will take by the records."""
-    launched = [one for one in plan.planned if one.launch]
-    count = Counter(one.before.name for one in plan.planned)
+    launched = [one for one in todo.entries if one.launch]
+    count = Counter(one.before.name for one in todo.entries)
     followed = sum(one.before.name == "running" for one in launched)
     again = sum(one.before.name == "failed" for one in launched)
     rows = {
         "complete": count["complete"],
         "running, waited for": followed,
         "running elsewhere": count["running"] - followed,
-        "failed, left": sum(one.before.name in FAILURES and not one.launch for one in plan.planned),
-        "same as another": plan.same,
+        "failed, left": sum(one.before.name in FAILURES and not one.launch for one in todo.entries),
+        "same as another": todo.same,
         "to do": len(launched) - followed,
     }
-    title = f"{study or 'sweep'}: {len(plan.planned)} runs"
+    title = f"{study or 'sweep'}: {len(todo.entries)} runs"
     console = _console()
     console.print(f"[bold]{escape(title)}[/]")
     for name, number in rows.items():
@@ -115,22 +116,22 @@ def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
             _row(console, name, str(number))
     if again:
         _row(console, "of these", f"{again} failed before and are tried again; sweep.retry=never leaves them")
-    donors = plan.donors()
+    donors = todo.donors()
     if donors:
-        _row(console, "first", f"{len(donors)} to start from: " + ", ".join(cell.folder.name for cell in donors))
+        _row(console, "first", f"{len(donors)} to start from: " + ", ".join(spec.folder.name for spec in donors))
     if launched:
         expect = expectation(record for _, record in read_records(runs))
-        _row(console, "expected", _time([one.cell for one in launched] + donors, expect))
-    for one in plan.planned:
+        _row(console, "expected", _time([one.spec for one in launched] + donors, expect))
+    for one in todo.entries:
         if (one.before.name == "running" and not one.launch) or (one.before.name in FAILURES and not one.launch):
-            _row(console, one.before.name, f"{one.cell.folder}: {one.before.reason}")
+            _row(console, one.before.name, f"{one.spec.folder}: {one.before.reason}")
 
 
-def close(plan: Plan, errors: Mapping[str, str], detached: bool = False) -> None:
+def show_outcome(todo: Todo, errors: Mapping[str, str], detached: bool = False) -> None:
     """Print what came of a sweep, by the records.
 
     Args:
-        plan: what was to be done.
+        todo: what was to be done.
         errors: what launched cells raised, by fingerprint; it counts where the record does not say more.
         detached: whether launched cells may still be to come.
 
@@ -138,13 +139,13 @@ def close(plan: Plan, errors: Mapping[str, str], detached: bool = False) -> None
         RunError: a cell failed, or is not finished although nobody is at it.
     """
     after = {}
-    for one in plan.planned:
-        state, _ = _state(one.cell, retry=False)
-        if state.name in ("missing", "interrupted") and one.cell.fingerprint in errors:
-            state = State("failed", state.record, errors[one.cell.fingerprint])
-        after[one.cell.folder] = state
+    for one in todo.entries:
+        state, _ = _state(one.spec, retry=False)
+        if state.name in ("missing", "interrupted") and one.spec.fingerprint in errors:
+            state = State("failed", state.record, errors[one.spec.fingerprint])
+        after[one.spec.folder] = state
     names = Counter(state.name for state in after.values())
-    before = sum(one.before.name == "complete" for one in plan.planned)
+    before = sum(one.before.name == "complete" for one in todo.entries)
     failed = sum(names[name] for name in FAILURES)
     open_ = names["missing"] + names["interrupted"]
     console = _console()
@@ -162,13 +163,13 @@ def close(plan: Plan, errors: Mapping[str, str], detached: bool = False) -> None
         raise RunError(f"of {len(after)} runs {' and '.join(parts)}, listed above; record.json in the folder says more")
 
 
-def _state(cell: Cell, retry: bool) -> tuple[State, bool]:
-    """Return where a cell stands, and whether it cannot go on: its donor has failed, and it has failed with it."""
-    state = state_of(cell.folder)
-    if cell.donor and state.name in ("missing", "interrupted", "failed"):
-        first = state_of(cell.donor.folder)
+def _state(spec: Spec, retry: bool) -> tuple[State, bool]:
+    """Return where a run stands, and whether it cannot go on: its donor has failed, and it has failed with it."""
+    state = state_of(spec.folder)
+    if spec.donor and state.name in ("missing", "interrupted", "failed"):
+        first = state_of(spec.donor.folder)
         if first.name in FAILURES and not _open(first, retry):
-            reason = f"it starts from {cell.donor.folder}: {first.reason}"
+            reason = f"it starts from {spec.donor.folder}: {first.reason}"
             return replace(state, name="failed", reason=reason), True
     return state, False
 
@@ -177,9 +178,9 @@ def _open(state: State, retry: bool) -> bool:
     return state.name in ("missing", "interrupted") or (state.name == "failed" and retry)
 
 
-def _time(cells: list[Cell], expect: Expect) -> str:
-    known = [seconds for cell in cells if (seconds := expect(cell.config)) is not None]
-    unknown = len(cells) - len(known)
+def _time(specs: list[Spec], expect: Expect) -> str:
+    known = [seconds for spec in specs if (seconds := expect(spec.config)) is not None]
+    unknown = len(specs) - len(known)
     if not known:
         return "unknown: no run like these is complete on this machine"
     total = f"about {duration(sum(known))} of training, by complete runs like these"

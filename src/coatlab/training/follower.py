@@ -5,14 +5,12 @@ Rank 0 starts one by `python -m coatlab.training.follower <run folder>` (leader.
 
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import RunError
 from coatlab.process.parent import die_with_parent
-from coatlab.runs.identity import folder_name
 from coatlab.runs.record import FINAL, read_record
 from coatlab.runs.run import Run
 
@@ -30,9 +28,8 @@ class Follower(Run):
         self.record.update(entries)
 
 
-def follow(config: Mapping[str, Any], launch: str) -> None:
-    """Train a run with the process that leads it, once that has begun; return at once if nothing is left to do."""
-    folder = Path(config["paths"]["runs"]) / folder_name(config)
+def follow(folder: Path, launch: str) -> None:
+    """Train the run of a folder with the process that leads it, once that has begun, unless nothing is left to do."""
     record = await_leader(folder, launch)
     if record is not None:
         _train(folder, record)

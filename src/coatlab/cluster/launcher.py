@@ -1,0 +1,81 @@
+"""What a sweep asks of a launcher, and how launchers that know nothing of specs serve it all the same."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from hydra.core.utils import JobReturn, configure_log
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from coatlab.cluster.job import run_under_hydra, words_of
+from coatlab.runs.spec import Spec, make_specs
+
+
+@runtime_checkable
+class SpecLauncher(Protocol):
+    """A launcher that takes runs as they were checked, instead of words that have to be composed again."""
+
+    def queued(self, folders: Sequence[Path]) -> set[Path]:
+        """Return which run folders have a job of an earlier command, for which `launch_specs` waits."""
+
+    def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
+        """Run specs, whose jobs are numbered from `first`, and return how each ended, in their order."""
+
+
+class CoatlabLauncher(Launcher):
+    """Base of the launchers of this package, by which other sweepers can use them as well."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: object, config: DictConfig) -> None:
+        """Take what Hydra hands to a launcher."""
+        self.hydra_context, self.config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Compose and check the cells of another sweeper, and run them."""
+        loader = self.hydra_context.config_loader
+        specs = make_specs(job_overrides, lambda words: loader.load_sweep_config(self.config, words))
+        return self.launch_specs(list(specs), initial_job_idx)
+
+    def queued(self, folders: Sequence[Path]) -> set[Path]:
+        """Return nothing: no job outlives this command."""
+        return set()
+
+    def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
+        """Run specs; each launcher says how."""
+        raise NotImplementedError
+
+
+class InTurn(CoatlabLauncher):
+    """One run after the other in this process: `cluster=none`, in place of Hydra's basic launcher."""
+
+    def __init__(self, context: HydraContext, master: DictConfig) -> None:
+        self.setup(hydra_context=context, task_function=None, config=master)
+
+    def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
+        """Run specs, each with its own display."""
+        ended = []
+        for number, spec in enumerate(specs):
+            print(f"{number + 1}/{len(specs)}  {spec.folder.name}", flush=True)
+            ended.append(run_under_hydra(self.hydra_context, self.config, spec, first + number, alone=False))
+            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)  # the job's logging is over
+        return ended
+
+
+class ByWords(CoatlabLauncher):
+    """A launcher of another package (`hydra/launcher=joblib`): it composes each cell again from its words."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self.launcher = launcher
+
+    def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
+        """Hand the words of specs on."""
+        return self.launcher.launch(words_of(specs), initial_job_idx=first)
+
+
+def spec_launcher(launcher: Launcher, context: HydraContext, master: DictConfig) -> SpecLauncher:
+    """Return the launcher that Hydra has chosen as a sweep uses it."""
+    if isinstance(launcher, SpecLauncher):
+        return launcher
+    basic = master.hydra.runtime.choices["hydra/launcher"] == "basic"
+    return InTurn(context, master) if basic else ByWords(launcher)
