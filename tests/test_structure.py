@@ -170,7 +170,6 @@ TESTED_ELSEWHERE = {
         "tracking/session",  # tracking/test_mirror
         "training/entry", "training/fit", "training/follower", "training/progress",
         "training/start", "training/trainer",  # test_train, training/test_leader
-        "cluster/launcher",  # sweep/test_sweeper
         "cluster/fork",  # cluster/test_local
     },
     "analysis": {

@@ -109,7 +109,7 @@ def _named(name: str, runs: Path) -> Path:
     if len(found) != 1:
         what = f"{len(found)} runs: " + ", ".join(folder.name for folder in found) if found else "no run"
         raise InputError(
-            f"init.run={name} names {what}; give a folder, or the beginning of the name or the fingerprint of one run in "
+            f"init.run={name} names {what}; give a folder, or the beginning of the name or fingerprint of one run in "
             f"{runs}"
         )
     return found[0]

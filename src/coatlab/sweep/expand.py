@@ -56,7 +56,7 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
 def _choose(
     points: Sequence[Point], key: str, values: Sequence[str], usual: Sequence[str] | None = None
 ) -> list[Point]:
-    """Select the points that have one of the values; a value that no point has is set in the `usual` ones, or in all."""
+    """Select the points that have one of the values; a value that none has is set in the `usual` ones, or in all."""
     chosen = []
     for value in values:
         having = [point for point in points if point.get(key) == value]
