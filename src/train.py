@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from coatlab.cli import WANTS_TRACEBACK, one_sentence_errors, sentence_of
 from coatlab.errors import Held, RunError
+from coatlab.output.text import shown
 from coatlab.process.place import place
 from coatlab.runs import donor
 from coatlab.runs.run import open_run
@@ -61,7 +62,9 @@ def run_one(config: dict[str, Any], words: Sequence[str], wait: bool = False) ->
         return None
     with open_run(config, overrides=words, wait=wait) as opened:
         if opened.record["status"] == "diverged":
-            raise RunError(f"{opened.folder} diverged: {opened.record['error']}; delete the folder to train it again")
+            raise RunError(
+                f"{shown(opened.folder)} diverged: {opened.record['error']}; delete the folder to train it again"
+            )
         if opened.finished:
             show(opened.record, opened.folder, title="already complete")
             return opened.score

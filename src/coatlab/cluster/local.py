@@ -18,6 +18,7 @@ from coatlab.cluster.board import Board
 from coatlab.cluster.fork import CellProcess
 from coatlab.cluster.job import Cell, cluster_settings, compose_cell, failed, outcome, reason
 from coatlab.cluster.share import Share, share, visible_gpus
+from coatlab.output.text import shown
 from coatlab.process.machine import cores
 from coatlab.process.signals import Signals
 
@@ -72,7 +73,7 @@ class LocalLauncher(Launcher):
                         free.append(process.place)
                         how = ended[number] = outcome(process.cell, process.ended(), process.printed())
                         name, elsewhere = process.cell.folder.name, how.status == JobStatus.UNKNOWN
-                        board.end(name, reason(how), f"log: {process.log}", elsewhere)
+                        board.end(name, reason(how), f"log: {shown(process.log)}", elsewhere)
             finally:
                 for _, process in running:
                     process.kill()

@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 
 from coatlab.errors import RunError, Stopped
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 from coatlab.process.machine import code_version, processor, software
 from coatlab.process.place import place
 from coatlab.runs.identity import fingerprint, folder_name
@@ -136,7 +137,7 @@ def open_run(config: Mapping[str, Any], overrides: Sequence[str] = (), wait: boo
         if record is None:
             record = _new_record(config)
         elif record["fingerprint"] != fingerprint(config):
-            raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint']}); move it away")
+            raise RunError(f"{shown(folder)} holds another run (fingerprint {record['fingerprint']}); move it away")
         run = Run(folder, config, record, lock)
         _add_study(run)
         if not run.finished:
@@ -145,7 +146,7 @@ def open_run(config: Mapping[str, Any], overrides: Sequence[str] = (), wait: boo
         return run
     except OSError as error:
         lock.close()
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise RunError(f"{shown(folder)} cannot be written: {error.strerror or error}") from error
     except BaseException:
         lock.close()
         raise

@@ -18,8 +18,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
 from coatlab.cli import sentence_of
+from coatlab.config.places import expand_home
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 from coatlab.sweep.cells import compose_cells
 from coatlab.sweep.expand import expand
 from coatlab.sweep.todo import Queued, close, make_plan, note_study, show_plan
@@ -54,7 +56,7 @@ class StudySweeper(BasicSweeper):
         # a launcher with a queue of its own knows the jobs of an earlier command, and waits for them
         queued: Queued = getattr(self.launcher, "queued", lambda folders: set())
         plan = make_plan(cells, retry=master.sweep.retry == "failed", queued=queued)
-        show_plan(plan, Path(master.paths.runs), master.study)
+        show_plan(plan, expand_home(master.paths.runs), master.study)
         self._save(master)
         note_study(plan, master.study)
         errors: dict[str, str] = {}
@@ -73,7 +75,7 @@ class StudySweeper(BasicSweeper):
         try:
             write_atomic(folder / "multirun.yaml", lambda file: file.write(OmegaConf.to_yaml(config).encode()))
         except OSError as error:
-            raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+            raise RunError(f"{shown(folder)} cannot be written: {error.strerror or error}") from error
 
 
 def _failed(job: JobReturn) -> bool:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from coatlab.errors import RunError
-from coatlab.output.text import duration
+from coatlab.output.text import duration, shown
 from coatlab.runs.record import FINAL, read_records
 from coatlab.runs.run import open_run
 from coatlab.runs.state import FAILURES, State, state_of
@@ -123,7 +123,7 @@ def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
         _row(console, "expected", _time([one.cell for one in launched] + donors, expect))
     for one in plan.planned:
         if (one.before.name == "running" and not one.launch) or (one.before.name in FAILURES and not one.launch):
-            _row(console, one.before.name, f"{one.cell.folder}: {one.before.reason}")
+            _row(console, one.before.name, f"{shown(one.cell.folder)}: {one.before.reason}")
 
 
 def close(plan: Plan, errors: Mapping[str, str], detached: bool = False) -> None:
@@ -155,7 +155,7 @@ def close(plan: Plan, errors: Mapping[str, str], detached: bool = False) -> None
             _row(console, name, str(number))
     for folder, state in after.items():
         if state.name != "complete":
-            _row(console, state.name, f"{folder}: {state.reason or 'not begun'}")
+            _row(console, state.name, f"{shown(folder)}: {state.reason or 'not begun'}")
     if failed or (open_ and not detached):
         parts = [f"{failed} failed"] if failed else []
         parts += [f"{open_} not finished"] if open_ else []
@@ -168,7 +168,7 @@ def _state(cell: Cell, retry: bool) -> tuple[State, bool]:
     if cell.donor and state.name in ("missing", "interrupted", "failed"):
         first = state_of(cell.donor.folder)
         if first.name in FAILURES and not _open(first, retry):
-            reason = f"it starts from {cell.donor.folder}: {first.reason}"
+            reason = f"it starts from {shown(cell.donor.folder)}: {first.reason}"
             return replace(state, name="failed", reason=reason), True
     return state, False
 

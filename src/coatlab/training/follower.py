@@ -11,6 +11,7 @@ from typing import Any
 
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import RunError
+from coatlab.output.text import shown
 from coatlab.process.parent import die_with_parent
 from coatlab.runs.identity import folder_name
 from coatlab.runs.record import FINAL, read_record
@@ -76,4 +77,4 @@ def await_leader(folder: Path, launch: str, patience: float = PATIENCE) -> dict[
             if record["status"] in FINAL:
                 return None
         time.sleep(0.2)
-    raise RunError(f"the process that leads has not begun {folder} within {patience:g} seconds")
+    raise RunError(f"the process that leads has not begun {shown(folder)} within {patience:g} seconds")
