@@ -68,7 +68,14 @@ def test_every_state_has_its_line_and_the_command_finishes_what_can_be(
     assert (complete["epoch"], complete["epochs"]) == (1, 2)  # as `make` says, without a row
     main(words)
     text = " ".join(capsys.readouterr().out.split())
-    for told in ("ZeroDivisionError: oh", "the loss is not finite", "stopped by Ctrl-C", "schema 99", "schema 1;", "1/2"):
+    for told in (
+        "ZeroDivisionError: oh",
+        "the loss is not finite",
+        "stopped by Ctrl-C",
+        "schema 99",
+        "schema 1;",
+        "1/2",
+    ):
         assert told in text
     assert f"finish it: python src/train.py sweep=smoke seed=0,1,2,3 paths.runs={tmp_path}" in text
 
