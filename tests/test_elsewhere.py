@@ -71,6 +71,7 @@ def test_a_study_is_trained_found_and_reported_from_another_directory(tmp_path: 
     assert shlex.split(finish) == ["python", str(copy / "src" / "train.py"), "sweep=smoke", *WORDS]
     printed = place.run(shlex.split(finish))
     (folder,) = (copy / "runs").glob("CCTT-*")
+    assert f"folder               {copy / 'runs'}" in printed.splitlines()  # of the sweep
     (compare,) = [line for line in printed.splitlines() if line.startswith("compare ")]
     assert f"folder               {folder}" in printed.splitlines()
     assert shlex.split(compare)[1:] == ["python", "-m", "analysis", "smoke", "--runs", str(copy / "runs")]

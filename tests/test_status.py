@@ -114,6 +114,24 @@ def test_runs_that_other_words_asked_for_are_shown_and_finished_by_those_words(
     ]
 
 
+def test_a_folder_that_a_run_was_given_elsewhere_is_named_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], repository: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    words = ["sweep=smoke", "seed=7", "layout=CCTT", "paths.runs=runs"]
+    with pytest.raises(KeyboardInterrupt), open_run(resolve(compose(words)), words):
+        raise KeyboardInterrupt
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COATLAB_RUNS", "there/runs")
+    found = status(capsys, "smoke")
+    assert [cell["state"] for cell in found["cells"] if not cell["asked"]] == ["interrupted"]
+    train = f"python {repository / 'src' / 'train.py'}"
+    assert found["commands"] == [
+        f"{train} sweep=smoke", f"{train} sweep=smoke seed=7 layout=CCTT paths.runs=there/runs",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["2024", "Läufe (1), it's", "a=b {c} [d]", "null"])
 def test_a_folder_may_have_any_name_and_be_given_in_any_way(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -110,6 +110,7 @@ def show_plan(plan: Plan, runs: Path, study: str | None) -> None:
     title = f"{study or 'sweep'}: {len(plan.planned)} runs"
     console = _console()
     console.print(f"[bold]{escape(title)}[/]")
+    _row(console, "folder", shown(runs))
     for name, number in rows.items():
         if number or name in ("complete", "to do"):
             _row(console, name, str(number))
