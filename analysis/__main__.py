@@ -3,12 +3,10 @@
 import argparse
 import importlib
 import importlib.util
-import os
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -22,12 +20,13 @@ from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.family import FAMILY, family_runs
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
+from coatlab.config.places import add_folder_option, train_command
 from coatlab.errors import InputError, not_one_of
-from coatlab.output.text import line
+from coatlab.output.text import line, shown
 
 DEFAULT_STUDY = "layouts"
 NO_SWEEP = (EVERY_RUN, FAMILY)  # studies of whatever runs there are; the family's tables need none
-OWN_WORDS = {EVERY_RUN: "", FAMILY: " size=coatnet_0 data=imagenet recipe=in1k"}  # what makes a run of theirs
+OWN_WORDS = {EVERY_RUN: [], FAMILY: ["size=coatnet_0", "data=imagenet", "recipe=in1k"]}  # what makes a run of theirs
 WIDE = 240  # columns of a terminal that is none: a file or a pipe
 
 
@@ -47,9 +46,9 @@ def main(words: list[str] | None = None) -> None:
     loaded = _load(chosen, None if chosen.study in NO_SWEEP else chosen.study)
     if chosen.study == FAMILY:
         loaded = replace(loaded, runs=loaded.runs[family_runs(loaded.runs)])
-    sweep = "python src/train.py" + OWN_WORDS.get(chosen.study, f" sweep={chosen.study}")
+    sweep = train_command(OWN_WORDS.get(chosen.study, [f"sweep={chosen.study}"]))
     if loaded.runs.empty and chosen.study != FAMILY:
-        place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={chosen.runs}"
+        place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={shown(chosen.runs)}"
         raise InputError(f"{place} holds no run of study {chosen.study}; make them: {sweep}")
     commands = [sweep, shlex.join(["python", "-m", "analysis", *(sys.argv[1:] if words is None else words)])]
     report = make_report(chosen.study, loaded, _design(chosen.study), commands, chosen.allow)
@@ -63,26 +62,19 @@ def main(words: list[str] | None = None) -> None:
         console.print(Text(line(note)), soft_wrap=True)
     if sent := upload(report, folder, loaded.runs, chosen.tracker, chosen.project):
         print(sent)
-    print(folder / "report.html")
+    print(shown(folder / "report.html"))
 
 
 def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis", description="Make the tables of a study from its runs.")
     parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({EVERY_RUN}: every run there is)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path(os.environ.get("COATLAB_RUNS", "runs")), help="folder of run folders"
-    )
+    add_folder_option(parser, "runs", "folder of run folders")
     parser.add_argument("--source", choices=["folders", "wandb"], default="folders", help="where the runs are read")
     parser.add_argument("--project", help="entity/name of the W&B project, for --source wandb")
     parser.add_argument(
         "--allow", action="append", default=[], metavar="KEY", help="compare runs that differ in this key; footnoted"
     )
-    parser.add_argument(
-        "--reports",
-        type=Path,
-        default=Path(os.environ.get("COATLAB_REPORTS", "reports")),
-        help="folder the report is written to",
-    )
+    add_folder_option(parser, "reports", "folder the report is written to")
     parser.add_argument(
         "--tracker",
         choices=TRACKERS,

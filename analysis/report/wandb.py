@@ -11,6 +11,7 @@ is set, or the runs' mode or WANDB_MODE names one. No trouble with W&B fails the
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from analysis.read.wandb import ID
 from analysis.report.report import Report
 from analysis.tabular import Table, parts
 from coatlab.config.compose import compose
+from coatlab.output.text import shown
 from coatlab.tracking.session import has_key, is_offline, line, open_run, say
 
 TRACKERS = ("auto", "wandb", "none")  # where it is configured; in any case, offline without a key; never
@@ -52,7 +54,7 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
         run.summary.update({f"verdict/{judged.claim.key}": judged.verdict for judged in report.judgements})
         run.finish(exit_code=0)
         if is_offline(run):
-            return f"W&B: offline; to send it: wandb sync {Path(run.dir).parent}"
+            return "W&B: offline; to send it: " + shlex.join(["wandb", "sync", shown(Path(run.dir).parent)])
         return None if run.disabled else f"W&B: {run.url}"
     except Exception as error:  # whatever W&B raises: the report is written
         say(f"the report is not in W&B ({line(error)}); its files are whole")

@@ -14,11 +14,13 @@ from coatlab.cli import one_sentence_errors
 from coatlab.config.catalog import with_content
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
+from coatlab.config.places import add_folder_option
 from coatlab.config.rules import check
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.figure import save
 from coatlab.output.files import write_atomic
 from coatlab.output.markdown import to_markdown
+from coatlab.output.text import shown
 from coatlab.process.machine import processor
 from coatlab.process.memory import keep_freed_memory
 
@@ -33,9 +35,7 @@ def main(words: list[str] | None = None) -> int:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     shared.add_argument("--turns", type=int, default=5, help="measurements of each thing, in turn")
-    shared.add_argument(
-        "--reports", type=Path, default=Path(os.environ.get("COATLAB_REPORTS", "reports")), help="where results go"
-    )
+    add_folder_option(shared, "reports", "where results go")
     commands = parser.add_subparsers(dest="command", required=True)
     about = "time and peak memory of each attention variant over grids of tokens"
     grow = commands.add_parser("attention", help=about, description=about, parents=[shared])
@@ -83,7 +83,7 @@ def _attention(chosen: argparse.Namespace, device: torch.device) -> None:
     _write(folder / "measured.csv", rows.to_csv(index=False))
     _report(folder, _growth(rows, slopes, title))
     for path in (folder / "measured.csv", *save(draw_growth(rows, slopes, title), folder / "growth")):
-        print(path)
+        print(shown(path))
 
 
 def _data(chosen: argparse.Namespace, device: torch.device) -> None:
@@ -118,7 +118,7 @@ def _report(folder: Path, text: str) -> None:
     """Print a report and write it to table.md."""
     _write(folder / "table.md", text)
     print(text)
-    print(folder / "table.md")
+    print(shown(folder / "table.md"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ import torch
 
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.config.compose import compose, resolve
-from coatlab.config.files import conf_dir
+from coatlab.config.files import repository
 from coatlab.config.rules import check
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError, RunError
@@ -34,12 +34,13 @@ def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
     """Return a row a turn: seconds of the sweep, seconds of the bare loops, and their ratio.
 
     Raises:
-        InputError: a key is not valid, or there is no src/train.py.
+        InputError: a key is not valid, or coatlab is an installed wheel, which has no src/train.py.
         RunError: a run failed; what it said is in the message.
     """
-    train = conf_dir().parent / "src" / "train.py"
-    if not train.is_file():
-        raise InputError(f"the benchmark needs a checkout of coatlab; {train} does not exist")
+    checkout = repository()
+    if checkout is None:
+        raise InputError("this benchmark needs a checkout of coatlab: an installed wheel has no src/train.py")
+    train = checkout / "src" / "train.py"
     words = [*RUN, *overrides, *ALWAYS]
     check(resolve(compose(words)))
     rows = []

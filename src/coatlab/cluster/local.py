@@ -16,6 +16,7 @@ from coatlab.cluster.fork import CellProcess
 from coatlab.cluster.job import cluster_settings, failed, outcome, reason
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.share import Share, share, visible_gpus
+from coatlab.output.text import shown
 from coatlab.process.machine import cores
 from coatlab.process.signals import Signals
 from coatlab.runs.spec import Spec
@@ -65,7 +66,7 @@ class LocalLauncher(CoatlabLauncher):
                         free.append(process.place)
                         how = ended[number] = outcome(process.spec, process.ended(), process.printed())
                         name, elsewhere = process.spec.folder.name, how.status == JobStatus.UNKNOWN
-                        board.end(name, reason(how), f"log: {process.log}", elsewhere)
+                        board.end(name, reason(how), f"log: {shown(process.log)}", elsewhere)
             finally:
                 for _, process in running:
                     process.kill()

@@ -29,6 +29,7 @@ from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.queue import is_over, requeue_this_job, states
 from coatlab.errors import Held, InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 from coatlab.process.place import place
 from coatlab.process.signals import STOPPING, raise_when_signalled
 from coatlab.runs.spec import Spec
@@ -109,7 +110,7 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
                 jobs[number] = job
             array = submitted[0].partition("_")[0]
             print(f"submitted {len(new)} cells as job {array}")
-            print(f"logs:    {folder}/{array}_*_log.out")
+            print(f"logs:    {shown(folder)}/{array}_*_log.out")
             print(f"state:   squeue --jobs {array}")
             print(f"cancel:  scancel {array}")
             print(f"finish:  {_same_command()}")
@@ -171,9 +172,8 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
                             log = _log(cell, jobs[number])
                             printed = log.read_text(errors="replace") if log.exists() else ""
                             how = ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
-                            board.end(
-                                cell.folder.name, reason(how), f"log: {log}", elsewhere=how.status == JobStatus.UNKNOWN
-                            )
+                            note = f"log: {shown(log)}"
+                            board.end(cell.folder.name, reason(how), note, elsewhere=how.status == JobStatus.UNKNOWN)
                     running = [number for number in open_cells if known.get(jobs[number]) == "RUNNING"]
                     board.update({cells[number].folder.name: cells[number] for number in running})
         except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from coatlab.errors import Held
+from coatlab.output.text import shown
 
 _FLOCK = "qqihh" if sys.platform == "darwin" else "hhqqi"  # struct flock, in C's alignment
 
@@ -43,9 +44,9 @@ def take_lock(folder: Path, wait: bool) -> IO[str]:
         if not wait:
             lock.close()
             raise Held(
-                f"{folder} is being run by {other}; wait for it, or stop it and run the same command again"
+                f"{shown(folder)} is being run by {other}; wait for it, or stop it and run the same command again"
             ) from None
-        print(f"waiting for {folder}, which is being run by {other}", file=sys.stderr)
+        print(f"waiting for {shown(folder)}, which is being run by {other}", file=sys.stderr)
         fcntl.lockf(lock, fcntl.LOCK_EX)
     lock.seek(0)
     lock.truncate()

@@ -20,6 +20,7 @@ from typing import Any
 
 from coatlab.errors import Outdated, RunError
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 
 SCHEMA = 2  # 1: fingerprints counted the Python paths of classes
 # running: in progress, or its process died; interrupted: stopped by a signal; the same command resumes both.
@@ -53,16 +54,17 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path} is not a record ({type(error).__name__}: {error}); move the folder away to start again"
+            f"{shown(path)} is not a record ({type(error).__name__}: {error}); move the folder away to start again"
         ) from error
     if schema < SCHEMA:
         raise Outdated(
-            f"{folder} was made by an older coatlab (record schema {schema}; this version reads {SCHEMA}), so it is "
-            "neither continued nor compared; run its command again, or read it with the version that made it"
+            f"{shown(folder)} was made by an older coatlab (record schema {schema}; this version reads {SCHEMA}), "
+            "so it is neither continued nor compared; run its command again, or read it with the version that made it"
         )
     if schema > SCHEMA:
         raise RunError(
-            f"{path} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; update coatlab"
+            f"{shown(path)} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; "
+            "update coatlab"
         )
     return dict(record)
 

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 
 from coatlab.errors import RunError, Stopped
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 from coatlab.process.machine import code_version, processor, software
 from coatlab.process.place import place
 from coatlab.runs.lock import now, take_lock
@@ -134,7 +135,7 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
         if record is None:
             record = _new_record(spec)
         elif record["fingerprint"] != spec.fingerprint:
-            raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint']}); move it away")
+            raise RunError(f"{shown(folder)} holds another run (fingerprint {record['fingerprint']}); move it away")
         run = Run(folder, config, record, lock)
         _add_study(run)
         if not run.finished:
@@ -143,7 +144,7 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
         return run
     except OSError as error:
         lock.close()
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise RunError(f"{shown(folder)} cannot be written: {error.strerror or error}") from error
     except BaseException:
         lock.close()
         raise

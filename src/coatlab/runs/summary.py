@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from coatlab.output.text import duration
+from coatlab.output.text import duration, shown
 from coatlab.runs.identity import attention_name
 
 
@@ -26,8 +26,8 @@ def show_result(record: dict[str, Any], folder: Path, title: str) -> None:
         "evaluation accuracy": f"{final['eval/accuracy']:.2%} (held out), {final['test/accuracy']:.2%} (test files)",
         "gap": f"{final['gap']:+.2%}",
         "time": duration(record["timings"]["seconds"]),
-        "folder": str(folder),
-        "compare": shlex.join(["python", "-m", "analysis", study, "--runs", str(folder.parent)]),
+        "folder": shown(folder),
+        "compare": shlex.join(["python", "-m", "analysis", study, "--runs", shown(folder.parent)]),
     }
     if start := record.get("init"):
         rows["starts from"] = f"{Path(start['folder']).name}, {len(start['resized'])} tables resized"
@@ -57,7 +57,7 @@ def show_start(record: dict[str, Any], folder: Path, title: str, images: int) ->
         "recipe": f"{recipe['name']}: {recipe['loss']} loss, label smoothing {recipe['label_smoothing']:g}",
         "regularization": _regularization(recipe),
         "device": f"{device['gpu'] or device['device']}, {device['threads']} threads, {trainer['precision']}",
-        "folder": str(folder),
+        "folder": shown(folder),
     }
     if start := record.get("init"):
         rows["starts from"] = Path(start["folder"]).name
@@ -111,5 +111,5 @@ def _by(sides: list[int]) -> str:
 
 def _upload(tracker: dict[str, Any]) -> str | None:
     if tracker.get("mode") == "offline":
-        return shlex.join(["wandb", "sync", tracker["folder"]])
+        return shlex.join(["wandb", "sync", shown(tracker["folder"])])
     return tracker.get("url")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from coatlab.errors import RunError
-from coatlab.output.text import duration
+from coatlab.output.text import duration, shown
 from coatlab.runs.record import FINAL, read_records
 from coatlab.runs.run import open_run
 from coatlab.runs.spec import Spec
@@ -111,6 +111,7 @@ def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
     title = f"{study or 'sweep'}: {len(todo.entries)} runs"
     console = _console()
     console.print(f"[bold]{escape(title)}[/]")
+    _row(console, "folder", shown(runs))
     for name, number in rows.items():
         if number or name in ("complete", "to do"):
             _row(console, name, str(number))
@@ -124,7 +125,7 @@ def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
         _row(console, "expected", _time([one.spec for one in launched] + donors, expect))
     for one in todo.entries:
         if (one.before.name == "running" and not one.launch) or (one.before.name in FAILURES and not one.launch):
-            _row(console, one.before.name, f"{one.spec.folder}: {one.before.reason}")
+            _row(console, one.before.name, f"{shown(one.spec.folder)}: {one.before.reason}")
 
 
 def show_outcome(todo: Todo, errors: Mapping[str, str], detached: bool = False) -> None:
@@ -156,7 +157,7 @@ def show_outcome(todo: Todo, errors: Mapping[str, str], detached: bool = False) 
             _row(console, name, str(number))
     for folder, state in after.items():
         if state.name != "complete":
-            _row(console, state.name, f"{folder}: {state.reason or 'not begun'}")
+            _row(console, state.name, f"{shown(folder)}: {state.reason or 'not begun'}")
     if failed or (open_ and not detached):
         parts = [f"{failed} failed"] if failed else []
         parts += [f"{open_} not finished"] if open_ else []
@@ -169,7 +170,7 @@ def _state(spec: Spec, retry: bool) -> tuple[State, bool]:
     if spec.donor and state.name in ("missing", "interrupted", "failed"):
         first = state_of(spec.donor.folder)
         if first.name in FAILURES and not _open(first, retry):
-            reason = f"it starts from {spec.donor.folder}: {first.reason}"
+            reason = f"it starts from {shown(spec.donor.folder)}: {first.reason}"
             return replace(state, name="failed", reason=reason), True
     return state, False
 

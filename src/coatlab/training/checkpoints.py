@@ -12,6 +12,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 
 LAST, PREVIOUS = "checkpoints/last.ckpt", "checkpoints/previous.ckpt"
 WEIGHTS = "checkpoints/weights.pt"
@@ -35,7 +36,7 @@ def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
         except FileNotFoundError:
             continue
         except Exception as error:  # whatever a damaged file makes torch raise: the older one is good
-            print(f"{path} cannot be read ({type(error).__name__}); going back to the previous one")
+            print(f"{shown(path)} cannot be read ({type(error).__name__}); going back to the previous one")
     return None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import RunError
+from coatlab.output.text import shown
 from coatlab.process.parent import die_with_parent
 from coatlab.runs.record import FINAL, read_record
 from coatlab.runs.run import Run
@@ -73,4 +74,4 @@ def await_leader(folder: Path, launch: str, patience: float = PATIENCE) -> dict[
             if record["status"] in FINAL:
                 return None
         time.sleep(0.2)
-    raise RunError(f"the process that leads has not begun {folder} within {patience:g} seconds")
+    raise RunError(f"the process that leads has not begun {shown(folder)} within {patience:g} seconds")
