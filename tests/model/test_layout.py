@@ -38,7 +38,7 @@ def test_rows_and_columns_may_differ() -> None:
     assert blueprint(CCTT, PLAN, (224, 96)).stages[-1].grid == (7, 3)
 
 
-def test_a_mixed_stage_holds_convolution_then_attention() -> None:
+def test_a_mixed_stage_has_convolution_then_attention() -> None:
     mixed = PLAN | {"blocks": [2, 2, 4, [8, 42], 2], "widths": [192, 192, 384, [768, 1536], 3072], "head_size": 128}
     segments = blueprint(CCTT, mixed, 224).stages[2].segments
     assert [(s.kind, s.blocks, s.width) for s in segments] == [("C", 8, 768), ("T", 42, 1536)]

@@ -1,4 +1,4 @@
-"""The bias between two positions is the table's entry for their shift; resizing a table keeps what it looks like."""
+"""The bias of two positions is the entry for their shift, and resizing a table keeps smooth functions."""
 
 from functools import partial
 
