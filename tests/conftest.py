@@ -1,4 +1,4 @@
-"""Fixtures that tests share, and hypothesis without surprises."""
+"""Fixtures that tests share, and settings that make hypothesis deterministic."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ MountDisk = Callable[[str], Path]
 settings.register_profile("coatlab", deadline=None, derandomize=True)
 settings.load_profile("coatlab")
 
-# Before torch is imported: the workers share the cores, and several threads of each would wait for one another at every
-# operation.
+# Set before torch is imported: the test workers share the cores, and if each had several threads, these would wait for
+# one another at every operation.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# minutes each: one core begins with them, so that no core is left alone with one at the end
+# these take minutes each and are started first, so that no core is still busy with one when all others are done
 LONG = (
     "tests/cluster/slurm/test_sweeps.py",
     "tests/sweep/test_sweeper.py",
@@ -30,7 +30,7 @@ LONG = (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than cores: tests that wait for Slurm or W&B's service leave theirs idle about half of the time."""
+    """Return one more than there are cores: tests that wait for Slurm or W&B leave a core idle half of the time."""
     return len(os.sched_getaffinity(0)) + 1
 
 
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the account for W&B of whoever runs the tests: nothing of them is sent there."""
+    """Hide the W&B account of whoever runs the tests, so that nothing is sent to it."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", "/nowhere/netrc")
@@ -58,7 +58,7 @@ def repository() -> Path:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[MountDisk]:
-    """Mount a disk of a given size; only root may."""
+    """Return a function that mounts a disk of a given size; needs root."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small disk needs root")
     disk = tmp_path / "disk"

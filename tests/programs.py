@@ -18,15 +18,15 @@ REPORT = {
 
 
 def why_not(packages: Mapping[str, str], *needed: str) -> str | None:
-    """Say which programs are missing; None: none. On CI all of `packages` are installed first, in one call.
+    """Return a sentence that names the missing programs, or None. On CI, all of `packages` are installed first.
 
     Args:
-        packages: programs, and the Debian packages of each.
-        needed: those of them that matter here; none: all.
+        packages: for each program, the Debian packages that bring it.
+        needed: the programs that matter to the caller; if not given, all of them.
     """
     if _missing(packages) and os.environ.get("CI") == "true":
         with open(Path(tempfile.gettempdir()) / "coatlab-tests-apt.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # other tests may be at it
+            fcntl.flock(lock, fcntl.LOCK_EX)  # other tests may be installing, too
             _install(_missing(packages))
     if missing := _missing({name: packages[name] for name in needed or packages}):
         names, found = ", ".join(missing), " ".join(dict.fromkeys(missing.values()))

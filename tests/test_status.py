@@ -121,7 +121,7 @@ def test_a_folder_that_a_run_was_given_elsewhere_is_named_from_here(
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path / "there")
     words = ["sweep=smoke", "seed=7", "layout=CCTT", "paths.runs=runs"]
-    with pytest.raises(KeyboardInterrupt), open_run(resolve(compose(words)), words):
+    with pytest.raises(KeyboardInterrupt), open_run(spec_of(*words)):
         raise KeyboardInterrupt
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COATLAB_RUNS", "there/runs")

@@ -77,7 +77,8 @@ def test_a_sweep_with_a_cell_that_cannot_be_is_refused_before_anything_is_traine
     # ViT_REL has two entries in its plan and gets five from the tiny plan
     assert done.returncode == 1
     assert (
-        done.stderr == "error: plan.blocks=[1, 1, 1, 1, 1] has 5 entries; layout=ViT_REL needs 2: S0 and one a stage\n"
+        done.stderr
+        == "error: plan.blocks=[1, 1, 1, 1, 1] has 5 entries; layout=ViT_REL needs 2: S0 and one per stage\n"
     )
     assert not command.runs.exists()
 

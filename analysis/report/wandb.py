@@ -23,7 +23,7 @@ from analysis.report.report import Report
 from analysis.tabular import Table, parts
 from coatlab.config.compose import compose
 from coatlab.output.text import shown
-from coatlab.tracking.session import has_key, is_offline, line, open_run, say
+from coatlab.tracking.session import has_key, is_offline, line, open_session, say
 
 TRACKERS = ("auto", "wandb", "none")  # where it is configured; in any case, offline without a key; never
 
@@ -47,7 +47,7 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
             return None
         config = {"study": report.study, "commands": list(report.commands)}
         group, id = report.study, ID + report.study
-        run = open_run(settings, folder=folder, id=id, job_type="report", group=group, config=config)
+        run = open_session(settings, folder=folder, id=id, job_type="report", group=group, config=config)
         if run is None:
             return None
         run.log(_content(report, folder))

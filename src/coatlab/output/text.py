@@ -10,7 +10,7 @@ def line(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write seconds as a person says them, in two units at most."""
+    """Write seconds as a person says them, as in `2 h 5 min`; with at most two units."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
