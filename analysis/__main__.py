@@ -15,8 +15,8 @@ from rich.text import Text
 
 from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
+from analysis.report.contents import EVERY_RUN, make_report
 from analysis.report.files import publish
-from analysis.report.report import EVERY_RUN, make_report
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.family import FAMILY, family_runs

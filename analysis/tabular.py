@@ -103,7 +103,7 @@ def marked(table: Table) -> list[list[Marked]]:
     ]
 
 
-def parts(table: Table) -> tuple[list[str], list[list[Any]]]:
+def machine_readable(table: Table) -> tuple[list[str], list[list[Any]]]:
     """Return the columns and rows of a table for programs: an interval is mean, low, high and n; None is unknown."""
     spread = [any(isinstance(row[place], Interval) for row in table.rows) for place in range(len(table.columns))]
     titles = [
@@ -203,7 +203,7 @@ class Mean:
     high: float = float("nan")
 
 
-def mean(values: Any) -> Mean:
+def mean_of(values: Any) -> Mean:
     """Average the numbers of a cell; NaN are left out."""
     known = np.asarray(values, dtype=float)
     known = known[~np.isnan(known)]

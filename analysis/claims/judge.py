@@ -33,9 +33,9 @@ import pandas as pd
 from analysis import stats
 from analysis.claims.claim import Claim
 from analysis.claims.ordering import ABOUT, ABOVE, AT_LEAST, Relation, names_of
-from analysis.compare.confounds import Donors, require_comparable, warnings
+from analysis.compare.confounds import Donors, require_comparable, setup_warnings
 from analysis.compare.matched import MATCHED, matched_accuracy
-from analysis.compare.panels import covering
+from analysis.compare.panels import covering_notes
 from coatlab.errors import InputError
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
@@ -109,11 +109,11 @@ def judge(
     Raises:
         InputError: the runs lack a column that the claim names.
     """
-    about, notes = _about(claim, runs)
+    about, notes = _runs_about(claim, runs)
     try:
         if len(about):
             notes += require_comparable(about, [claim.names.removesuffix(".name")], donors, allow)
-            notes += [*warnings(about), *(note.removeprefix("* ") for note in covering(about))]
+            notes += [*setup_warnings(about), *(note.removeprefix("* ") for note in covering_notes(about))]
     except InputError as error:
         return undecided(claim, str(error), notes)
     twice = about[about.duplicated(["name", "seed"], keep=False)]
@@ -252,7 +252,7 @@ def _with_improvement(
     return replace(finding, improvement=stats.improvement(left_S, right_S, generator))
 
 
-def _about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the complete runs a claim is about, with their `name` in it, and a note on those that did not complete."""
     if not len(runs) or not (runs["status"] == "complete").any():  # there may be no measures yet
         return pd.DataFrame(columns=["name", "seed"]), []
@@ -265,7 +265,7 @@ def _about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     chosen = pd.Series(True, index=runs.index)
     for column, valid in claim.rows.items():
         chosen &= runs[column].isin(valid)
-    names = runs[claim.names].map(lambda value: claim.called.get(written(value), written(value)))
+    names = runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
     chosen &= names.isin(names_of(claim.relations))
     about = runs.assign(name=names)[chosen]
     complete = about["status"] == "complete"
@@ -287,7 +287,7 @@ def _values(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> tuple
     return values, notes
 
 
-def written(value: Any) -> str:
+def claim_value(value: Any) -> str:
     """Write a value as claims name it: a list of blocks, or its text, as 2-1-2-5-1."""
     text = str(np.asarray(value).tolist() if isinstance(value, list | tuple | np.ndarray) else value)
     return text.strip("[]").replace(", ", "-") if text.startswith("[") else text

@@ -28,9 +28,9 @@ from coatlab.runs.identity import diff, experiment, fingerprint
 
 Config = Mapping[str, Any]
 Donors = Mapping[str, Config]  # configs by fingerprint
-ALWAYS = ("seed", "trainer.precision")  # may differ: the one is what is averaged, the other is warned of
+MAY_DIFFER = ("seed", "trainer.precision")  # may differ: the one is what is averaged, the other is warned of
 WARNED = {"code": "code versions", "device": "devices", "cpu": "CPUs", "gpu": "GPUs", "precision": "precisions"}
-SHOWN = 3  # values of a key that a refusal names
+MOST_VALUES = 3  # values of a key that a refusal names
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Difference:
     def __str__(self) -> str:
         """Word it: which value, in which runs, and what the value should be."""
         parts = [f"{has} in {_listed(runs)}, not {due}" for (has, due), runs in self.values.items()]
-        return f"{self.key} is " + " and ".join(parts[:SHOWN]) + (" and so on" if len(parts) > SHOWN else "")
+        return (
+            f"{self.key} is " + " and ".join(parts[:MOST_VALUES]) + (" and so on" if len(parts) > MOST_VALUES else "")
+        )
 
 
 def require_comparable(
@@ -64,7 +66,7 @@ def require_comparable(
         InputError: they differ in more; the sentence names the keys and values.
     """
     found = differences(runs, factors, donors or {})
-    refused = [one for one in found if not within(one.key, allow)]
+    refused = [one for one in found if not is_below(one.key, allow)]
     if refused:
         keys = ", ".join(one.key for one in refused)
         raise InputError(
@@ -103,7 +105,7 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
     for base in sorted(distinct, key=lambda mark: (-len(experiment(distinct[mark])), -len(named[mark]))):
         derived = _derived(distinct[base])
         moved = {
-            mark: _moved(distinct[base], derived, config, (*factors, *ALWAYS), donors)
+            mark: _moved(distinct[base], derived, config, (*factors, *MAY_DIFFER), donors)
             for mark, config in distinct.items()
         }
         tried = {mark: found for mark in distinct if (found := diff(moved[mark], distinct[mark]))}
@@ -122,7 +124,7 @@ def start_of(config: Config, donors: Donors) -> str | None:
     return fingerprint(_replace(donor, {"seed": 0, "init.donor": start_of(donor, donors)})) if donor else mark
 
 
-def warnings(runs: pd.DataFrame) -> list[str]:
+def setup_warnings(runs: pd.DataFrame) -> list[str]:
     """Say in which of code, hardware and precision runs differ."""
     found = []
     for column, plural in WARNED.items():
@@ -148,7 +150,7 @@ def _moved(
     given = _replace(base, moved)
     result = OmegaConf.create(_needed(given))
     for key, text in derived.items():
-        if not within(key, moved):
+        if not is_below(key, moved):
             OmegaConf.update(result, key, text)
     try:
         config = given | resolve(result)
@@ -224,7 +226,7 @@ def _listed(runs: Sequence[str]) -> str:
     return runs[0] if len(runs) == 1 else f"{len(runs)} runs"
 
 
-def within(key: str, keys: Iterable[str]) -> bool:
+def is_below(key: str, keys: Iterable[str]) -> bool:
     """Tell whether a dotted key is one of some keys, or below one."""
     return any(key == other or key.startswith(f"{other}.") for other in keys)
 

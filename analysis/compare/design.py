@@ -15,7 +15,7 @@ LAYOUTS = ("ViT_REL", "ViT", "CCCC", "CCCT", "CCTT", "CTTT")  # the paper's orde
 ATTENTIONS = ("relative", "post", "absolute", "window", "neighborhood", "linear", "none")  # global, local, linear
 
 
-PANELS = ("data.name", "data.image_size", "size.name")
+PANEL_KEYS = ("data.name", "data.image_size", "size.name")
 
 
 Summarize = Callable[[Any], Interval]  # the numbers of a cell, one a seed
@@ -26,7 +26,7 @@ class Design:
     """What a study compares, by groups and keys of the config: rows in the factors, one table a value of the panels."""
 
     factors: tuple[str, ...]
-    panels: tuple[str, ...] = PANELS
+    panels: tuple[str, ...] = PANEL_KEYS
     lead: str = "layout"  # the first column, by which rows are in order: layout or attention
     crossed: bool = False  # every combination of the factors is expected
     figures: tuple[str, ...] = ("curves", "cost")  # of analysis/figures, in the order of the report

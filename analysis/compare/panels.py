@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare.confounds import Donors, require_comparable, start_of, warnings, within
+from analysis.compare.confounds import Donors, is_below, require_comparable, setup_warnings, start_of
 from analysis.compare.design import ATTENTIONS, LAYOUTS, Design, Panel, Row
 from analysis.tabular import Column
 from coatlab.runs.identity import experiment
@@ -19,7 +19,9 @@ from coatlab.runs.identity import experiment
 PRECISION, DONOR = "trainer.precision", "init.donor"
 
 
-def panels(runs: pd.DataFrame, design: Design, donors: Donors | None = None, allow: Sequence[str] = ()) -> list[Panel]:
+def make_panels(
+    runs: pd.DataFrame, design: Design, donors: Donors | None = None, allow: Sequence[str] = ()
+) -> list[Panel]:
     """Sort a study's complete runs into panels of comparable rows.
 
     Args:
@@ -31,20 +33,20 @@ def panels(runs: pd.DataFrame, design: Design, donors: Donors | None = None, all
     Raises:
         InputError: the runs of a panel differ in more than the factors and the seed.
     """
-    counted = counted_of(runs, donors)
-    apart = kept_apart(counted, allow)
+    counted = counted_settings(runs, donors)
+    apart = keys_kept_apart(counted, allow)
     places: dict[str, list[int]] = {}
     for place, keys in enumerate(counted):
         places.setdefault(json.dumps([keys.get(panel) for panel in design.panels]), []).append(place)
     titles = _titles(places, design.panels)
     every = {panel: _cells([counted[place] for place in inside], design, apart) for panel, inside in places.items()}
-    names = {panel: {_name(cell, design) for cell in cells} for panel, cells in every.items()}
+    names = {panel: {_cell_name(cell, design) for cell in cells} for panel, cells in every.items()}
     made = []
     for panel in sorted(places, key=lambda panel: [_rank(value) for value in json.loads(panel)]):
         values = dict(zip(design.panels, json.loads(panel), strict=True))
         own = runs.iloc[places[panel]]
         notes = require_comparable(own, design.factors, donors, allow)
-        notes += warnings(own)
+        notes += setup_warnings(own)
         firsts = {first for other in names if _alike(panel, other, design) for first, _ in names[other]}
         missing = sorted(firsts - {first for first, _ in names[panel]})
         if design.crossed:
@@ -60,13 +62,13 @@ def panels(runs: pd.DataFrame, design: Design, donors: Donors | None = None, all
 def _alike(panel: str, other: str, design: Design) -> bool:
     """Tell whether what one panel has is expected of the other: a plan is of one size, a layout or attention of any."""
     size = design.panels.index("size.name")
-    return not within(design.factors[0], ["plan"]) or json.loads(panel)[size] == json.loads(other)[size]
+    return not is_below(design.factors[0], ["plan"]) or json.loads(panel)[size] == json.loads(other)[size]
 
 
-def listing(runs: pd.DataFrame, donors: Donors | None = None) -> Panel:
+def uncompared_panel(runs: pd.DataFrame, donors: Donors | None = None) -> Panel:
     """Sort experiments of any kind into one panel, a row each; nothing is compared."""
     places: dict[str, list[int]] = {}
-    for place, counted in enumerate(counted_of(runs, donors)):
+    for place, counted in enumerate(counted_settings(runs, donors)):
         keys = {key: value for key, value in counted.items() if key != "seed"}
         places.setdefault(json.dumps(keys, sort_keys=True), []).append(place)
     one = _panel("all", {}, runs, places, "layout")
@@ -78,7 +80,7 @@ def layout_name(layout: str, attention: str) -> str:
     return "ViT" if layout == "ViT_REL" and attention != "relative" else layout
 
 
-def covering(runs: pd.DataFrame) -> list[str]:
+def covering_notes(runs: pd.DataFrame) -> list[str]:
     """Say where local attention is global, because its field covers the grid."""
     local = runs[runs["covering"].astype(bool)]
     return [
@@ -89,27 +91,27 @@ def covering(runs: pd.DataFrame) -> list[str]:
     ]
 
 
-def counted_of(runs: pd.DataFrame, donors: Donors | None) -> list[dict[str, Any]]:
+def counted_settings(runs: pd.DataFrame, donors: Donors | None) -> list[dict[str, Any]]:
     """Return what counts of each run; the run that it started from is told by all that counts of it but the seed."""
     return [experiment(config) | {DONOR: start_of(config, donors or {})} for config in runs["config"]]
 
 
-def kept_apart(counted: Sequence[Mapping[str, Any]], allow: Sequence[str]) -> list[str]:
+def keys_kept_apart(counted: Sequence[Mapping[str, Any]], allow: Sequence[str]) -> list[str]:
     """Return keys in which runs may differ, but are then never averaged: what is allowed, and precision."""
     return [*allow, *([PRECISION] if len({one.get(PRECISION) for one in counted}) > 1 else [])]
 
 
-def part(one: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+def settings_below(one: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """Return what counts of a run below some keys."""
-    return {key: value for key, value in one.items() if within(key, keys)}
+    return {key: value for key, value in one.items() if is_below(key, keys)}
 
 
 def _cells(counted: Sequence[Mapping[str, Any]], design: Design, apart: Sequence[str]) -> dict[str, list[int]]:
     """Return the cells of a panel: places of its runs by what they have of the factors and of what is kept apart."""
     cells: dict[str, list[int]] = {}
     for place, one in enumerate(counted):
-        factors = {key: value for key, value in part(one, design.factors).items() if key != DONOR}
-        cells.setdefault(json.dumps(factors | part(one, apart)), []).append(place)
+        factors = {key: value for key, value in settings_below(one, design.factors).items() if key != DONOR}
+        cells.setdefault(json.dumps(factors | settings_below(one, apart)), []).append(place)
     return cells
 
 
@@ -128,12 +130,12 @@ def _panel(
         cell: {"layout": layout_name(run["layout.name"], run["attention"]), "attention": run["attention"]}
         for cell, run in ((cell, runs.iloc[0]) for cell, runs in cells.items())
     }
-    details = list(details_of(list(settings.values()), list(pairs.values())))
+    details = list(keys_that_differ(list(settings.values()), list(pairs.values())))
     orders = {"layout": LAYOUTS, "attention": ATTENTIONS}
     keys = (lead, *(key for key in orders if key != lead))
     sorted_rows = []
     for cell, runs in cells.items():
-        pair, more = pairs[cell], [word(settings[cell].get(key)) for key in details]
+        pair, more = pairs[cell], [value_text(settings[cell].get(key)) for key in details]
         place = [orders[key].index(pair[key]) if pair[key] in orders[key] else len(orders[key]) for key in keys]
         shown = pair | {"attention": pair["attention"] + "*" * bool(runs["covering"].any())}
         facts = experiment(runs["config"].iloc[0])
@@ -141,12 +143,12 @@ def _panel(
         row = Row((*(shown[key] for key in keys), *more), runs, facts | {"init.data": start.get("name")})
         sorted_rows.append(((place, more), row))
     rows = [row for _, row in sorted(sorted_rows, key=lambda one: one[0])]
-    notes = [*covering(every), *_unequal(list(cells.values()))]
-    columns = [*keys, *(short(key, details) for key in details)]
+    notes = [*covering_notes(every), *_unequal(list(cells.values()))]
+    columns = [*keys, *(short_key(key, details) for key in details)]
     return Panel(title, values, tuple(map(Column, columns)), rows, every, notes)
 
 
-def details_of(settings: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def keys_that_differ(settings: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """Yield the keys in which rows of one layout and attention differ, so that they have to be shown."""
     for key in dict.fromkeys(key for setting in settings for key in setting):
         values: dict[tuple[str, ...], set[str]] = {}
@@ -161,7 +163,8 @@ def _titles(panels: Mapping[str, Sequence[int]], keys: Sequence[str]) -> dict[st
     values = {panel: json.loads(panel) for panel in panels}
     shown = [i for i in range(len(keys)) if i == 0 or len({json.dumps(one[i]) for one in values.values()}) > 1]
     return {
-        panel: ", ".join(f"{keys[i]}={word(one[i])}" for i in shown) if keys else "all" for panel, one in values.items()
+        panel: ", ".join(f"{keys[i]}={value_text(one[i])}" for i in shown) if keys else "all"
+        for panel, one in values.items()
     }
 
 
@@ -175,22 +178,22 @@ def _unequal(cells: Sequence[pd.DataFrame]) -> list[str]:
     return [f"Unequal seeds: {short} of {len(seeds)} rows lack some of the seeds {', '.join(map(str, every))}."]
 
 
-def _name(cell: str, design: Design) -> tuple[str, str]:
+def _cell_name(cell: str, design: Design) -> tuple[str, str]:
     """Name a cell by what it has of the first factor, and of the others: choices by their names."""
     keys = json.loads(cell)
     chosen = {key.rpartition(".")[0] for key in keys if key.endswith(".name")}
     first: list[str] = []
     rest: list[str] = []
     for key, value in keys.items():
-        words = first if within(key, design.factors[:1]) else rest
+        words = first if is_below(key, design.factors[:1]) else rest
         if key.endswith(".name"):
             words.append(str(value))
         elif key.partition(".")[0] not in chosen:
-            words.append(f"{key}={word(value)}")
+            words.append(f"{key}={value_text(value)}")
     return " ".join(first), " ".join(rest)
 
 
-def short(key: str, others: Sequence[str]) -> str:
+def short_key(key: str, others: Sequence[str]) -> str:
     """Name a key by its last part, and a choice by its group, where that is enough."""
     last = [other.removesuffix(".name").rpartition(".")[2] for other in others]
     mine = key.removesuffix(".name").rpartition(".")[2]
@@ -203,7 +206,7 @@ def _rank(value: Any) -> tuple[bool, bool, float, str]:
     return value is None, not number, value if number else 0.0, str(value)
 
 
-def word(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Write a value of the config as tables do: a list as the paper writes blocks, 2-2-6-14-2."""
     if isinstance(value, list):
         return "-".join("+".join(map(str, entry)) if isinstance(entry, list) else str(entry) for entry in value)

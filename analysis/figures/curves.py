@@ -7,7 +7,16 @@ line is the mean over seeds, the band reaches from the lowest seed to the highes
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import in_order, label, legend, looks, named, panels, regimes, seeds
+from analysis.figures.style import (
+    draw_legend,
+    in_order,
+    label_panel,
+    looks,
+    open_rows,
+    regimes,
+    seeds_sentence,
+    with_names,
+)
 from coatlab.errors import InputError
 
 SHOWN = {"train_eval/loss": "training loss", "eval/accuracy": "evaluation accuracy"}
@@ -19,12 +28,14 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     Raises:
         InputError: no run has a history.
     """
-    runs = named(runs)
+    runs = with_names(runs)
     histories = histories.reindex(columns=["fingerprint", "step", *SHOWN])
     if histories.loc[histories["fingerprint"].isin(runs.index), [*SHOWN]].isna().all(axis=None):
         raise InputError("no complete run has recorded epochs")
     rows = regimes(runs)
-    figure, axes = panels(len(rows), len(SHOWN), seeds((part for _, part in rows), "band: lowest to highest seed"))
+    figure, axes = open_rows(
+        len(rows), len(SHOWN), seeds_sentence((part for _, part in rows), "band: lowest to highest seed")
+    )
     for line, (title, part) in zip(axes, rows, strict=True):
         curves = histories.merge(part[["name"]], left_on="fingerprint", right_index=True)
         for axis, (column, words) in zip(line, SHOWN.items(), strict=True):
@@ -34,8 +45,8 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
                 look = looks(runs["name"])[name]
                 axis.plot(over.index, over["mean"], **look, markersize=4, markevery=max(1, len(over) // 10), label=name)
                 axis.fill_between(over.index, over["min"], over["max"], color=look["color"], alpha=0.2, linewidth=0)
-            label(axis, title, "steps", words)
+            label_panel(axis, title, "steps", words)
         if curves[next(iter(SHOWN))].notna().any():  # else there is nothing to scale
             line[0].set_yscale("log")
-    legend(figure, list(runs["name"]), lines=True)
+    draw_legend(figure, list(runs["name"]), lines=True)
     return figure

@@ -10,16 +10,16 @@ from matplotlib.figure import Figure
 from analysis.compare.matched import ACCURACY
 from analysis.figures.style import (
     INTERVAL,
-    grid,
+    draw_legend,
     in_order,
-    label,
-    legend,
+    label_panel,
     looks,
-    named,
+    open_grid,
     regimes,
-    seeds,
+    seeds_sentence,
     summaries,
     whiskers,
+    with_names,
 )
 from coatlab.errors import InputError
 
@@ -30,12 +30,12 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     Raises:
         InputError: all runs are such.
     """
-    runs = named(runs).dropna(subset=["data.train_size"])
+    runs = with_names(runs).dropna(subset=["data.train_size"])
     if runs.empty:
         raise InputError("accuracy against training images needs runs with data.train_size")
     cells = regimes(runs, but=["data.train_size"])
-    told = seeds((part for _, part in regimes(runs)), INTERVAL)
-    figure, axes = grid(len(cells), told)
+    told = seeds_sentence((part for _, part in regimes(runs)), INTERVAL)
+    figure, axes = open_grid(len(cells), told)
     for axis, (title, part) in zip(axes, cells, strict=True):
         sizes = sorted(part["data.train_size"].unique())
         for name in in_order(part["name"]):
@@ -48,6 +48,6 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         axis.set_xscale("log")
         axis.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
         axis.minorticks_off()
-        label(axis, title, "training images", "evaluation accuracy")
-    legend(figure, list(runs["name"]), lines=True)
+        label_panel(axis, title, "training images", "evaluation accuracy")
+    draw_legend(figure, list(runs["name"]), lines=True)
     return figure

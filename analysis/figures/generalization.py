@@ -8,7 +8,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.compare.matched import ACCURACY, MATCHED, matched_accuracy
-from analysis.figures.style import INTERVAL, REGIME, grid, label, legend, looks, named, point, regimes, seeds, summaries
+from analysis.figures.style import (
+    INTERVAL,
+    REGIME_KEYS,
+    draw_legend,
+    draw_point,
+    label_panel,
+    looks,
+    open_grid,
+    regimes,
+    seeds_sentence,
+    summaries,
+    with_names,
+)
 from coatlab.errors import InputError
 
 ABUNDANT = "fractals"
@@ -21,9 +33,9 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     Raises:
         InputError: there are no runs on few images with a history, or none of the same size on abundant ones.
     """
-    runs = named(runs)
+    runs = with_names(runs)
     abundant = runs["data.name"] == ABUNDANT
-    alike = [key for key in REGIME if key in runs and key not in DATA]
+    alike = [key for key in REGIME_KEYS if key in runs and key not in DATA]
     cells = []
     for title, part in regimes(runs[~abundant]):
         many = runs[abundant & (runs[alike] == part[alike].iloc[0]).all(axis=1)]
@@ -35,14 +47,14 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
             f"generalization against capacity needs runs on few images and on data.name={ABUNDANT}, of one size and "
             "resolution, and the recorded epochs of the former"
         )
-    told = seeds((part for _, few, many, _ in cells for part in (few, many)), INTERVAL)
-    figure, axes = grid(len(cells), told)
+    told = seeds_sentence((part for _, few, many, _ in cells for part in (few, many)), INTERVAL)
+    figure, axes = open_grid(len(cells), told)
     for axis, (title, few, many, loss) in zip(axes, cells, strict=True):
         capacity = summaries(many, ACCURACY)
         for name, generalization in summaries(few, MATCHED).items():
             if name in capacity:
-                point(axis, name, capacity[name], generalization, looks(runs["name"])[name])
+                draw_point(axis, name, capacity[name], generalization, looks(runs["name"])[name])
         told = f"generalization: evaluation\naccuracy at training loss {loss:.3g}"
-        label(axis, title, f"capacity: evaluation accuracy on {ABUNDANT}", told)
-    legend(figure, list(runs["name"]))
+        label_panel(axis, title, f"capacity: evaluation accuracy on {ABUNDANT}", told)
+    draw_legend(figure, list(runs["name"]))
     return figure

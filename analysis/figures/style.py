@@ -22,15 +22,15 @@ LAYOUTS = ["CCCC", "CCCT", "CCTT", "CTTT", "ViT_REL"]
 ATTENTIONS = ["relative", "post", "absolute", "window", "neighborhood", "linear"]
 UNCHANGED = "unchanged"  # what changed details are compared with
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
-REGIME = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name"]  # a panel each
-PANEL = (3.8, 3.1)  # inches, width and height
-LETTERS = 36  # of a panel's title in a line
+REGIME_KEYS = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name"]  # a panel each
+PANEL_SIZE = (3.8, 3.1)  # inches, width and height
+TITLE_WIDTH = 36  # of a panel's title in a line
 INTERVAL = "95 % bootstrap interval"
 STARTS = {"scratch": "", "finetune": " "}  # from scratch comes first
 SEED = 0  # of the bootstrap: the same runs give the same picture
 
 
-def named(runs: pd.DataFrame) -> pd.DataFrame:
+def with_names(runs: pd.DataFrame) -> pd.DataFrame:
     """Add column `name` if there is none: what a figure tells apart, layouts, or attentions, or both."""
     if "name" in runs:
         return runs
@@ -68,13 +68,13 @@ def regimes(runs: pd.DataFrame, but: Sequence[str] = ()) -> list[tuple[str, pd.D
 
     Where names are of something else than layouts, layouts are panels as well.
     """
-    keys = [key for key in REGIME if key in runs and key not in but]
+    keys = [key for key in REGIME_KEYS if key in runs and key not in but]
     if "name" in runs and (runs.groupby("name")["layout.name"].nunique() > 1).any():
         keys.append("layout.name")
     told = [key for key in keys if key in ("data.name", "data.train_size") or runs[key].nunique(dropna=False) > 1]
     parts = sorted(runs.groupby(keys, dropna=False, sort=False), key=lambda one: [_rank(value) for value in one[0]])
     return [
-        (", ".join(_words(key, value) for key, value in zip(keys, values, strict=True) if key in told), part)
+        (", ".join(_panel_words(key, value) for key, value in zip(keys, values, strict=True) if key in told), part)
         for values, part in parts
     ]
 
@@ -88,7 +88,7 @@ def summaries(runs: pd.DataFrame, column: str) -> dict[str, Summary]:
     }
 
 
-def seeds(cells: Iterable[pd.DataFrame], around: str) -> str:
+def seeds_sentence(cells: Iterable[pd.DataFrame], around: str) -> str:
     """Say of how many seeds the means in panels are and what is drawn around them; one seed has nothing around it."""
     numbers = {len(own) for part in cells for _, own in part.groupby("name")}
     least, most = min(numbers, default=0), max(numbers, default=0)
@@ -102,9 +102,9 @@ def whiskers(summary: Summary) -> list[list[float]]:
     return [[float(np.nan_to_num(summary.mean - summary.low))], [float(np.nan_to_num(summary.high - summary.mean))]]
 
 
-def panels(rows: int, columns: int, title: str) -> tuple[Figure, Any]:
+def open_rows(rows: int, columns: int, title: str) -> tuple[Figure, Any]:
     """Open a figure of panels with room for a legend above them."""
-    figure = Figure(figsize=(max(5.2, PANEL[0] * columns), PANEL[1] * rows + 0.8), layout="constrained")
+    figure = Figure(figsize=(max(5.2, PANEL_SIZE[0] * columns), PANEL_SIZE[1] * rows + 0.8), layout="constrained")
     figure.suptitle(title, fontsize="medium")
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
@@ -112,22 +112,22 @@ def panels(rows: int, columns: int, title: str) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def grid(number: int, title: str) -> tuple[Figure, list[Axes]]:
+def open_grid(number: int, title: str) -> tuple[Figure, list[Axes]]:
     """Open a figure of so many panels, two beside each other."""
-    figure, axes = panels((number + 1) // 2, min(number, 2), title)
+    figure, axes = open_rows((number + 1) // 2, min(number, 2), title)
     for axis in axes.flat[number:]:
         axis.remove()
     return figure, list(axes.flat[:number])
 
 
-def label(axis: Axes, title: str, x: str | None, y: str) -> None:
+def label_panel(axis: Axes, title: str, x: str | None, y: str) -> None:
     """Write the title of a panel, in lines that it has room for, and what its axes are."""
     whole = ", ".join(part.replace(" ", "\u00a0") for part in title.split(", "))  # broken behind commas alone
-    axis.set_title(textwrap.fill(whole, LETTERS).replace("\u00a0", " "), fontsize="medium")
+    axis.set_title(textwrap.fill(whole, TITLE_WIDTH).replace("\u00a0", " "), fontsize="medium")
     axis.set(xlabel=x, ylabel=y)
 
 
-def legend(figure: Figure, names: Sequence[str], lines: bool = False) -> None:
+def draw_legend(figure: Figure, names: Sequence[str], lines: bool = False) -> None:
     """Name the markers above all panels, under the figure's title."""
     handles = [
         Line2D([], [], **(look if lines else look | {"linestyle": "none"}), markersize=7, label=name)
@@ -142,7 +142,7 @@ def legend(figure: Figure, names: Sequence[str], lines: bool = False) -> None:
     )
 
 
-def point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -> None:
+def draw_point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -> None:
     """Draw a name's mean in two measures, with both intervals."""
     axis.errorbar(
         [x.mean],
@@ -162,7 +162,7 @@ def _rank(value: Any) -> tuple[bool, bool, float, str]:
     return missing, not number, float(value) if number and not missing else 0.0, STARTS.get(value, str(value))
 
 
-def _words(key: str, value: Any) -> str:
+def _panel_words(key: str, value: Any) -> str:
     if key == "data.train_size":
         return "all images" if pd.isna(value) else f"{value:,.0f} images"
     return f"{value} pixels" if key == "data.image_size" else str(value)

@@ -73,7 +73,7 @@ class Quote:
 
     def value(self, number: Number) -> float:
         """Return a number of the CSV in our units; exactly one row of the CSV is its own."""
-        table = read(self.file)
+        table = read_csv(self.file)
         (value,) = [row[number.column] for row in table if all(row[key] == has for key, has in number.where.items())]
         return float(value) / self.per
 
@@ -85,19 +85,19 @@ class Quote:
 
 
 @cache
-def read(file: str) -> list[dict[str, str]]:
+def read_csv(file: str) -> list[dict[str, str]]:
     """Read a CSV of paper/ as it is: texts, empty ones too."""
     return list(csv.DictReader((PAPER / f"{file}.csv").read_text().splitlines()))
 
 
-def quoted(quotes: Sequence[Quote], rows: Sequence[Mapping[str, Any]]) -> tuple[list[Quote], list[str]]:
+def quotes_beside(quotes: Sequence[Quote], rows: Sequence[Mapping[str, Any]]) -> tuple[list[Quote], list[str]]:
     """Return the quotes that belong beside any of a table's rows, and a note for each."""
     found = [quote for quote in quotes if any(cell is not None for cell in quote.cells(rows))]
     notes = [f"{quote.title}: {quote.says}. Compare orderings and differences, not values." for quote in found]
     return found, notes
 
 
-def unmatched(quotes: Sequence[Quote], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def notes_on_absent(quotes: Sequence[Quote], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a note for each quote that has numbers beside which none of a study's rows stands."""
     absent = [(quote, quote.absent(rows)) for quote in quotes]
     return [

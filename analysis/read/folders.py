@@ -99,7 +99,7 @@ def _load(runs: Path, study: str | None) -> Loaded:
         if record["status"] == "running":  # it may be that its process is gone
             record["status"] = state_of(folder).name
         found.append((folder, record))
-    table = frame((folder.name, record) for folder, record in found)
+    table = runs_frame((folder.name, record) for folder, record in found)
     history = read_histories({record["fingerprint"]: folder for folder, record in found}, runs)
     return Loaded(table, history, donors)
 
@@ -110,7 +110,7 @@ def _lacking(record: Mapping[str, Any]) -> list[str]:
     return lacking + ["cost"] * (record["status"] == "complete" and not isinstance(record.get("cost"), dict))
 
 
-def frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+def runs_frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
     """Make the frame of runs from names and records.
 
     Raises:

@@ -23,10 +23,10 @@ import pyarrow.parquet
 from coatlab.output.files import write_atomic
 from coatlab.runs.record import read_metrics
 
-CACHE, SUM = ".history.parquet", ".sum"
+CACHE, CHECKSUM = ".history.parquet", ".sum"
 VERSION = 1  # of what is kept; another one is not read
 AT_ONCE = 200  # files that are parsed together: some tens of megabytes
-State = list[int]  # size and time of change of a metrics.jsonl
+FileState = list[int]  # size and time of change of a metrics.jsonl
 
 
 def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
     """
     names = [folder.name for folder in folders.values()]
     states = {folder.name: _state(folder) for folder in folders.values()}
-    kept, rows, counts = _kept(runs / CACHE)
+    kept, rows, counts = _read_cache(runs / CACHE)
     stale = [folder for folder in folders.values() if kept.get(folder.name) != states[folder.name]]
     if stale:
         known = [name for name in kept if (runs / name).is_dir() and name not in {folder.name for folder in stale}]
@@ -46,18 +46,20 @@ def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
         del rows
         for first in range(0, len(stale), AT_ONCE):
             some = stale[first : first + AT_ONCE]
-            part, lengths = merged(*_read(some))
+            part, lengths = merge_steps(*_read(some))
             parts.append(part)
             counted |= dict(zip((folder.name for folder in some), lengths, strict=True))
         rows, counts = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), counted
         del parts
         kept = {name: states.get(name) or kept[name] for name in counts}
         with suppress(OSError):  # a folder that can only be read
-            _keep(runs / CACHE, rows, kept, counts)
-    return named(_select(rows, counts, names), {mark: counts[folder.name] for mark, folder in folders.items()})
+            _write_cache(runs / CACHE, rows, kept, counts)
+    return with_fingerprints(
+        _select(rows, counts, names), {mark: counts[folder.name] for mark, folder in folders.items()}
+    )
 
 
-def named(rows: pd.DataFrame, lengths: Mapping[str, int]) -> pd.DataFrame:
+def with_fingerprints(rows: pd.DataFrame, lengths: Mapping[str, int]) -> pd.DataFrame:
     """Put the fingerprints before rows: so many of the first run, then of the second."""
     codes = np.repeat(np.arange(len(lengths)), list(lengths.values()))
     marks = pd.Categorical.from_codes(codes, categories=list(lengths))
@@ -65,7 +67,7 @@ def named(rows: pd.DataFrame, lengths: Mapping[str, int]) -> pd.DataFrame:
     return rows
 
 
-def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, list[int]]:
+def merge_steps(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, list[int]]:
     """Make one row of each step of a run, of the values written last, and numbers of all columns.
 
     Args:
@@ -91,7 +93,7 @@ def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, li
     return result, np.bincount(run[left], minlength=len(lengths)).tolist()
 
 
-def _state(folder: Path) -> State:
+def _state(folder: Path) -> FileState:
     try:
         found = (folder / "metrics.jsonl").stat()
     except FileNotFoundError:
@@ -139,10 +141,10 @@ def _whole_lines(path: Path) -> bytes:
     return text[:end]
 
 
-def _kept(path: Path) -> tuple[dict[str, State], pd.DataFrame, dict[str, int]]:
+def _read_cache(path: Path) -> tuple[dict[str, FileState], pd.DataFrame, dict[str, int]]:
     """Return what is kept: the states of the files, the rows, and how many each has; nothing if it cannot be used."""
     try:
-        if _digest(path) != path.with_suffix(SUM).read_text():
+        if _digest(path) != path.with_suffix(CHECKSUM).read_text():
             raise ValueError("damaged")
         table = pyarrow.parquet.read_table(path)
         facts = json.loads(table.schema.metadata[b"coatlab"])
@@ -153,13 +155,13 @@ def _kept(path: Path) -> tuple[dict[str, State], pd.DataFrame, dict[str, int]]:
     return {}, pd.DataFrame({"step": pd.Series(dtype="int64")}), {}
 
 
-def _keep(path: Path, rows: pd.DataFrame, states: Mapping[str, State], counts: Mapping[str, int]) -> None:
+def _write_cache(path: Path, rows: pd.DataFrame, states: Mapping[str, FileState], counts: Mapping[str, int]) -> None:
     facts = {"version": VERSION, "states": states, "counts": counts}
     table = pa.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata({b"coatlab": json.dumps(facts).encode()})
     write_atomic(path, lambda file: pyarrow.parquet.write_table(table, file))
     digest = _digest(path)
-    write_atomic(path.with_suffix(SUM), lambda file: file.write(digest.encode()))
+    write_atomic(path.with_suffix(CHECKSUM), lambda file: file.write(digest.encode()))
 
 
 def _digest(path: Path) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.read.folders import Loaded, frame
-from analysis.read.history import merged, named
+from analysis.read.folders import Loaded, runs_frame
+from analysis.read.history import merge_steps, with_fingerprints
 from coatlab.errors import InputError, RunError
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import FINAL
@@ -51,11 +51,11 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
         if type(error).__module__.partition(".")[0] not in ("wandb", "requests", "urllib3"):
             raise
         raise RunError(f"W&B does not give --project={project}: {_line(error)}") from error
-    runs = frame(records)
+    runs = runs_frame(records)
     columns = list(dict.fromkeys(["step", *(key for run_rows in rows for row in run_rows for key in row)]))
     table = pd.DataFrame([row for run_rows in rows for row in run_rows], columns=columns)
-    table, lengths = merged(table, [len(run_rows) for run_rows in rows])
-    history = named(table, dict(zip(runs.index, lengths, strict=True)))
+    table, lengths = merge_steps(table, [len(run_rows) for run_rows in rows])
+    history = with_fingerprints(table, dict(zip(runs.index, lengths, strict=True)))
     skipped = f"left out: {len(strays)} W&B runs that are none of coatlab's ({', '.join(strays[:STRAYS])}"
     return Loaded(runs, history, donors, (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ())
 
@@ -70,7 +70,7 @@ def _sorted_out(runs: Any) -> tuple[list[tuple[Any, dict[str, Any]]], list[str]]
     """Return the runs that are coatlab's with their configs, and the names of the others."""
     ours, strays = [], []
     for run in runs:
-        if str(run.id).startswith(ID):  # a report of these runs
+        if str(run.id).startswith(REPORT_ID):  # a report of these runs
             continue
         config = dict(run.config)
         try:
@@ -117,4 +117,4 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-ID = "report-"  # the id of a report's run is this and the study
+REPORT_ID = "report-"  # the id of a report's run is this and the study

@@ -13,10 +13,10 @@ and reports/index.html, which lists all studies, made anew.
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.report.html import page
-from analysis.report.index import FACTS, facts_of, index, read_facts, to_json
+from analysis.report.contents import ABOUT_COMMANDS, Report
+from analysis.report.html import report_page
+from analysis.report.index import FACTS, facts_of, index_page, read_facts, to_json
 from analysis.report.latex import latex
-from analysis.report.report import COMMANDS, Report
 from analysis.report.text import markdown, to_csv
 from analysis.tabular import Table
 from coatlab.errors import InputError
@@ -28,7 +28,7 @@ from coatlab.output.markdown import escape
 def publish(report: Report, reports: Path) -> Path:
     """Write a report, each file whole or not at all, and the list of studies; return its folder."""
     folder = reports / report.study
-    tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{COMMANDS}", report.commands)]
+    tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{ABOUT_COMMANDS}", report.commands)]
     _tables(folder / "table", f"# {report.study}", report.tables, tail)
     _tables(folder / "verdicts", f"# Claims about {report.study}", report.verdicts)
     for picture in report.pictures:
@@ -37,8 +37,8 @@ def publish(report: Report, reports: Path) -> Path:
     facts = facts_of(report)
     _remove_figures(folder, but=facts.figures)
     _write(folder / FACTS, to_json(facts))
-    _write(folder / "report.html", page(report))
-    _write(reports / "index.html", index(reports))
+    _write(folder / "report.html", report_page(report))
+    _write(reports / "index.html", index_page(reports))
     return folder
 
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
-from analysis.report.report import COMMANDS, Picture, Report
+from analysis.report.contents import ABOUT_COMMANDS, Picture, Report
 from analysis.tables.verdicts import advice
 from analysis.tabular import NOTHING, TIED, legend, marked
 from coatlab.output.figure import encoded
@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 SYMBOLS = {SUPPORTED: "✓", CONTRADICTED: "✗", UNDECIDED: "?"}  # beside the word: no verdict is a colour alone
 
 
-def page(report: Report) -> str:
+def report_page(report: Report) -> str:
     """Write a report as HTML."""
     return render("report.html", {"report": report})
 
@@ -59,7 +59,7 @@ def _environment() -> Environment:
         "legend": legend,
         "image": _image,
         "advice": advice,
-        "about_commands": COMMANDS,
+        "about_commands": ABOUT_COMMANDS,
     }
     return environment
 

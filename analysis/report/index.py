@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from analysis.report.contents import Report
 from analysis.report.html import SYMBOLS, render
-from analysis.report.report import Report
 from coatlab.errors import InputError
 
 FACTS = "report.json"
@@ -91,7 +91,7 @@ def read_facts(folder: Path) -> Facts | None:
         raise InputError(f"{FACTS} is not one of this version ({type(error).__name__}: {error})") from error
 
 
-def index(reports: Path) -> str:
+def index_page(reports: Path) -> str:
     """Write the page of all studies of a folder, by name, as HTML."""
     entries = [entry for folder in sorted(reports.iterdir()) if (entry := _entry(folder)) is not None]
     return render("index.html", {"entries": entries})

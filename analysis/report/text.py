@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from analysis.tabular import TIED, Table, legend, marked, parts
+from analysis.tabular import TIED, Table, legend, machine_readable, marked
 from coatlab.output.markdown import escape, to_markdown
 from coatlab.output.text import line
 
@@ -48,7 +48,7 @@ def to_csv(tables: Sequence[Table]) -> str:
     """
     records = []
     for table in tables:
-        titles, rows = parts(table)
+        titles, rows = machine_readable(table)
         records += [{"table": table.title} | dict(zip(titles, row, strict=True)) for row in rows]
     header = list(dict.fromkeys(name for record in records for name in record))
     file = io.StringIO()

@@ -17,9 +17,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.read.wandb import ID
-from analysis.report.report import Report
-from analysis.tabular import Table, parts
+from analysis.read.wandb import REPORT_ID
+from analysis.report.contents import Report
+from analysis.tabular import Table, machine_readable
 from coatlab.config.compose import compose
 from coatlab.tracking.session import has_key, is_offline, line, open_run, say
 
@@ -44,7 +44,7 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
         if settings is None:
             return None
         config = {"study": report.study, "commands": list(report.commands)}
-        group, id = report.study, ID + report.study
+        group, id = report.study, REPORT_ID + report.study
         run = open_run(settings, folder=folder, id=id, job_type="report", group=group, config=config)
         if run is None:
             return None
@@ -83,7 +83,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
     }
     content: dict[str, Any] = {}
     for key, table in tables.items():
-        titles, rows = parts(table)
+        titles, rows = machine_readable(table)
         content[key] = wandb.Table([*titles], rows, allow_mixed_types=True)
     for picture in report.pictures:
         file = folder / "figures" / f"{picture.name}.png"

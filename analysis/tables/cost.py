@@ -7,9 +7,9 @@ caption; where they differ, each kind has rows of its own.
 from collections.abc import Sequence
 
 from analysis.compare.design import Panel, Summarize
-from analysis.compare.hardware import kinds
-from analysis.compare.panels import covering
-from analysis.tabular import Column, Table, mean
+from analysis.compare.hardware import by_hardware
+from analysis.compare.panels import covering_notes
+from analysis.tabular import Column, Table, mean_of
 
 COUNTED = {
     "parameters": Column("parameters (M)", ".3f"),
@@ -28,13 +28,13 @@ NOTES = (
 )
 
 
-def cost_tables(panels: Sequence[Panel], summarize: Summarize = mean) -> list[Table]:
+def cost_tables(panels: Sequence[Panel], summarize: Summarize = mean_of) -> list[Table]:
     """Make a table a panel, with a row for each cell and kind of hardware."""
     return [_table(panel, summarize) for panel in panels]
 
 
 def _table(panel: Panel, summarize: Summarize) -> Table:
-    hardware = list(kinds(panel.runs))
+    hardware = list(by_hardware(panel.runs))
     apart = len(hardware) > 1
     rows = [
         [
@@ -45,10 +45,10 @@ def _table(panel: Panel, summarize: Summarize) -> Table:
             *(summarize(own[key].to_numpy(dtype=float)) if key in own else None for key in MEASURED),
         ]
         for row in panel.rows
-        for kind, own in kinds(row.runs).items()
+        for kind, own in by_hardware(row.runs).items()
     ]
     measured = [Column(one.title, one.form, None if apart else one.best) for one in MEASURED.values()]
     told = [Column("hardware")] if apart else []
     columns = [*panel.columns, *told, Column("seeds", "d"), *COUNTED.values(), *measured]
     where = f"trained on {hardware[0]}" if not apart else "trained on different hardware, a row each; so none is best"
-    return Table(f"Cost and speed, {panel.title}", columns, rows, where, [*NOTES, *covering(panel.runs)])
+    return Table(f"Cost and speed, {panel.title}", columns, rows, where, [*NOTES, *covering_notes(panel.runs)])

@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 
 from analysis.compare.confounds import Donors
 from analysis.compare.design import Summarize
-from analysis.paper.quotes import read
-from analysis.tabular import Cell, Column, Table, mean
+from analysis.paper.quotes import read_csv
+from analysis.tabular import Cell, Column, Table, mean_of
 from coatlab.config.files import conf_dir
 from coatlab.runs.identity import diff, experiment
 
@@ -52,7 +52,7 @@ NOTES = (
 )
 
 
-def family_tables(runs: pd.DataFrame, donors: Donors | None = None, summarize: Summarize = mean) -> list[Table]:
+def family_tables(runs: pd.DataFrame, donors: Donors | None = None, summarize: Summarize = mean_of) -> list[Table]:
     """Make the tables of the family.
 
     Args:
@@ -61,7 +61,7 @@ def family_tables(runs: pd.DataFrame, donors: Donors | None = None, summarize: S
         summarize: what becomes of the accuracies of several seeds.
     """
     own = runs[runs["data.name"] == IMAGENET] if "data.name" in runs else runs
-    return [structure(), costs(own, donors or {}, summarize)]
+    return [plans_table(), costs_table(own, donors or {}, summarize)]
 
 
 def family_runs(runs: pd.DataFrame) -> pd.Series:
@@ -72,9 +72,9 @@ def family_runs(runs: pd.DataFrame) -> pd.Series:
     return runs["size.name"].isin(sizes) & (runs["data.name"] == IMAGENET)
 
 
-def structure() -> Table:
+def plans_table() -> Table:
     """Compare every stage of conf/size with the paper's, cell by cell."""
-    paper = {tuple(row[key] for key in KEYS): row for row in read("family")}
+    paper = {tuple(row[key] for key in KEYS): row for row in read_csv("family")}
     models = list(dict.fromkeys(model for model, *_ in paper))
     ours = {tuple(row[key] for key in KEYS): row for model in models for row in _stages(model)}
     rows: list[list[Cell]] = []
@@ -91,13 +91,13 @@ def structure() -> Table:
     return Table("The family's plans", columns, rows, "of conf/size, beside Tables 3, 11 and 12", notes)
 
 
-def costs(runs: pd.DataFrame, donors: Donors, summarize: Summarize) -> Table:
+def costs_table(runs: pd.DataFrame, donors: Donors, summarize: Summarize) -> Table:
     """Compare counts with the paper's, and accuracies where there are runs."""
     rows: list[list[Cell]] = []
     notes = list(NOTES)
     for counted in _counted():
         model, pixels = _model(counted["size"]), int(counted["image_size"])
-        (printed,) = [row for row in read("costs") if (row["model"], int(row["image_size"])) == (model, pixels)]
+        (printed,) = [row for row in read_csv("costs") if (row["model"], int(row["image_size"])) == (model, pixels)]
         shown: list[Cell] = [model + AS_PRINTED * bool(counted["plan"]), pixels]
         if counted["plan"]:
             notes.append(f"{model}{AS_PRINTED}: {counted['plan']}.")
@@ -164,7 +164,7 @@ def _explained(model: str, stage: str) -> str:
     """Say why a stage differs from the paper's, where that is known: CoAtNet-6's S4."""
     if (model, stage) != ("CoAtNet-6", "S4"):
         return "it is not known why"
-    (printed,) = [row["params_m"] for row in read("costs") if row["model"] == model]
+    (printed,) = [row["params_m"] for row in read_csv("costs") if row["model"] == model]
     ours, its = [int(row["parameters"]) / 1e6 for row in _counted() if _model(row["size"]) == model]
     return (
         f"with the width of Table 12 it counts {its:,.0f} M parameters, with ours {ours:,.0f} M, and Table 5 prints "

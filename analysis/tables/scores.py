@@ -9,10 +9,10 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.compare.design import Design, Panel, Summarize
-from analysis.compare.hardware import kinds
+from analysis.compare.hardware import by_hardware
 from analysis.compare.matched import ACCURACY, MATCHED, matched_accuracy
-from analysis.paper.quotes import quoted, unmatched
-from analysis.tabular import Cell, Column, Table, mean
+from analysis.paper.quotes import notes_on_absent, quotes_beside
+from analysis.tabular import Cell, Column, Table, mean_of
 
 COSTS = {"parameters": Column("parameters (M)", ".3f"), "macs": Column("MACs (M)", ".2f")}  # in millions
 SPEED = "images_per_second"
@@ -28,8 +28,8 @@ MEASURES = {
 BEHIND = ("gap", SPEED)  # the paper's accuracies stand before these
 
 
-def tables(
-    panels: Sequence[Panel], design: Design, histories: pd.DataFrame | None = None, summarize: Summarize = mean
+def score_tables(
+    panels: Sequence[Panel], design: Design, histories: pd.DataFrame | None = None, summarize: Summarize = mean_of
 ) -> list[Table]:
     """Make the tables of a study: its overview, then one a panel.
 
@@ -41,13 +41,13 @@ def tables(
     """
     first = design.overview(panels, summarize) if design.overview else []
     made = [_table(panel, design, histories if design.matched else None, summarize) for panel in panels]
-    missing = unmatched(design.paper, [row.facts for panel in panels for row in panel.rows])
+    missing = notes_on_absent(design.paper, [row.facts for panel in panels for row in panel.rows])
     if made:
         made[-1] = replace(made[-1], notes=[*made[-1].notes, *missing])
     return [*first, *made]
 
 
-def listing_table(panel: Panel, summarize: Summarize = mean) -> Table:
+def listing_table(panel: Panel, summarize: Summarize = mean_of) -> Table:
     """Make the table of runs that are not compared, so that nothing is marked best."""
     table = _table(panel, Design(factors=()), None, summarize)
     return replace(table, columns=[replace(column, best=None) for column in table.columns])
@@ -55,17 +55,17 @@ def listing_table(panel: Panel, summarize: Summarize = mean) -> Table:
 
 def _table(panel: Panel, design: Design, histories: pd.DataFrame | None, summarize: Summarize) -> Table:
     runs, notes = _matched(panel.runs, histories)
-    quotes, says = quoted(design.paper, [row.facts for row in panel.rows])
+    quotes, says = quotes_beside(design.paper, [row.facts for row in panel.rows])
     beside = [quote.cells([row.facts for row in panel.rows]) for quote in quotes]
     measures = {key: column for key, column in MEASURES.items() if key != MATCHED or MATCHED in runs}
-    if len(kinds(panel.runs)) > 1:  # a speed is not better for a better machine
+    if len(by_hardware(panel.runs)) > 1:  # a speed is not better for a better machine
         measures[SPEED] = replace(measures[SPEED], best=None)
         notes.append("images/s: of different hardware, so none is best, and a row of several has none; see the costs.")
     before, rows = [key for key in measures if key not in BEHIND], []
     for place, row in enumerate(panel.rows):
         own = runs.loc[row.runs.index]
         cells = {key: _cell(own, key, summarize) for key in measures}
-        if len(kinds(own)) > 1:
+        if len(by_hardware(own)) > 1:
             cells[SPEED] = None
         rows.append(
             [

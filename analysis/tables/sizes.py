@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from analysis.compare.design import LAYOUTS, Panel, Summarize
 from analysis.compare.matched import ACCURACY
-from analysis.compare.panels import covering
+from analysis.compare.panels import covering_notes
 from analysis.tabular import Cell, Column, Table
 
 SIZE, EPOCHS = "data.train_size", "trainer.max_epochs"
 
 
-def over_sizes(panels: Sequence[Panel], summarize: Summarize) -> list[Table]:
+def tables_over_sizes(panels: Sequence[Panel], summarize: Summarize) -> list[Table]:
     """Make a table for each data set with several sizes: accuracy, a row a layout, a column a number of images."""
     groups: dict[tuple[object, ...], list[Panel]] = {}
     for panel in panels:
@@ -30,4 +30,6 @@ def _table(panels: Sequence[Panel], summarize: Summarize) -> Table:
     note = f"Larger sets may be passed fewer times, so rows compare within a column. Epochs: {told}."
     columns = [*panels[0].columns, *(Column(title, ".1%", best="high") for title in titles)]
     fixed = ", ".join(str(value) for key, value in panels[0].values.items() if key != SIZE)
-    return Table(f"Eval acc. over training images, {fixed}", columns, rows, notes=[note, *covering(panels[0].runs)])
+    return Table(
+        f"Eval acc. over training images, {fixed}", columns, rows, notes=[note, *covering_notes(panels[0].runs)]
+    )

@@ -7,7 +7,7 @@ from analysis.stats import MOST_SEEDS
 from analysis.tabular import Cell, Column, Mean, Table
 
 BRACKETS = "In brackets: 90 % interval of the difference, 95 % bootstrap interval of the chance."
-READING = (
+HOW_TO_READ = (
     "In the verdicts, left and right are means over the seeds that both have, so they may differ from the tables'; "
     "difference is left less right, paired by seed, turned so that positive is better; chance is that of a run of left "
     "to beat one of right; p is one-sided, of the verdict or of the nearer one, and corrected for the claim's "

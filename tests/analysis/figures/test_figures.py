@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analysis.compare.labels import names
-from analysis.figures.style import ATTENTIONS, LAYOUTS, looks, named, regimes
+from analysis.compare.labels import run_names
+from analysis.figures.style import ATTENTIONS, LAYOUTS, looks, regimes, with_names
 from coatlab.errors import InputError
 from coatlab.output.figure import save
 from tests.analysis.planted import LAYOUTS as EFFECTS
@@ -128,9 +128,9 @@ def test_layouts_and_attentions_look_the_same_in_every_figure_and_different_in_o
 
 def test_names_are_layouts_or_attentions_or_both() -> None:
     runs = pd.DataFrame({"layout.name": ["CCCC", "CCTT", "CCTT"], "attention": ["none", "relative", "linear"]})
-    assert named(runs[:2])["name"].tolist() == ["CCCC", "CCTT"]
-    assert named(runs[1:])["name"].tolist() == ["relative", "linear"]
-    assert named(runs)["name"].tolist() == ["CCCC, none", "CCTT, relative", "CCTT, linear"]
+    assert with_names(runs[:2])["name"].tolist() == ["CCCC", "CCTT"]
+    assert with_names(runs[1:])["name"].tolist() == ["relative", "linear"]
+    assert with_names(runs)["name"].tolist() == ["CCCC, none", "CCTT, relative", "CCTT, linear"]
 
 
 def test_runs_that_started_otherwise_have_a_panel_of_their_own() -> None:
@@ -178,7 +178,7 @@ def changed(words: Iterable[str], study: str) -> tuple[pd.DataFrame, pd.DataFram
         config_of(by_layout[layout], seed=seed) for layout, seed in zip(runs["layout.name"], runs["seed"], strict=True)
     ]
     runs = runs.assign(config=configs, **{"layout.name": "CCTT"})
-    return runs.assign(name=names(runs, importlib.import_module(f"analysis.tables.{study}").DESIGN)), histories
+    return runs.assign(name=run_names(runs, importlib.import_module(f"analysis.studies.{study}").DESIGN)), histories
 
 
 def test_details_are_named_by_what_changed() -> None:

@@ -13,26 +13,26 @@ from analysis.claims.claim import load_claims
 from analysis.claims.judge import Judgement, judge
 from analysis.compare.confounds import require_keys
 from analysis.compare.design import Design
-from analysis.compare.labels import names
-from analysis.compare.panels import listing, panels
-from analysis.figures.style import REGIME
+from analysis.compare.labels import run_names
+from analysis.compare.panels import make_panels, uncompared_panel
+from analysis.figures.style import REGIME_KEYS
 from analysis.read.folders import Loaded
 from analysis.stats import Floats, Summary, summarize
 from analysis.tables.cost import cost_tables
 from analysis.tables.family import FAMILY, family_tables
-from analysis.tables.scores import listing_table, tables
-from analysis.tables.verdicts import READING, verdict_table
+from analysis.tables.scores import listing_table, score_tables
+from analysis.tables.verdicts import HOW_TO_READ, verdict_table
 from analysis.tabular import Column, Table
 from coatlab.errors import InputError
 from coatlab.output.text import line
 
 EVERY_RUN = "all"  # in the place of a study: a listing of all runs, which compares none
-COMMANDS = (
+ABOUT_COMMANDS = (
     "What runs the study, less the words behind it that narrow or widen it, as seed=0,1,2 (.hydra/overrides.yaml of a "
     "run's folder has those that made it); and what made this report."
 )
 SEED = 0  # of every bootstrap: the same runs give the same report
-USED = {
+RUN_COLUMNS = {
     "run": Column("run"),
     "fingerprint": Column("fingerprint"),
     "status": Column("status"),
@@ -98,7 +98,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         *loaded.note(),
         "eval: images held out of the training files; test: the official test files, looked at once.",
     ]
-    complete, runs = loaded.complete, _used(loaded.runs.reset_index())
+    complete, runs = loaded.complete, _runs_table(loaded.runs.reset_index())
     counts = Counter(sorted(loaded.runs["status"]))
     report = Report(study, runs, notes=notes, commands=commands, counts=counts)
     if study == FAMILY:
@@ -106,29 +106,29 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     if complete.empty:
         return report
     if study == EVERY_RUN:
-        return replace(report, tables=[listing_table(listing(complete, loaded.donors), _interval)])
-    cells = panels(complete, design, loaded.donors, allow)
-    made = [*tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
+        return replace(report, tables=[listing_table(uncompared_panel(complete, loaded.donors), _interval)])
+    cells = make_panels(complete, design, loaded.donors, allow)
+    made = [*score_tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
     judgements = [
         judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
         for claim in load_claims(study)
     ]
     verdicts = [verdict_table(judgement) for judgement in judgements]
-    named = complete.assign(name=names(complete, design, loaded.donors, allow))
-    pictures, absent = _pictures(design.figures, _plain(named), loaded.history)
-    notes += [*([READING] if verdicts else []), *absent]
+    named = complete.assign(name=run_names(complete, design, loaded.donors, allow))
+    pictures, absent = _draw_figures(design.figures, _for_matplotlib(named), loaded.history)
+    notes += [*([HOW_TO_READ] if verdicts else []), *absent]
     return replace(report, tables=made, judgements=judgements, verdicts=verdicts, pictures=pictures, notes=notes)
 
 
-def _used(runs: pd.DataFrame) -> Table:
+def _runs_table(runs: pd.DataFrame) -> Table:
     """List all runs; None and NaN are what a run does not have."""
-    shown = {key: column for key, column in USED.items() if key in runs}
+    shown = {key: column for key, column in RUN_COLUMNS.items() if key in runs}
     whole = {key: runs[key].astype("Int64") if column.form == "d" else runs[key] for key, column in shown.items()}
     rows = [[None if pd.isna(value) else value for value in row] for row in pd.DataFrame(whole).itertuples(index=False)]
     return Table("Runs", [*shown.values()], rows)
 
 
-def _pictures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFrame) -> tuple[list[Picture], list[str]]:
+def _draw_figures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFrame) -> tuple[list[Picture], list[str]]:
     """Draw figures; what the runs do not give is said instead."""
     pictures, absent = [], []
     for name in figures:
@@ -141,9 +141,9 @@ def _pictures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFrame)
     return pictures, absent
 
 
-def _plain(runs: pd.DataFrame) -> pd.DataFrame:
+def _for_matplotlib(runs: pd.DataFrame) -> pd.DataFrame:
     """Write what figures show of runs so that matplotlib shows it as it is: no formula, no control character."""
-    shown = runs[[column for column in ("name", "layout.name", *REGIME) if column in runs]]
+    shown = runs[[column for column in ("name", "layout.name", *REGIME_KEYS) if column in runs]]
     return runs.assign(**shown.map(lambda value: line(value).replace("$", r"\$") if isinstance(value, str) else value))
 
 
