@@ -1,4 +1,4 @@
-"""Runs named by what figures tell apart in them, which is what the rows of a table do (`analysis.compare.panels`)."""
+"""Names of runs in figures, which tell apart what the rows of a table tell apart (`analysis.compare.panels`)."""
 
 import json
 from collections import Counter
@@ -9,11 +9,11 @@ import pandas as pd
 
 from analysis.compare.confounds import Donors
 from analysis.compare.design import Design
+from analysis.compare.order import UNCHANGED, layout_name
 from analysis.compare.panels import (
     counted_settings,
     keys_kept_apart,
     keys_that_differ,
-    layout_name,
     settings_below,
     short_key,
     value_text,
@@ -22,11 +22,11 @@ from coatlab.config.files import groups
 
 
 def run_names(runs: pd.DataFrame, design: Design, donors: Donors | None = None, allow: Sequence[str] = ()) -> pd.Series:
-    """Name each run by what figures tell apart in it, which is what rows do: the first factor, and other keys.
+    """Name each run by its value of the first factor, and by other keys where these are needed to tell runs apart.
 
-    These are the other factors, settings of a layout or an attention of which there are several, and what is allowed to
-    differ. Of several, those are left out in which a run is as most cells of its panel. How a run starts is none of it:
-    starts are panels of their own.
+    Those are the other factors, settings that a layout or an attention has in several values, and keys that are allowed
+    to differ. Where there are several such keys, a run is not named by those in which it is like most cells of its
+    panel. Its start (`init`) is never among them, since starts are drawn in panels of their own.
     """
     counted = counted_settings(runs, donors)
     apart = keys_kept_apart(counted, allow)
@@ -49,14 +49,14 @@ def run_names(runs: pd.DataFrame, design: Design, donors: Donors | None = None, 
             for key in shown
             if key in one and value_text(one[key]) != common.get(key)
         ]
-        named.append(", ".join([chosen, *words] if chosen else words or ["unchanged"]))
+        named.append(", ".join([chosen, *words] if chosen else words or [UNCHANGED]))
     return pd.Series(named, index=runs.index, dtype=object)
 
 
 def _usual(
     counted: Sequence[Mapping[str, Any]], panels: Sequence[str], keys: Sequence[str]
 ) -> dict[str, dict[str, str]]:
-    """Return by panel what more of its cells have of a key than anything else, for keys where there is such a value."""
+    """Return for each panel the most frequent value of each key among its cells, where one value is that."""
     cells: dict[str, set[tuple[str, ...]]] = {}
     for one, panel in zip(counted, panels, strict=True):
         cells.setdefault(panel, set()).add(tuple(value_text(one.get(key)) for key in keys))

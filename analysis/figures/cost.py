@@ -1,4 +1,4 @@
-"""Evaluation accuracy against what it costs: multiply-adds, and images per second of training as measured."""
+"""Evaluation accuracy against its cost: multiply-adds per image, and images per second as measured in training."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,14 +18,14 @@ from analysis.figures.style import (
     with_names,
 )
 
-SHOWN = {"millions": "million multiply-adds an image", "images_per_second": "images per second, training, as measured"}
+SHOWN = {"millions": "million multiply-adds per image", "images_per_second": "images per second, training, as measured"}
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a row of two panels for each regime and kind of hardware, a point with its intervals for each layout."""
+    """Draw a row of two panels for each regime and kind of hardware, with a point and its intervals for each name."""
     runs = with_names(runs).assign(millions=runs["macs"] / 1e6)
     rows = regimes(runs)
-    if len(by_hardware(runs)) > 1:  # speeds of different hardware are neither averaged nor compared
+    if len(by_hardware(runs)) > 1:  # speeds on different hardware are neither averaged nor compared
         rows = [(f"{title}, {kind}", own) for title, part in rows for kind, own in by_hardware(part).items()]
     figure, axes = open_rows(len(rows), len(SHOWN), seeds_sentence((part for _, part in rows), INTERVAL))
     for line, (title, part) in zip(axes, rows, strict=True):

@@ -1,15 +1,16 @@
-"""Training loss and evaluation accuracy against steps, a row of panels for each regime, as in the paper's Figure 1.
+"""Training loss and evaluation accuracy against training steps, as in Figure 1 of the paper.
 
-The loss is measured after each epoch in evaluation mode on fixed training images, not on the batches of the steps. The
-line is the mean over seeds, the band reaches from the lowest seed to the highest.
+There is one row of panels for each data set, number of images and start. The loss is measured after each epoch, in
+evaluation mode on fixed training images, not on the batches of the steps. A line is the mean over seeds; its band
+reaches from the lowest seed to the highest.
 """
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.compare.order import in_order
 from analysis.figures.style import (
     draw_legend,
-    in_order,
     label_panel,
     looks,
     open_rows,
@@ -23,7 +24,7 @@ SHOWN = {"train_eval/loss": "training loss", "eval/accuracy": "evaluation accura
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a row of two panels for each regime, and a line and a band for each layout.
+    """Draw a row of two panels for each regime, with a line and a band for each name.
 
     Raises:
         InputError: no run has a history.
@@ -46,7 +47,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
                 axis.plot(over.index, over["mean"], **look, markersize=4, markevery=max(1, len(over) // 10), label=name)
                 axis.fill_between(over.index, over["min"], over["max"], color=look["color"], alpha=0.2, linewidth=0)
             label_panel(axis, title, "steps", words)
-        if curves[next(iter(SHOWN))].notna().any():  # else there is nothing to scale
+        if curves[next(iter(SHOWN))].notna().any():  # otherwise there is nothing to scale
             line[0].set_yscale("log")
     draw_legend(figure, list(runs["name"]), lines=True)
     return figure

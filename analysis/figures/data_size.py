@@ -1,6 +1,7 @@
-"""Evaluation accuracy against the number of training images, a line a layout.
+"""Evaluation accuracy against the number of training images, one line per layout.
 
-Larger sets may be passed fewer times, as the table over training images says, so a line is not of equal training.
+Larger sets may be trained on for fewer epochs, as the table over training images says, so the points of a line are not
+of equally long trainings.
 """
 
 import numpy as np
@@ -8,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.compare.matched import ACCURACY
+from analysis.compare.order import in_order
 from analysis.figures.style import (
     INTERVAL,
     draw_legend,
-    in_order,
     label_panel,
     looks,
     open_grid,
@@ -25,10 +26,10 @@ from coatlab.errors import InputError
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a panel for each data set and start; runs on all images (`data.train_size` null) have no place in it.
+    """Draw a panel for each data set and start, without the runs on all images (`data.train_size` null).
 
     Raises:
-        InputError: all runs are such.
+        InputError: all runs are on all images.
     """
     runs = with_names(runs).dropna(subset=["data.train_size"])
     if runs.empty:

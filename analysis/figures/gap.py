@@ -1,4 +1,4 @@
-"""The generalization gap of each layout: training less evaluation accuracy, both in evaluation mode."""
+"""The generalization gap of each layout: training accuracy minus evaluation accuracy, both in evaluation mode."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ from analysis.figures.style import (
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a panel for each regime: the mean with its interval, and behind it every run."""
+    """Draw a panel for each regime: the mean with its interval, and every run beside it."""
     cells = regimes(with_names(runs))
     figure, axes = open_grid(len(cells), seeds_sentence((part for _, part in cells), f"{INTERVAL}; small: single runs"))
     for axis, (title, part) in zip(axes, cells, strict=True):

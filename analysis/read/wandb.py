@@ -14,12 +14,15 @@ import pandas as pd
 from analysis.read.folders import Loaded, runs_frame
 from analysis.read.history import merge_steps, with_fingerprints
 from coatlab.errors import InputError, RunError
+from coatlab.output.text import one_line
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import FINAL
 
 # W&B's states of a run that has ended otherwise than by its own word
 STATES = {"running": "running", "pending": "running", "failed": "failed", "killed": "interrupted"}
 STRAYS = 3  # runs of others that are named
+LONGEST = 200  # letters of W&B's message
+REPORT_ID = "report-"  # the id of a report's W&B run is this and the study
 
 
 def load_project(project: str | None, study: str | None = None, api: Any = None) -> Loaded:
@@ -46,11 +49,11 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
                 records.append((run.name, record))
                 rows.append(list(_history(run)))
     except ValueError as error:  # what the API raises for a project that is not there
-        raise InputError(f"--project={project} cannot be read: {_line(error)}") from error
+        raise InputError(f"--project={project} cannot be read: {one_line(error)[:LONGEST]}") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("wandb", "requests", "urllib3"):
             raise
-        raise RunError(f"W&B does not give --project={project}: {_line(error)}") from error
+        raise RunError(f"W&B does not give --project={project}: {one_line(error)[:LONGEST]}") from error
     runs = runs_frame(records)
     columns = list(dict.fromkeys(["step", *(key for run_rows in rows for row in run_rows for key in row)]))
     table = pd.DataFrame([row for run_rows in rows for row in run_rows], columns=columns)
@@ -111,10 +114,3 @@ def _number(value: Any) -> Any:
     """Read NaN and infinity, which W&B writes as words, as metrics.jsonl has them."""
     missing = value in ("NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value))
     return None if missing else value
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-REPORT_ID = "report-"  # the id of a report's run is this and the study

@@ -20,7 +20,7 @@ from analysis.compare.design import Summarize
 from analysis.paper.quotes import read_csv
 from analysis.tabular import Cell, Column, Table, mean_of
 from coatlab.config.files import conf_dir
-from coatlab.runs.identity import diff, experiment
+from coatlab.runs.identity import PER_SEED, diff, experiment
 
 FAMILY = "family"  # the study's name
 COUNTED = Path(__file__).with_suffix(".csv")
@@ -28,7 +28,6 @@ KEYS = ("model", "stage", "kind")
 COMPARED = ("stride", "blocks", "width", "head_size")
 LAYOUT = "CCTT"
 IMAGENET, SHARDS = "imagenet", "webdataset"  # the data of a run, and of its pre-training on more
-SEEDS = {"seed", "init.donor"}
 AS_PRINTED = ", as Table 12 prints it"
 COSTS = [
     Column("model"),
@@ -111,7 +110,7 @@ def costs_table(runs: pd.DataFrame, donors: Donors, summarize: Summarize) -> Tab
         for several in found:
             differ = {key for one in several[1:] for key in diff(several[0]["config"].iloc[0], one["config"].iloc[0])}
             if several[1:]:
-                keys = ", ".join(sorted(differ - SEEDS)) or "the run that they start from"
+                keys = ", ".join(sorted(differ.difference(PER_SEED))) or "the run that they start from"
                 notes.append(f"{model} at {pixels} pixels has rows that differ in {keys}.")
     if all(row[8] is None and row[10] is None for row in rows):
         notes.append("Ours have no accuracies yet: there is no complete run of these plans on data=imagenet.")
@@ -139,8 +138,10 @@ def _experiments(
         before = start.get("data", {}).get("name") if keys["init.name"] == "finetune" else IMAGENET
         if before not in (IMAGENET, SHARDS) or any(keys.get(key) != value for key, value in wanted.items()):
             continue
-        mark = {key: value for key, value in keys.items() if key not in SEEDS}
-        mark["start"] = {key: value for key, value in experiment(start).items() if key not in SEEDS} if start else None
+        mark = {key: value for key, value in keys.items() if key not in PER_SEED}
+        mark["start"] = (
+            {key: value for key, value in experiment(start).items() if key not in PER_SEED} if start else None
+        )
         (transferred if before == SHARDS else alone).setdefault(json.dumps(mark), []).append(place)
     return [runs.iloc[at] for at in alone.values()], [runs.iloc[at] for at in transferred.values()]
 
