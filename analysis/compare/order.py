@@ -53,7 +53,7 @@ def layout_rank(name: str) -> Rank:
 
 
 def attention_rank(name: str) -> Rank:
-    """Rank an attention variant; one that is not in the list comes behind by name, and no attention last."""
+    """Rank an attention variant; those that are not in the list follow by name; `none` comes last."""
     place = ATTENTIONS.index(name) if name in ATTENTIONS else len(ATTENTIONS)
     return (name == NO_ATTENTION, place, name)
 

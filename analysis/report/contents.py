@@ -1,4 +1,4 @@
-"""What a study's runs say, put together: tables, verdicts on its claims, figures, the runs used, and how to make it."""
+"""What is in a report, whatever its format: tables, verdicts on claims, figures, the runs used, and the commands."""
 
 import importlib
 from collections import Counter
@@ -26,10 +26,11 @@ from analysis.tabular import Column, Table
 from coatlab.errors import InputError
 from coatlab.output.text import line, one_line
 
-EVERY_RUN = "all"  # in the place of a study: a listing of all runs, which compares none
+EVERY_RUN = "all"  # instead of a study: lists all runs and compares none
 ABOUT_COMMANDS = (
-    "What runs the study, less the words behind it that narrow or widen it, as seed=0,1,2 (.hydra/overrides.yaml of a "
-    "run's folder has those that made it); and what made this report."
+    "The command that runs the study, without words that may have been added to choose or change cells, such as "
+    "seed=0,1,2 (those that made a run are in .hydra/overrides.yaml of its folder); and the command that made this "
+    "report."
 )
 SEED = 0  # of every bootstrap: the same runs give the same report
 RUN_COLUMNS = {
@@ -46,7 +47,7 @@ RUN_COLUMNS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with the sentences that say what it shows."""
+    """A figure with a caption that says what it shows."""
 
     name: str
     caption: str
@@ -55,17 +56,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """What a report has, in any format.
+    """The contents of a report, for all formats.
 
     Attributes:
         study: its name.
-        runs: a row a run whatever its status, by fingerprint.
-        tables: of the complete runs, the one that the study is about first.
-        judgements: one a claim about the study, in the order of claims.yaml.
-        verdicts: the same as tables.
+        runs: one row per run, whatever its status, by fingerprint.
+        tables: tables of the complete runs, the main one first.
+        judgements: one per claim about the study, in the order of claims.yaml.
+        verdicts: the judgements as tables.
         pictures: figures of the complete runs.
-        notes: what a reader has to know of the runs, and of what is missing here and why.
-        commands: as `COMMANDS` says.
+        notes: what a reader has to know about the runs, and what is missing here and why.
+        commands: those that `ABOUT_COMMANDS` describes.
         counts: the number of runs by status.
     """
 
@@ -87,16 +88,16 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         study: its name, or `all`.
         loaded: its runs, whatever their status.
         design: what it compares.
-        commands: as `COMMANDS` says.
-        allow: keys in which runs may differ all the same, with a footnote.
+        commands: those that `ABOUT_COMMANDS` describes.
+        allow: keys in which runs may differ nevertheless, with a footnote.
 
     Raises:
-        InputError: runs that must not be compared; the sentence names the keys and values. Or a key that no run has.
+        InputError: runs must not be compared, and the message names the keys and values; or no run has an allowed key.
     """
     require_keys(allow, loaded.runs.get("config", ()))
     notes = [
         *loaded.note(),
-        "eval: images held out of the training files; test: the official test files, looked at once.",
+        "eval: measured on images held out of the training files; test: on the official test files, once, at the end.",
     ]
     complete, runs = loaded.complete, _runs_table(loaded.runs.reset_index())
     counts = Counter(sorted(loaded.runs["status"]))
@@ -121,7 +122,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
 
 
 def _runs_table(runs: pd.DataFrame) -> Table:
-    """List all runs; None and NaN are what a run does not have."""
+    """List all runs; what a run does not have is None or NaN."""
     shown = {key: column for key, column in RUN_COLUMNS.items() if key in runs}
     whole = {key: runs[key].astype("Int64") if column.form == "d" else runs[key] for key, column in shown.items()}
     rows = [[None if pd.isna(value) else value for value in row] for row in pd.DataFrame(whole).itertuples(index=False)]
@@ -129,7 +130,7 @@ def _runs_table(runs: pd.DataFrame) -> Table:
 
 
 def _draw_figures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFrame) -> tuple[list[Picture], list[str]]:
-    """Draw figures; what the runs do not give is said instead."""
+    """Draw figures; for one that the runs do not allow, a note says why."""
     pictures, absent = [], []
     for name in figures:
         module = importlib.import_module(f"analysis.figures.{name}")
@@ -142,11 +143,11 @@ def _draw_figures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFr
 
 
 def _for_matplotlib(runs: pd.DataFrame) -> pd.DataFrame:
-    """Write what figures show of runs so that matplotlib shows it as it is: no formula, no control character."""
+    """Write the texts that figures show so that matplotlib shows them as they are: no formula, no control character."""
     shown = runs[[column for column in ("name", "layout.name", *REGIME_KEYS) if column in runs]]
     return runs.assign(**shown.map(lambda value: line(value).replace("$", r"\$") if isinstance(value, str) else value))
 
 
 def _interval(values_S: Floats) -> Summary:
-    """Summarize a cell's numbers, with the same interval every time."""
+    """Summarize the numbers of a cell; the same numbers give the same interval every time."""
     return summarize(values_S, np.random.default_rng(SEED))

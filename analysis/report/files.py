@@ -1,13 +1,13 @@
-"""A report to files below reports/<study>/: tables and verdicts in every format, figures, the runs used, and a page.
+"""Writes a report to files in reports/<study>/: tables and verdicts in each format, figures, the runs used, and a page.
 
 table.md  table.tex  table.csv             the study's tables
-verdicts.md  verdicts.tex  verdicts.csv    its claims, relation by relation
+verdicts.md  verdicts.tex  verdicts.csv    verdicts on its claims, relation by relation
 figures/<name>.svg  .png
-runs.csv                                   a row a run, by fingerprint, whatever its status
-report.json                                what reports/index.html shows of it, and which figures are its own
-report.html                                all of it, on a page that needs nothing else; written last
+runs.csv                                   one row per run, whatever its status
+report.json                                what reports/index.html shows of the report, and the names of its figures
+report.html                                all of it, on one page that needs no other file; written last
 
-and reports/index.html, which lists all studies, made anew.
+It also rewrites reports/index.html, which lists all studies.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from coatlab.output.markdown import escape
 
 
 def publish(report: Report, reports: Path) -> Path:
-    """Write a report, each file whole or not at all, and the list of studies; return its folder."""
+    """Write a report and the list of studies, each file completely or not at all; return the report's folder."""
     folder = reports / report.study
     tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{ABOUT_COMMANDS}", report.commands)]
     _tables(folder / "table", f"# {report.study}", report.tables, tail)
@@ -43,14 +43,17 @@ def publish(report: Report, reports: Path) -> Path:
 
 
 def _remove_figures(folder: Path, but: Sequence[str]) -> None:
-    """Delete the figures that the report before had and this one has not; files of others stay."""
+    """Delete the figures of the previous report that this one does not have; files of others stay."""
     try:
         before = read_facts(folder)
-    except InputError:  # damaged: nothing says which are ours
+    except InputError:  # it is damaged, so nothing says which figures are ours
         return
     for name in set(before.figures if before else ()) - set(but):
         for path in (folder / "figures").glob("*.*"):
-            if path.name in (f"{name}.svg", f"{name}.png"):  # whatever the name is, nothing outside the folder
+            if path.name in (
+                f"{name}.svg",
+                f"{name}.png",
+            ):  # whatever the name is, nothing outside the folder is deleted
                 path.unlink()
 
 

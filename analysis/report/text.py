@@ -13,7 +13,7 @@ from analysis.tabular import TIED, Table, legend, machine_readable, marked
 from coatlab.output.markdown import escape, to_markdown
 from coatlab.output.text import line
 
-_FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
+_FORMULA = ("=", "+", "-", "@")  # with which a formula begins in a spreadsheet
 
 
 def terminal(table: Table, console: Console) -> None:
@@ -42,9 +42,9 @@ def markdown(table: Table) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """Write tables as one CSV with all digits: an interval is four columns, and the first column is the table's title.
+    """Write tables as one CSV with all digits; the first column is the table's title, and an interval is four columns.
 
-    Text that a spreadsheet would take for a formula has an apostrophe before it.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
     records = []
     for table in tables:

@@ -1,4 +1,4 @@
-"""The attention variants (sec. 2.2, options A to C): what the paper says in a paragraph, with numbers."""
+"""The attention variants (sec. 2.2, options A to C), which the paper compares in a paragraph without numbers."""
 
 from analysis.compare.design import PANEL_KEYS, Design
 

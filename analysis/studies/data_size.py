@@ -1,4 +1,4 @@
-"""The layouts as the training set grows: their accuracy over its size, then a table a size with everything else."""
+"""The layouts as the training set grows: their accuracy over its size, then one table per size with all measures."""
 
 from analysis.compare.design import PANEL_KEYS, Design
 from analysis.tables.sizes import SIZE, tables_over_sizes

@@ -1,4 +1,4 @@
-"""Relative attention (Table 6): with and without, from scratch and after transfer, a table a resolution."""
+"""Relative attention (Table 6): with and without it, from scratch and after transfer, one table per resolution."""
 
 from analysis.compare.design import Design
 from analysis.paper.data_sets import TARGET
