@@ -1,4 +1,4 @@
-"""The command: `python -m analysis layouts` prints a study's tables and writes its report, named last."""
+"""The command: `python -m analysis layouts` prints the tables and verdicts of a study, then the path of its report."""
 
 import argparse
 import importlib
@@ -13,8 +13,8 @@ from rich.text import Text
 
 from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
+from analysis.report.contents import EVERY_RUN, make_report
 from analysis.report.files import publish
-from analysis.report.report import EVERY_RUN, make_report
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.family import FAMILY, family_runs
@@ -25,16 +25,16 @@ from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import line, shown
 
 DEFAULT_STUDY = "layouts"
-NO_SWEEP = (EVERY_RUN, FAMILY)  # studies of whatever runs there are; the family's tables need none
-OWN_WORDS = {EVERY_RUN: [], FAMILY: ["size=coatnet_0", "data=imagenet", "recipe=in1k"]}  # what makes a run of theirs
-WIDE = 240  # columns of a terminal that is none: a file or a pipe
+NO_SWEEP = (EVERY_RUN, FAMILY)  # they use all runs there are; the family's tables need none
+OWN_WORDS = {EVERY_RUN: [], FAMILY: ["size=coatnet_0", "data=imagenet", "recipe=in1k"]}  # make runs for it
+WIDE = 240  # letters per line if the output is a file or a pipe
 
 
 def main(words: list[str] | None = None) -> None:
     """Read the arguments, load the study's runs, print its tables and verdicts, and write its report.
 
     Raises:
-        InputError: no such study, no run of it, or runs that must not be compared.
+        InputError: there is no such study, no run of it, or its runs must not be compared.
     """
     studies = [*choices("sweep"), *NO_SWEEP]
     chosen = _arguments(studies, words)
@@ -49,7 +49,7 @@ def main(words: list[str] | None = None) -> None:
     sweep = train_command(OWN_WORDS.get(chosen.study, [f"sweep={chosen.study}"]))
     if loaded.runs.empty and chosen.study != FAMILY:
         place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={shown(chosen.runs)}"
-        raise InputError(f"{place} holds no run of study {chosen.study}; make them: {sweep}")
+        raise InputError(f"{place} holds no run of study {chosen.study}; to make some: {sweep}")
     commands = [sweep, shlex.join(["python", "-m", "analysis", *(sys.argv[1:] if words is None else words)])]
     report = make_report(chosen.study, loaded, _design(chosen.study), commands, chosen.allow)
     folder = publish(report, chosen.reports)
@@ -67,19 +67,23 @@ def main(words: list[str] | None = None) -> None:
 
 def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis", description="Make the tables of a study from its runs.")
-    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({EVERY_RUN}: every run there is)")
+    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({EVERY_RUN}: all runs)")
     add_folder_option(parser, "runs", "folder of run folders")
-    parser.add_argument("--source", choices=["folders", "wandb"], default="folders", help="where the runs are read")
+    parser.add_argument("--source", choices=["folders", "wandb"], default="folders", help="where runs are read from")
     parser.add_argument("--project", help="entity/name of the W&B project, for --source wandb")
     parser.add_argument(
-        "--allow", action="append", default=[], metavar="KEY", help="compare runs that differ in this key; footnoted"
+        "--allow",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="compare runs although they differ in this key; a footnote says so",
     )
     add_folder_option(parser, "reports", "folder the report is written to")
     parser.add_argument(
         "--tracker",
         choices=TRACKERS,
         default="auto",
-        help="send the report to W&B: auto, where its runs are tracked and a key is set; wandb, else offline",
+        help="send the report to W&B: auto, if its runs are tracked and a key is set; wandb, always; none, never",
     )
     return parser.parse_args(words)
 
@@ -93,7 +97,7 @@ def _load(chosen: argparse.Namespace, study: str | None) -> Loaded:
 
 
 def _design(study: str) -> Design:
-    """Find the study's design by its name; a study without one compares layouts."""
+    """Find the design of a study by its name; a study without a design compares layouts."""
     own = study not in NO_SWEEP and importlib.util.find_spec(f"analysis.studies.{study}") is not None
     design = importlib.import_module(f"analysis.studies.{study if own else DEFAULT_STUDY}").DESIGN
     assert isinstance(design, Design)

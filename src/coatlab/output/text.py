@@ -9,6 +9,11 @@ def line(text: str) -> str:
     return " ".join("".join(letter if category(letter)[0] != "C" else " " for letter in text).split())
 
 
+def one_line(text: object) -> str:
+    """Put a text or an error's message on one line."""
+    return " ".join(str(text).split())
+
+
 def duration(seconds: float) -> str:
     """Write seconds as a person says them, as in `2 h 5 min`; with at most two units."""
     minutes, rest = divmod(round(seconds), 60)

@@ -52,6 +52,7 @@ OPTED_OUT = (
 # Settings of one kind of block, ignored by layouts that have none of that kind.
 ONLY_WITH_CONVOLUTION = ("network.norm", "network.downsample", "network.squeeze")
 PROCESSES = ("trainer.devices", "trainer.nodes")
+PER_SEED = ("seed", "init.donor")  # what differs between the seeds of one cell
 ONLY_WITH_ATTENTION = ("attention", "plan.head_size", "size.head_size")
 
 

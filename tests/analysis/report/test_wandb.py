@@ -15,7 +15,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.report import wandb as upload
-from analysis.report.report import Report
+from analysis.report.contents import Report
 from analysis.tabular import Column, Table
 from tests.commandline import REPOSITORY
 from tests.made_runs import make_run
