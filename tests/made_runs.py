@@ -7,14 +7,20 @@ import copy
 import json
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
 from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices
+from coatlab.config.words import written
+from coatlab.runs.donor import NETWORK
 from coatlab.runs.identity import fingerprint, folder_name
 from coatlab.runs.record import SCHEMA
+from coatlab.sweep.expand import expand
 
 MEASURES = ("train/loss", "train/accuracy", "eval/loss", "eval/accuracy", "train_eval/loss", "train_eval/accuracy")
 
@@ -72,6 +78,36 @@ def make_run(
     return folder
 
 
+def make_study(runs: Path, study: str, *words: str, seeds: int = 1) -> list[Path]:
+    """Write the run folders that the sweep of a study leaves, with the pre-trainings; return them, each once."""
+    folders: dict[str, Path] = {}
+
+    def once(cell: Sequence[str], seed: int, donor: str | None = None) -> str:
+        """Write a run unless it is there; return its fingerprint."""
+        config = config_of(*cell, seed=seed, study=study)
+        config["init"] |= {"donor": donor} if donor else {}
+        mark = fingerprint(config)
+        if mark not in folders:
+            folders[mark] = make_run(runs, *cell, seed=seed, study=study, donor=donor)
+        return mark
+
+    for cell, before in cells_of(study, *words):
+        for seed in range(seeds):
+            once(cell, seed, once(before, seed) if before else None)
+    return list(folders.values())
+
+
+def cells_of(study: str, *words: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the words of each cell of a study's sweep, and those of the pre-training before it, if it has one."""
+    sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
+    for cell in expand(sweeper, list(words), OverridesParser.create()):
+        own = [f"sweep={study}", *cell]
+        init = _resolved(tuple(own))["init"]
+        before = init.get("pretrain") if init["name"] == "finetune" else None
+        network = [word for word in cell if word.partition("=")[0].partition(".")[0] in NETWORK]
+        yield own, [*network, *(f"{key}={written(value)}" for key, value in before.items())] if before else []
+
+
 def metrics(epochs: int, numbers: random.Random) -> list[dict[str, Any]]:
     """Return rows with ten steps per epoch; a training loss is logged at the last step of every other epoch."""
     rows: list[dict[str, Any]] = []
@@ -86,7 +122,7 @@ def metrics(epochs: int, numbers: random.Random) -> list[dict[str, Any]]:
 
 def main(words: Sequence[str]) -> None:
     runs, number, epochs = Path(words[0]), int(words[1]), int(words[2])
-    layouts = ("ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT")
+    layouts = choices("layout")
     for i in range(number):
         make_run(runs, f"layout={layouts[i % len(layouts)]}", seed=i // len(layouts), epochs=epochs)
 

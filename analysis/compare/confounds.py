@@ -49,9 +49,8 @@ class Difference:
     def __str__(self) -> str:
         """Write it as a clause: which value, in which runs, and what the value should be."""
         parts = [f"{has} in {_listed(runs)}, not {due}" for (has, due), runs in self.values.items()]
-        return (
-            f"{self.key} is " + " and ".join(parts[:MOST_VALUES]) + (" and so on" if len(parts) > MOST_VALUES else "")
-        )
+        more = " and so on" if len(parts) > MOST_VALUES else ""
+        return f"{self.key} is {' and '.join(parts[:MOST_VALUES])}{more}"
 
 
 def require_comparable(

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.compare.order import attentions, in_order, layouts, value_rank
+from analysis.compare.order import NO_ATTENTION, attentions, in_order, layouts, value_rank
 from analysis.stats import Summary, summarize
 from coatlab.output.figure import COLOURS, MARKERS
 
@@ -36,10 +36,10 @@ def with_names(runs: pd.DataFrame) -> pd.DataFrame:
     """Add a column `name` if there is none: what a figure tells apart, which is layouts, attentions, or both."""
     if "name" in runs:
         return runs
-    layouts, attentions = runs["layout.name"], runs["attention"]
-    if attentions[attentions != "none"].nunique() < 2:
-        return runs.assign(name=layouts)
-    return runs.assign(name=attentions if layouts.nunique() == 1 else layouts + ", " + attentions)
+    layout, attention = runs["layout.name"], runs["attention"]
+    if attention[attention != NO_ATTENTION].nunique() < 2:
+        return runs.assign(name=layout)
+    return runs.assign(name=attention if layout.nunique() == 1 else layout + ", " + attention)
 
 
 def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -82,8 +82,8 @@ def test_a_planted_confound_is_refused_and_footnoted_where_it_is_allowed(tmp_pat
     # never averaged with the others
     assert [(row["layout"], row["batch_size"], row["seeds"]) for row in rows] == [
         ("CCCC", "128", "2"),
-        ("CCTT", "128", "2"),
         ("CCTT", "32", "1"),
+        ("CCTT", "128", "2"),
     ]
 
 
@@ -183,7 +183,7 @@ def test_data_sets_are_tables_of_their_own_and_what_one_lacks_is_said(tmp_path: 
         "data.name=fractals": "CCTT",
     }
     assert len(rows) == 3
-    assert text.count("Missing, no complete run here: CCCC.") == 1
+    assert text.count("Missing, because no run of it is complete here: CCCC.") == 1
 
 
 def test_attention_variants_stand_in_order_and_a_vit_is_named_plainly(tmp_path: Path) -> None:
@@ -191,10 +191,10 @@ def test_attention_variants_stand_in_order_and_a_vit_is_named_plainly(tmp_path: 
         make_run(tmp_path / "runs", f"layout={layout}", f"attention={attention}", study="attention")
     text, rows = tables(tmp_path, "attention")
     assert [(row["table"], row["attention"], row["layout"]) for row in rows] == [
-        ("layout.name=CCTT", "window*", "CCTT"),
-        ("layout.name=CCTT", "linear", "CCTT"),
         ("layout.name=ViT_REL", "relative", "ViT_REL"),
         ("layout.name=ViT_REL", "absolute", "ViT"),
+        ("layout.name=CCTT", "window*", "CCTT"),
+        ("layout.name=CCTT", "linear", "CCTT"),
     ]
     assert text.count("is global in S4") == 2  # of the table and of that of costs
     verdicts = (tmp_path / "reports" / "attention" / "verdicts.md").read_text()
@@ -209,7 +209,7 @@ def test_transfer_compares_layouts_and_starts_at_a_resolution(tmp_path: Path) ->
         make_run(tmp_path / "runs", f"layout={layout}", "init=finetune", study="transfer", donor=donor)
     text, rows = tables(tmp_path, "transfer")
     assert [(row["table"], row["layout"], row["init"]) for row in rows if "fashion" in row["table"]] == [
-        ("data.name=fashion_mnist", layout, start) for layout in ("CCTT", "CTTT") for start in ("finetune", "scratch")
+        ("data.name=fashion_mnist", layout, start) for layout in ("CCTT", "CTTT") for start in ("scratch", "finetune")
     ]
     assert len(rows) == 6
     assert "Missing" not in text
@@ -219,7 +219,7 @@ def test_a_combination_that_is_missing_is_named(tmp_path: Path) -> None:
     for words in (["init=scratch"], ["init=scratch", "attention=absolute"], ["init=finetune", "attention=absolute"]):
         make_run(tmp_path / "runs", *words, study="relative")
     text, _ = tables(tmp_path, "relative")
-    assert "Missing, no complete run here: relative finetune." in text
+    assert "Missing, because no run of it is complete here: relative finetune." in text
 
 
 def test_details_are_rows_of_their_own(tmp_path: Path) -> None:

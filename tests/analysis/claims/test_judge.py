@@ -132,7 +132,7 @@ def test_runs_that_differ_in_something_else_decide_nothing() -> None:
     twin = runs.loc[["CCTT-2"]].rename(index={"CCTT-2": "twin"})
     judgement = judged(G, pd.concat([runs, twin]), histories)
     assert judgement.verdict == UNDECIDED
-    reason = "runs CCTT-2, twin are all CCTT with seed 2: they differ in something else"
+    reason = "runs CCTT-2, twin are all CCTT with seed 2, so they differ in something else"
     assert {finding.reason for finding in judgement.findings} == {reason}
 
 

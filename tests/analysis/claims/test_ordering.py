@@ -33,10 +33,10 @@ def test_what_is_written_is_read_back(names: list[str], signs: list[str]) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("CCCC", "needs two names or more"),
+        ("CCCC", "needs at least two names, each once"),
         ("CCCC > CCCC", "each once"),
         ("CCCC < CCTT", "cannot be read at 'CCCC < CCTT'"),
-        ("CCCC >CCTT", "cannot be read at 'CCCC >CCTT'; valid: names and, in spaces, ≈, >=, >, >>"),
+        ("CCCC >CCTT", "cannot be read at 'CCCC >CCTT'; valid: names and, between spaces, ≈, >=, >, >>"),
         ("CCCC > ", "cannot be read at 'CCCC >'"),
         ("", "cannot be read at ''"),
     ],

@@ -79,7 +79,7 @@ def test_runs_of_others_are_counted_and_named_and_a_suffix_of_an_id_is_none(tmp_
     report = Run(other, id="report-layouts")  # analysis/report/wandb.py has sent it
     found = loaded("layouts", mine, changed, stray, report)
     assert found.runs["run"].tolist() == [folder.name]
-    assert found.skipped == (f"left out: 2 W&B runs that are none of coatlab's ({other.name}, <script>)",)
+    assert found.skipped == (f"left out: 2 W&B runs that are not coatlab's ({other.name}, <script>)",)
 
 
 def test_numbers_that_w_and_b_writes_as_words_are_missing(tmp_path: Path) -> None:
@@ -111,5 +111,5 @@ def test_a_server_that_is_not_there_is_one_sentence() -> None:
         def runs(self, *args: Any, **kwargs: Any) -> None:
             raise wandb.errors.CommError("no route")
 
-    with pytest.raises(RunError, match="W&B does not give --project=someone/coatlab: no route"):
+    with pytest.raises(RunError, match="--project=someone/coatlab cannot be read from W&B: no route"):
         load_project(PROJECT, None, Refusing())

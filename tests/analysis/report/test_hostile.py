@@ -16,8 +16,7 @@ from tests.analysis.report.test_text import read_markdown
 from tests.made_runs import make_run
 
 NAMES = sorted(map(shown, HOSTILE))
-FIGURES = {f"figures/{name}.{kind}" for name in ("cost", "curves", "gap") for kind in ("svg", "png")}
-WRITTEN = FIGURES | {
+WRITTEN = {
     "table.md", "table.tex", "table.csv", "verdicts.md", "verdicts.tex", "verdicts.csv", "runs.csv", "report.json",
     "report.html",
 }  # fmt: skip
@@ -46,8 +45,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     after = files(base)
     assert {name: after[name] for name in before} == before
     new = {name for name in after.keys() - before.keys() if not name.startswith("runs/.history.")}
-    assert new == {"reports/index.html", *(f"reports/layouts/{name}" for name in WRITTEN)}
-    return base / "reports" / "layouts", printed.getvalue()
+    folder = base / "reports" / "layouts"
+    names = json.loads((folder / "report.json").read_text())["figures"]
+    figures = {f"figures/{name}.{kind}" for name in names for kind in ("svg", "png")}
+    assert {"cost", "curves", "gap"} <= set(names)
+    assert new == {"reports/index.html", *(f"reports/layouts/{name}" for name in WRITTEN | figures)}
+    return folder, printed.getvalue()
 
 
 def test_the_terminal(made: tuple[Path, str]) -> None:

@@ -19,6 +19,7 @@ from analysis.claims.judge import Finding, Judgement
 from analysis.report.contents import Picture, Report
 from analysis.report.files import publish
 from analysis.report.html import report_page
+from analysis.studies.layouts import DESIGN
 from analysis.tables.verdicts import verdict_table
 from analysis.tabular import Column, Mean, Table
 from tests.analysis.report.browser import Seen, chromium, faults, opened
@@ -100,7 +101,8 @@ def test_a_page_opens_alone_without_trouble(browser: Browser, folder: Path, name
         assert shown_page.evaluate("document.documentElement.scrollWidth") <= width
         decoded = shown_page.evaluate("[...document.images].map(image => image.complete && image.naturalWidth > 0)")
         assert all(decoded)
-        assert len(decoded) == {"layouts/report.html": 4, "hostile/report.html": 1}.get(name, 0)
+        pictures = {"layouts/report.html": len(DESIGN.figures), "hostile/report.html": 1}
+        assert len(decoded) == pictures.get(name, 0)
         for link in shown_page.eval_on_selector_all("a[href^='#']", "links => links.map(link => link.hash.slice(1))"):
             assert shown_page.evaluate("id => document.getElementById(id) !== null", link)
     assert trouble == []

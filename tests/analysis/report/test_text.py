@@ -78,9 +78,9 @@ def test_the_best_is_bold_and_ties_are_marked() -> None:
     assert bold == ["82.0%", "0.20"]
     assert [row[3] for row in rows[1:]] == ["6.6", "6.5", "–"]
     assert legend(TABLE) == [
-        "Every cell is of 3 seeds.",
+        "Every cell has 3 seeds.",
         BOOTSTRAP,
-        "Bold: best of its column. †: its interval overlaps the best one's.",
+        "Bold: best of its column. †: its interval overlaps that of the best.",
     ]
 
 
@@ -110,7 +110,7 @@ def test_csv_has_all_digits_and_every_table() -> None:
 def test_a_cell_of_no_seed_says_nothing_of_the_seeds() -> None:
     nothing, two = Mean(0, NAN), Mean(2, 0.5, 0.4, 0.6)
     table = Table("t", [Column("a", ".1f"), Column("b", ".1f")], [[nothing, two]])
-    assert legend(table)[0] == "Every cell is of 2 seeds."
+    assert legend(table)[0] == "Every cell has 2 seeds."
     assert [cell.whole for cell in marked(table)[0]] == ["–", "0.5 [0.4, 0.6]"]
     assert legend(Table("t", [Column("a", ".1f")], [[nothing]])) == []
 

@@ -37,7 +37,7 @@ def test_without_a_run_the_family_is_compared_with_the_paper(tmp_path: Path) -> 
     ((model, stage, differs),) = plans.loc[different.to_numpy(), ["model", "stage", "paper"]].to_numpy().tolist()
     assert (model, stage, differs) == ("CoAtNet-6", "S4", "width 2048")
     assert "CoAtNet-6, S4 differs: with the width of Table 12 it counts 1,350 M parameters" in text
-    assert "Ours have no accuracies yet" in text
+    assert "We have no accuracies yet" in text
     member = costs[~costs["model"].str.contains("prints")].rename(columns={"pixels": "image_size"})
     both = member.merge(pd.read_csv(PAPER / "costs.csv"), on=["model", "image_size"])
     assert len(both) == len(member) == len(pd.read_csv(PAPER / "costs.csv"))
