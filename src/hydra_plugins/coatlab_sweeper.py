@@ -1,7 +1,7 @@
-"""Where Hydra looks for plugins: it finds every class in the namespace package hydra_plugins, and takes no other."""
+"""The sweeper where Hydra looks for plugins, which is in this namespace only. Its code is in coatlab.sweep."""
 
 from coatlab.sweep import sweeper
 
 
 class StudySweeper(sweeper.StudySweeper):
-    """The sweeper of this project, by a name that Hydra takes."""
+    """The sweeper of this project, under a name that Hydra takes."""

@@ -141,6 +141,17 @@ def test_a_plan_that_was_changed_by_hand_is_shown_and_can_be_put_back(
     assert path.read_text() == before
 
 
+def test_one_layout_can_be_solved_alone(own_conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = own_conf / "size" / "nano.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("[8, 24, 48, 80, 120]", "[8, 24, 48, 80, 200]"))
+    assert main(["solve", "--size", "nano", "--layout", "CCCT", "--write"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("nano CCCT: ")
+    assert len(lines) == 2  # the second says what was written
+    assert "[8, 24, 48, 80, 200]" in path.read_text()
+
+
 def test_plans_for_another_attention_stand_beside_the_references(own_conf: Path) -> None:
     plan = {"blocks": [2, 1, 3, 4, 1], "widths": [16, 16, 40, 48, 160], "strides": [2, 1, 2, 2, 2]}
     (own_conf / "attention" / "other.yaml").write_text(

@@ -1,6 +1,10 @@
-"""A launcher gets the runs that were checked; one of another package gets their words; both say how a run ended."""
+"""A launcher gets the runs that were checked; one of another package gets their words; both say how a run ended.
+
+Ours are found by name alone: a module of coatlab.cluster, and the file of the same name in conf/cluster.
+"""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +16,11 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from coatlab.cluster import job
-from coatlab.cluster.launcher import ByWords, CoatlabLauncher, InTurn, SpecLauncher, spec_launcher
+from coatlab.cluster.launcher import ByWords, CoatlabLauncher, InTurn, SpecLauncher, launchers, spec_launcher
 from coatlab.cluster.local import LocalLauncher
 from coatlab.cluster.slurm import SlurmLauncher
 from coatlab.config.compose import compose
+from coatlab.config.files import choices
 from coatlab.errors import InputError
 from coatlab.runs.spec import Spec
 from tests.specs import spec_of
@@ -108,3 +113,28 @@ def test_another_sweeper_may_use_our_launchers_by_words(master: DictConfig, cont
     assert [spec.fingerprint for spec in launched] == [spec_of(f"seed={seed}").fingerprint for seed in (1, 2)]
     with pytest.raises(InputError, match=r"data\.batch_size=0 is not valid"):
         ours.launch([["seed=1"], ["data.batch_size=0"]], 0)
+
+
+def test_the_launchers_of_this_package() -> None:
+    assert set(launchers()) >= {"local", "slurm"}
+    assert "none" not in launchers()  # runs in this process, and needs no launcher
+
+
+@pytest.mark.parametrize("choice", choices("cluster"))
+def test_hydra_finds_the_launcher_of_a_choice(choice: str) -> None:
+    target = compose([f"cluster={choice}"], hydra_too=True).hydra.launcher["_target_"]
+    module, _, name = target.rpartition(".")
+    if choice in launchers():
+        assert module == "hydra_plugins.coatlab_launchers"
+        found = getattr(import_module(module), name)
+        assert issubclass(found, launchers()[choice])
+        assert found.__module__ == module  # so that Hydra takes it, and a job of Slurm can load it by name
+    else:
+        assert not issubclass(getattr(import_module(module), name), CoatlabLauncher)
+
+
+def test_a_module_without_a_launcher_and_a_launcher_without_a_choice_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coatlab.cluster.launcher.choices", lambda group: ["queue", "local", "none", "my-site"])
+    assert set(launchers()) == {"local"}

@@ -10,7 +10,7 @@ from tests.commandline import CommandLine
 def test_without_slurm_it_is_one_sentence(command: CommandLine, tmp_path: Path) -> None:
     done = command.run("cluster=slurm", PATH=str(tmp_path))
     assert done.returncode == 1
-    assert done.stderr == ("error: cluster=slurm is not valid here: this machine has no sbatch; valid: none, local\n")
+    assert done.stderr == "error: cluster=slurm is not valid here: this machine has no sbatch; valid: local, none\n"
 
 
 def test_a_sites_settings_win_over_ours_and_lose_to_the_command_line(command: CommandLine, tmp_path: Path) -> None:

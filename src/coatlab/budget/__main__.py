@@ -52,6 +52,7 @@ def main(words: list[str] | None = None) -> int:
     again = commands.add_parser("solve", help="solve the plans again and show what differs from conf/size")
     again.add_argument("--size", default="all", help="a size with a budget, or all of them")
     again.add_argument("--attention", default=REFERENCE_ATTENTION, choices=choices("attention"))
+    again.add_argument("--layout", choices=choices("layout"), help="the only layout to solve; default: all")
     again.add_argument("--write", action="store_true", help="write what was solved into conf/size/<size>.yaml")
     family = commands.add_parser("family", help="count CoAtNet-0 to -7 at the resolutions of the paper's tables")
     family.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal")
@@ -72,7 +73,7 @@ def main(words: list[str] | None = None) -> int:
         rows = [row for size in sizes for row in cost_rows(size, attentions, *shown)]
         print_table(pd.DataFrame(rows), chosen.format)
         return 0
-    return max([compare(size, chosen.attention, chosen.write) for size in sizes], default=0)
+    return max([compare(size, chosen.attention, chosen.write, chosen.layout) for size in sizes], default=0)
 
 
 def cost_rows(
@@ -112,7 +113,7 @@ def _shown(cost: Cost) -> dict[str, float]:
     }
 
 
-def compare(size: str, attention: str, write: bool) -> int:
+def compare(size: str, attention: str, write: bool, only: str | None = None) -> int:
     """Solve the plans of a size again, print those that differ, and write them if asked; return 1 on a difference."""
     budget_of(size)
     node = compose([f"size={size}"]).size
@@ -121,8 +122,9 @@ def compare(size: str, attention: str, write: bool) -> int:
     plans: dict[str, dict[str, Any]] = {}
     differs, refused = False, []
     for layout in choices("layout"):
-        if attention == REFERENCE_ATTENTION and layout in given:
-            plans[layout] = _plain(held[layout])
+        if only not in (None, layout) or (attention == REFERENCE_ATTENTION and layout in given):
+            if layout in held:
+                plans[layout] = _plain(held[layout])
             continue
         if attention != REFERENCE_ATTENTION and "T" not in compose([f"layout={layout}"]).layout.stages:
             continue  # without attention there is nothing to match anew

@@ -1,6 +1,9 @@
-"""What a sweep asks of a launcher, and how launchers that know nothing of specs serve it all the same."""
+"""What a sweep asks of a launcher, how launchers that know nothing of specs serve it, and how ours are found."""
 
+import inspect
+import pkgutil
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +12,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+import coatlab.cluster
 from coatlab.cluster.job import run_under_hydra, words_of
+from coatlab.config.files import choices
 from coatlab.runs.spec import Spec, make_specs
 
 
@@ -79,3 +84,24 @@ def spec_launcher(launcher: Launcher, context: HydraContext, master: DictConfig)
         return launcher
     basic = master.hydra.runtime.choices["hydra/launcher"] == "basic"
     return InTurn(context, master) if basic else ByWords(launcher)
+
+
+def launchers() -> dict[str, type[CoatlabLauncher]]:
+    """Find the launchers of this package by the names of their choices.
+
+    The choice conf/cluster/<name>.yaml belongs to the launcher that the module coatlab.cluster.<name> defines. A choice
+    without one is not listed: `none`, and a file of a user's own that only sets keys.
+    """
+    modules = {module.name for module in pkgutil.iter_modules(coatlab.cluster.__path__)}
+    found = {}
+    for name in sorted(modules & set(choices("cluster"))):
+        module = import_module(f"coatlab.cluster.{name}")
+        own = [
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value) and issubclass(value, CoatlabLauncher) and value.__module__ == module.__name__
+        ]
+        assert len(own) <= 1, f"{module.__name__} defines more than one launcher"
+        if own:
+            found[name] = own[0]
+    return found

@@ -27,6 +27,7 @@ from coatlab.cluster.board import Board
 from coatlab.cluster.job import cluster_settings, completed, error_of, outcome, reason, run_under_hydra
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.queue import is_over, requeue_this_job, states
+from coatlab.config.files import choices
 from coatlab.errors import Held, InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
@@ -77,7 +78,8 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         if shutil.which("sbatch") is None:
-            raise InputError("cluster=slurm is not valid here: this machine has no sbatch; valid: none, local")
+            others = ", ".join(name for name in choices("cluster") if name != "slurm")
+            raise InputError(f"cluster=slurm is not valid here: this machine has no sbatch; valid: {others}")
         cells = dict(enumerate(spec.with_threads(self.settings["cpus"]) for spec in specs))
         jobs = self._jobs(cells, first)
         if self.settings["detach"]:
