@@ -44,6 +44,7 @@ def write_for_ever(path: Path) -> None:
         write_atomic(path, lambda file, n=content: file.write(json.dumps([n] * 20_000).encode()))
 
 
+@pytest.mark.slow
 def test_kill_9_never_leaves_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     for attempt in range(15):

@@ -243,6 +243,7 @@ FAMILIES = {  # noise of a difference: 0.006; margins of G: 0.01 and 0.03
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "pilot"),
     [*((family, 3) for family in FAMILIES), ("near a tie at ≈", 2), ("near a tie at ≈", 5), ("mixed", 2), ("clear", 5)],

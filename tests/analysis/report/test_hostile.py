@@ -70,6 +70,7 @@ def test_csv(made: tuple[Path, str]) -> None:
     assert not [value for row in (*rows, *runs) for value in row.values() if value.startswith(("=", "@"))]
 
 
+@pytest.mark.external
 def test_latex(made: tuple[Path, str], tmp_path: Path) -> None:
     folder, _ = made
     seen, _ = typeset((folder / "table.tex").read_text() + (folder / "verdicts.tex").read_text(), tmp_path)
@@ -83,6 +84,7 @@ def test_figures(made: tuple[Path, str]) -> None:
         assert set(NAMES) <= texts
 
 
+@pytest.mark.external
 def test_html(made: tuple[Path, str]) -> None:
     folder, _ = made
     seen = Seen((folder / "report.html").read_text())
@@ -94,6 +96,7 @@ def test_html(made: tuple[Path, str]) -> None:
     assert faults(folder / "report.html", folder.parent / "index.html") == []
 
 
+@pytest.mark.external
 def test_a_browser(made: tuple[Path, str]) -> None:
     folder, _ = made
     with chromium() as browser:

@@ -84,10 +84,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 PAGES = ("layouts/report.html", "hostile/report.html", "empty/report.html", "index.html")
 
 
+@pytest.mark.external
 def test_the_checker_finds_nothing(folder: Path) -> None:
     assert faults(*(folder / name for name in PAGES)) == []
 
 
+@pytest.mark.external
 def test_the_checker_finds_faults(tmp_path: Path) -> None:
     (tmp_path / "bad.html").write_text("<!DOCTYPE html><html lang=en><title>t</title><p><td></p><img src=x>")
     assert len(faults(tmp_path / "bad.html")) >= 2

@@ -70,6 +70,7 @@ def frame(segment: Path, entry: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(content["data"], columns=content["columns"])
 
 
+@pytest.mark.slow
 def test_an_offline_run_holds_the_tables_figures_and_verdicts(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = report(runs, "--tracker", "wandb")
     (segment,) = segments(folder)
@@ -115,6 +116,7 @@ def _mark(record: Path) -> str:
     return str(json.loads(record.read_text())["fingerprint"])
 
 
+@pytest.mark.slow
 def test_a_new_report_continues_the_run_of_its_study(runs: Path) -> None:
     for _ in range(2):
         folder = report(runs, "--tracker", "wandb")
@@ -186,6 +188,7 @@ def test_trouble_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr().err == "the report is not in W&B (BrokenPipeError: gone away); its files are whole\n"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_leaves_the_report_whole_and_an_offline_run(runs: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "analysis", "layouts", "--runs", runs, "--reports", runs.parent / "reports"],

@@ -80,6 +80,7 @@ def accuracy(network: Network, batch: tuple[Tensor, Tensor], side: int) -> float
         return float((network.eval()(scaled).argmax(1) == batch[1]).float().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", VARIANTS)
 def test_trained_at_one_resolution_it_runs_at_another(attention: str, images: dict[str, tuple[Tensor, Tensor]]) -> None:
     """Tables follow the grid, windows stay; and what was learned is of use at the other resolution."""

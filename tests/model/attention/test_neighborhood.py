@@ -47,6 +47,7 @@ def test_whole_equals_the_formula(grid: Grid, k: int, heads: int, width: int, se
     check(grid, k, heads, width, seed)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.tuples(st.integers(1, 18), st.integers(1, 18)), SIZES, HEADS, WIDTHS, SEEDS)
 def test_tiles_equal_the_formula(grid: Grid, k: int, heads: int, width: int, seed: int) -> None:
@@ -55,10 +56,12 @@ def test_tiles_equal_the_formula(grid: Grid, k: int, heads: int, width: int, see
         check(grid, k, heads, width, seed)
 
 
+@pytest.mark.slow
 def test_a_grid_beyond_the_limit_takes_tiles() -> None:
     check((17, 16), 5, heads=2, width=4, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [(17, 33), (24, 16)])
 def test_flex_attention_equals_the_tiles(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not compiled, so that it needs no compiler here: order of tokens, mask and bias are the same."""
@@ -80,6 +83,7 @@ def test_flex_attention_that_cannot_train_says_so() -> None:
         attend(*[x.float() for x in inputs(1, (20, 20), 16, seed=0)])
 
 
+@pytest.mark.slow
 def test_the_blocks_of_flex_attention_grow_linearly() -> None:
     """Tokens are ordered so that a block of queries needs few blocks of keys, however large the grid."""
     blocks = []
