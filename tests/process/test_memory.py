@@ -4,11 +4,13 @@ import platform
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 CODE = """
 import resource, sys, torch
 from coatlab.allocator import keep_freed_memory
-
-pytestmark = pytest.mark.slow
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 for _ in range(5): torch.ones(16_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -24,6 +24,7 @@ WHOLE: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON))
 def test_a_record_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
     folder = tmp_path_factory.mktemp("run")

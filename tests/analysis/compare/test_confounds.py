@@ -13,6 +13,8 @@ from coatlab.errors import InputError
 from coatlab.runs.identity import fingerprint
 from tests.made_runs import config_of
 
+pytestmark = pytest.mark.slow
+
 LAYOUTS = ("ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT")
 ATTENTIONS = ("relative", "post", "absolute", "window", "neighborhood", "linear")
 
@@ -168,7 +170,6 @@ cells = st.sets(
 )
 
 
-@pytest.mark.slow
 @few
 @given(cells, st.sets(st.sampled_from(["data.batch_size", "recipe.lr"])))
 def test_it_refuses_exactly_where_an_undeclared_key_differs(
@@ -180,7 +181,6 @@ def test_it_refuses_exactly_where_an_undeclared_key_differs(
     assert set(keys(runs, "layout", *factors)) == expected
 
 
-@pytest.mark.slow
 @few
 @given(st.permutations(list(itertools.product(["CCTT", "CTTT"], ["64", "128"]))))
 def test_the_order_of_runs_does_not_matter(order: list[tuple[str, str]]) -> None:

@@ -15,6 +15,8 @@ from tests.analysis.report.test_latex import numbered, typeset
 from tests.analysis.report.test_text import read_markdown
 from tests.made_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(map(shown, HOSTILE))
 FIGURES = {f"figures/{name}.{kind}" for name in ("cost", "curves", "gap") for kind in ("svg", "png")}
 WRITTEN = FIGURES | {

@@ -210,6 +210,7 @@ def test_any_text_is_shown_on_one_line(names: list[str]) -> None:
         assert [letter for letter in cell if not letter.isspace()] == kept
 
 
+@pytest.mark.slow
 def test_the_page_says_what_the_other_formats_say(folder: Path) -> None:
     seen = Seen((folder / "layouts" / "report.html").read_text())
     texts = [text.strip() for text in seen.texts]
@@ -234,6 +235,7 @@ def test_the_seeds_advised_are_the_same_beside_a_verdict_and_below_its_table(
     assert [" ".join(found) for found in said] == [number] * 2 * (number is not None)
 
 
+@pytest.mark.slow
 def test_verdicts_come_first_each_with_a_word(folder: Path) -> None:
     source = (folder / "hostile" / "report.html").read_text()
     places = [
@@ -244,6 +246,7 @@ def test_verdicts_come_first_each_with_a_word(folder: Path) -> None:
         assert f"</span> {judged.verdict}</span>" in source[: places[1]]
 
 
+@pytest.mark.slow
 def test_a_report_without_complete_runs_says_so(folder: Path) -> None:
     source = (folder / "empty" / "report.html").read_text()
     assert "No run is complete, so nothing can be said yet." in source

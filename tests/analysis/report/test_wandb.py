@@ -127,6 +127,7 @@ def test_a_new_report_continues_the_run_of_its_study(runs: Path) -> None:
     assert ids == ["report-layouts", "report-layouts", "report-all"]
 
 
+@pytest.mark.slow
 def test_the_page_is_sent_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     (tmp_path / "report.html").write_text("<p>a page</p>")

@@ -14,6 +14,8 @@ from analysis.paper.quotes import PAPER
 from coatlab.errors import InputError
 from tests.made_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = {"V0": "2,1,2,5,1", "V1": "2,1,1,6,1", "V2": "2,1,3,4,1"}
 COST = "Cost and speed, "
 
