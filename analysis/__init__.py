@@ -1,1 +1,1 @@
-"""From run folders to tables. Never imports torch: a login node or a laptop without it can make every table."""
+"""From run folders to tables, figures and verdicts, without torch: a login node or any laptop can make a report."""

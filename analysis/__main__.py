@@ -1,41 +1,40 @@
-"""The command: `python -m analysis layouts` prints a study's tables and writes its report, named last."""
+"""The command: `python -m analysis layouts` prints the tables and verdicts of a study, then the path of its report."""
 
 import argparse
 import importlib
 import importlib.util
-import os
 import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
+from analysis.report.contents import EVERY_RUN, make_report
 from analysis.report.files import publish
-from analysis.report.report import EVERY_RUN, make_report
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.family import FAMILY, family_runs
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
+from coatlab.config.places import add_folder_option, train_command
 from coatlab.errors import InputError, not_one_of
-from coatlab.output.text import line
+from coatlab.output.text import line, shown
 
 DEFAULT_STUDY = "layouts"
-NO_SWEEP = (EVERY_RUN, FAMILY)  # studies of whatever runs there are; the family's tables need none
-OWN_WORDS = {EVERY_RUN: "", FAMILY: " size=coatnet_0 data=imagenet recipe=in1k"}  # what makes a run of theirs
-WIDE = 240  # columns of a terminal that is none: a file or a pipe
+NO_SWEEP = (EVERY_RUN, FAMILY)  # they use all runs there are; the family's tables need none
+OWN_WORDS = {EVERY_RUN: [], FAMILY: ["size=coatnet_0", "data=imagenet", "recipe=in1k"]}  # make runs for it
+WIDE = 240  # letters per line if the output is a file or a pipe
 
 
 def main(words: list[str] | None = None) -> None:
     """Read the arguments, load the study's runs, print its tables and verdicts, and write its report.
 
     Raises:
-        InputError: no such study, no run of it, or runs that must not be compared.
+        InputError: there is no such study, no run of it, or its runs must not be compared.
     """
     studies = [*choices("sweep"), *NO_SWEEP]
     chosen = _arguments(studies, words)
@@ -47,10 +46,10 @@ def main(words: list[str] | None = None) -> None:
     loaded = _load(chosen, None if chosen.study in NO_SWEEP else chosen.study)
     if chosen.study == FAMILY:
         loaded = replace(loaded, runs=loaded.runs[family_runs(loaded.runs)])
-    sweep = "python src/train.py" + OWN_WORDS.get(chosen.study, f" sweep={chosen.study}")
+    sweep = train_command(OWN_WORDS.get(chosen.study, [f"sweep={chosen.study}"]))
     if loaded.runs.empty and chosen.study != FAMILY:
-        place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={chosen.runs}"
-        raise InputError(f"{place} holds no run of study {chosen.study}; make them: {sweep}")
+        place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={shown(chosen.runs)}"
+        raise InputError(f"{place} holds no run of study {chosen.study}; to make some: {sweep}")
     commands = [sweep, shlex.join(["python", "-m", "analysis", *(sys.argv[1:] if words is None else words)])]
     report = make_report(chosen.study, loaded, _design(chosen.study), commands, chosen.allow)
     folder = publish(report, chosen.reports)
@@ -63,31 +62,28 @@ def main(words: list[str] | None = None) -> None:
         console.print(Text(line(note)), soft_wrap=True)
     if sent := upload(report, folder, loaded.runs, chosen.tracker, chosen.project):
         print(sent)
-    print(folder / "report.html")
+    print(shown(folder / "report.html"))
 
 
 def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis", description="Make the tables of a study from its runs.")
-    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({EVERY_RUN}: every run there is)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path(os.environ.get("COATLAB_RUNS", "runs")), help="folder of run folders"
-    )
-    parser.add_argument("--source", choices=["folders", "wandb"], default="folders", help="where the runs are read")
+    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({EVERY_RUN}: all runs)")
+    add_folder_option(parser, "runs", "folder of run folders")
+    parser.add_argument("--source", choices=["folders", "wandb"], default="folders", help="where runs are read from")
     parser.add_argument("--project", help="entity/name of the W&B project, for --source wandb")
     parser.add_argument(
-        "--allow", action="append", default=[], metavar="KEY", help="compare runs that differ in this key; footnoted"
+        "--allow",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="compare runs although they differ in this key; a footnote says so",
     )
-    parser.add_argument(
-        "--reports",
-        type=Path,
-        default=Path(os.environ.get("COATLAB_REPORTS", "reports")),
-        help="folder the report is written to",
-    )
+    add_folder_option(parser, "reports", "folder the report is written to")
     parser.add_argument(
         "--tracker",
         choices=TRACKERS,
         default="auto",
-        help="send the report to W&B: auto, where its runs are tracked and a key is set; wandb, else offline",
+        help="send the report to W&B: auto, if its runs are tracked and a key is set; wandb, always; none, never",
     )
     return parser.parse_args(words)
 
@@ -101,7 +97,7 @@ def _load(chosen: argparse.Namespace, study: str | None) -> Loaded:
 
 
 def _design(study: str) -> Design:
-    """Find the study's design by its name; a study without one compares layouts."""
+    """Find the design of a study by its name; a study without a design compares layouts."""
     own = study not in NO_SWEEP and importlib.util.find_spec(f"analysis.studies.{study}") is not None
     design = importlib.import_module(f"analysis.studies.{study if own else DEFAULT_STUDY}").DESIGN
     assert isinstance(design, Design)

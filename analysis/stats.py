@@ -1,11 +1,12 @@
 """Statistics of few seeds: intervals, paired differences, probability of improvement, equivalence, seeds needed.
 
-Pure functions on arrays. S seeds; a trailing _S says that an array has one number a seed. Differences are paired: the
-runs of one seed share their images, the order of these and the weights of what their networks share.
+Pure functions on arrays. S is the number of seeds; a name that ends in _S is an array with one number per seed.
+Differences are paired: the runs of one seed have the same images in the same order, and the same initial weights where
+their networks are alike.
 
-What is decided rests on Student's t, which keeps its error rate at three seeds as at thirty. Bootstrap intervals are
-for display: resampling so few numbers gives intervals that are too narrow (of normal samples of 2, 3, 5 and 10, the
-95 % interval of the mean covers the true one in about 50, 75, 83 and 90 % of cases). Of one seed there is no interval.
+Verdicts rest on Student's t, which keeps its error rate with three seeds as with thirty. Bootstrap intervals are only
+for display: resampling so few numbers gives intervals that are too narrow (with samples of 2, 3, 5 and 10 normal
+numbers, the 95 % interval covers the true mean in about 50, 75, 83 and 90 % of cases). One seed has no interval.
 """
 
 import bisect
@@ -21,8 +22,8 @@ Floats = NDArray[np.float64]
 NAN = float("nan")
 RESAMPLES = 9999
 MOST_SEEDS = 1000  # beyond it, "more seeds" is no longer advice
-CERTAIN = 1e4  # a t beyond which nothing changes; the inverse of the non-central t takes hours at 1e6
-ROUNDING = 1e-6  # measures are recorded as float32, in which equal differences of them differ by less
+CERTAIN = 1e4  # a larger t changes nothing, and the inverse of the non-central t takes hours at 1e6
+ROUNDING = 1e-6  # metrics are recorded as float32, in which equal differences vary by less than this
 CAUTION = 0.8  # confidence of the bound that seeds_needed plans with
 
 
@@ -30,7 +31,7 @@ CAUTION = 0.8  # confidence of the bound that seeds_needed plans with
 class Summary:
     """One cell: number of seeds, mean, standard deviation (n - 1) and the mean's 95 % bootstrap interval.
 
-    What the seeds cannot give is NaN: everything without a seed, deviation and interval with one.
+    A number that cannot be computed is NaN: all of them without a seed, deviation and interval with a single one.
     """
 
     n: int
@@ -41,7 +42,7 @@ class Summary:
 
 
 def summarize(values_S: Floats, generator: np.random.Generator, confidence: float = 0.95) -> Summary:
-    """Summarize one cell's numbers, one a seed; NaN are seeds without a number, and left out."""
+    """Summarize the numbers of one cell, one per seed; NaN, a seed without a number, is left out."""
     known_S = values_S[~np.isnan(values_S)]
     n = len(known_S)
     low, high = _bootstrap((known_S,), np.mean, generator, confidence)
@@ -54,7 +55,7 @@ def deviation(values_S: Floats) -> float:
 
 
 def paired(left_S: Floats, right_S: Floats) -> Floats:
-    """Return left - right of the seeds that both have; the arrays are in the same order of seeds, NaN where missing."""
+    """Return left - right for the seeds that both have; both arrays have the same order of seeds, NaN where missing."""
     differences_S = left_S - right_S
     return differences_S[~np.isnan(differences_S)]
 
@@ -62,10 +63,11 @@ def paired(left_S: Floats, right_S: Floats) -> Floats:
 def improvement(
     left_S: Floats, right_S: Floats, generator: np.random.Generator, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-    """Return the probability that a run of left beats one of right, ties half, with its bootstrap interval.
+    """Return the probability that a run of left beats one of right, a tie as half, with its bootstrap interval.
 
-    Over all pairs of runs, of different seeds too, as in Agarwal et al. 2021 (rliable): Mann and Whitney's U over the
-    number of pairs. Each sample is resampled by itself. NaN where there is no pair, or no interval with one seed.
+    All pairs of runs count, those of different seeds as well, as in Agarwal et al. 2021 (rliable): it is Mann and
+    Whitney's U divided by the number of pairs. Each sample is resampled by itself. NaN without a pair; a single seed
+    has no interval.
     """
     left_S, right_S = left_S[~np.isnan(left_S)], right_S[~np.isnan(right_S)]
     if not len(left_S) or not len(right_S):
@@ -77,14 +79,14 @@ def improvement(
 def exceeds(differences_S: Floats, threshold: float) -> float:
     """Return the one-sided p-value for "the mean difference is above the threshold" (t-test with S - 1 degrees).
 
-    With a threshold of 0 it is superiority, above it superiority by a margin, below it non-inferiority. NaN where the
-    differences cannot tell: fewer than two, or all equal, which leaves nothing to measure the noise by.
+    With a threshold of 0 this tests superiority, above 0 superiority by a margin, below 0 non-inferiority. NaN where
+    the noise is unknown: with fewer than two differences, or if all are equal.
     """
     if not testable(differences_S):
         return NAN
     n = len(differences_S)
     t = (differences_S.mean() - threshold) / deviation(differences_S) * np.sqrt(n)
-    return float(special.stdtr(n - 1, -t))  # as ttest_1samp, which takes a hundred times as long
+    return float(special.stdtr(n - 1, -t))  # the same as ttest_1samp, in a hundredth of the time
 
 
 def falls_short(differences_S: Floats, threshold: float) -> float:
@@ -106,12 +108,12 @@ def different(differences_S: Floats, margin: float) -> float:
 
 
 def testable(differences_S: Floats) -> bool:
-    """Tell whether a t-test can be made: at least two differences that are not all equal but for rounding."""
+    """Tell whether a t-test is possible: there are two differences or more, not all equal apart from rounding."""
     return len(differences_S) > 1 and bool(np.ptp(differences_S) > ROUNDING)
 
 
 def bounds(differences_S: Floats, level: float = 0.05) -> tuple[float, float]:
-    """Return the two one-sided bounds of the mean difference at 1 - level each (so 90 % between them at 0.05)."""
+    """Return both one-sided bounds of the mean difference, each at 1 - level (90 % between them if level is 0.05)."""
     if not testable(differences_S):
         return NAN, NAN
     n = len(differences_S)
@@ -120,7 +122,7 @@ def bounds(differences_S: Floats, level: float = 0.05) -> tuple[float, float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for their number (Holm 1979); NaN, a test that could not be made, counts in it and stays NaN."""
+    """Correct p-values for their number (Holm 1979); NaN, an impossible test, counts in that number and stays NaN."""
     given = np.nan_to_num(np.asarray(p_values, dtype=float), nan=1.0)
     order = np.argsort(given)
     corrected = np.empty_like(given)
@@ -129,9 +131,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def pooled(samples: Sequence[Floats]) -> tuple[float, int]:
-    """Return the standard deviation that samples have in common, and its degrees of freedom; NaN where none has one.
+    """Return the pooled standard deviation of samples and its degrees of freedom; NaN if no sample has a deviation.
 
-    All samples of a comparison together know the noise much better than one.
+    All samples of a comparison together give a much better estimate of the noise than one of them.
     """
     known = [sample_S for sample_S in samples if testable(sample_S)]
     freedom = sum(len(sample_S) - 1 for sample_S in known)
@@ -148,26 +150,26 @@ def seeds_needed(
     noise: tuple[float, int] | None = None,
     confidence: float = CAUTION,
 ) -> int | None:
-    """Return the seeds with which t-tests would place the mean difference above `low` and below `high`.
+    """Return how many seeds t-tests need to show that the mean difference is above `low` and below `high`.
 
-    Few seeds show a distance from a bound that is easily too large, and a number planned with it is too small half the
-    time. So the plan is with the lower confidence bound of the distance in standard deviations, by the non-central t:
-    "safeguard power" (Perugini, Gallucci and Costantini 2014), at their 80 %. It is also the quantile of the Bayesian
-    posterior under the usual flat prior. Where that bound asks for more than 1000 seeds, or is no distance at all,
-    1000 are advised if they would do at the distance seen: so whatever the true distance is, if 1000 seeds can find it,
-    the advice does with at least the power asked for in 80 % of cases.
+    The distance from a bound that few seeds show is easily too large, and a number planned with it is too small half
+    the time. So the plan uses the lower confidence bound of the distance in standard deviations, by the non-central t:
+    "safeguard power" (Perugini, Gallucci and Costantini 2014), at their 80 %. This bound is also the quantile of the
+    Bayesian posterior under the usual flat prior. Where it asks for more than 1000 seeds, or is not above 0, 1000 are
+    advised if they would be enough at the observed distance. So whatever the true distance is, if 1000 seeds can show
+    it, the advised number does so with at least the requested power in 80 % of cases.
 
     Args:
-        differences_S: what is known so far.
-        low, high: what the mean is to be placed between; for two bounds the power is at least the sum of both less one.
+        differences_S: the differences so far, one per seed.
+        low, high: the bounds; with both finite, the power is at least the sum of the two powers minus one.
         level, power: of the tests.
-        noise: standard deviation and its degrees of freedom (by default `pooled` of these differences alone); the
-            deviation of the differences counts where it is larger.
-        confidence: of the bound; 0.5 takes the distance about as it is seen.
+        noise: standard deviation and its degrees of freedom (by default `pooled` of these differences alone); if the
+            deviation of the differences is larger, it is used instead.
+        confidence: of the lower bound of the distance; 0.5 gives about the observed distance.
 
     Returns:
-        The number in all, those already run included; None where the mean is not between the bounds, where the
-        differences tell nothing of the noise, or where over 1000 would be needed even at the distance seen.
+        The total number, including the seeds so far. None if the mean is not between the bounds, if the differences do
+        not show the noise, or if more than 1000 would be needed even at the observed distance.
     """
     mean, n = float(differences_S.mean()) if len(differences_S) else NAN, len(differences_S)
     if not testable(differences_S) or not low < mean < high or n >= MOST_SEEDS:
@@ -186,7 +188,7 @@ def seeds_needed(
 
 
 def _lower_bound(effect: float, seeds: int, freedom: int, confidence: float) -> float:
-    """Return the lower confidence bound of a distance that `seeds` show, in standard deviations."""
+    """Return the lower confidence bound of an observed distance, both in standard deviations."""
     if np.isinf(effect):
         return effect
     t = min(effect * np.sqrt(seeds), CERTAIN)
@@ -194,17 +196,18 @@ def _lower_bound(effect: float, seeds: int, freedom: int, confidence: float) -> 
 
 
 def _power(effect: float, seeds: int, level: float) -> float:
-    """Return the power of a one-sided t-test, `effect` in standard deviations; an infinite one is always found."""
+    """Return the power of a one-sided t-test, with the effect in standard deviations; 1 if that is infinite."""
     if np.isinf(effect):
         return 1.0
     found = 1 - special.nctdtr(seeds - 1, effect * np.sqrt(seeds), special.stdtrit(seeds - 1, 1 - level))
-    return float(effect > 0) if np.isnan(found) else float(found)  # the non-central t gives up where it is certain
+    # scipy returns NaN where the power is practically 0 or 1
+    return float(effect > 0) if np.isnan(found) else float(found)
 
 
 def _wins(left_S: Floats, right_S: Floats, axis: int = -1) -> Any:
-    """Return the share of pairs in which left is above right, ties half, along the last axis.
+    """Return the share of pairs in which left is above right, a tie as half, along the last axis.
 
-    By ranks, as Mann and Whitney's U: the pairs themselves, of all resamples at once, take 1 GB with 100 seeds.
+    It is computed by ranks, as Mann and Whitney's U: the pairs of all resamples would take 1 GB with 100 seeds.
     """
     n = left_S.shape[-1]
     ranks = stats.rankdata(np.concatenate([left_S, right_S], axis=-1), axis=-1)[..., :n]

@@ -1,11 +1,9 @@
-"""Tables, how their cells are marked, and one table to the terminal, Markdown and CSV.
+"""Tables, and how their cells are marked, for all formats alike: each format (`analysis.report`) only writes it down.
 
-LaTeX and HTML have files of their own, which take what `marked` and `legend` say: all formats say the same.
-
-The best cell of a column is bold, and one whose interval overlaps that of the best is marked: the seeds do not tell
-the two apart. Intervals that do not overlap are no test: those of two cells of 2, 3 and 5 seeds that are equal in truth
-do not in 31, 10 and 4 % of cases; the verdicts test. Where every cell has as many seeds as the others, the legend says
-how many; else each cell does. Text is shown as text everywhere.
+The best cell of a column is bold. A cell whose interval overlaps that of the best one is marked, since the seeds do not
+tell the two apart. That two intervals do not overlap is no test, though: with 2, 3 and 5 seeds, those of two cells that
+are in truth equal do not overlap in 31, 10 and 4 % of cases. Tests are in the verdicts. If all cells have the same
+number of seeds, the legend states it; otherwise each cell does.
 """
 
 import math
@@ -17,15 +15,15 @@ import numpy as np
 
 TIED, NOTHING = "†", "–"
 BOOTSTRAP = (
-    "Mean over seeds and, in brackets, its 95 % bootstrap interval, which is too narrow for few seeds: of 2, 3, 5 and "
-    "10 it covers about 50, 75, 83 and 90 %."
+    "Mean over seeds and, in brackets, its 95 % bootstrap interval, which is too narrow for few seeds: with 2, 3, 5 "
+    "and 10 seeds it covers the true mean in about 50, 75, 83 and 90 % of cases."
 )
-LONG = 40  # letters; a text of more is a sentence
+LONG = 40  # letters; a longer text is a sentence, which is wrapped
 
 
 @runtime_checkable
 class Interval(Protocol):
-    """The mean of n numbers and the interval that it is known to; no interval: low and high are NaN."""
+    """The mean of n numbers with its interval; without an interval, low and high are NaN."""
 
     @property
     def n(self) -> int: ...  # noqa: D102
@@ -42,16 +40,16 @@ Cell = str | int | float | Interval | None  # None: nothing was measured
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, how numbers in it are written, and which of them is best."""
+    """A column: its title, the format of its numbers, and which of them is best."""
 
     title: str
-    form: str = ""  # of numbers, as in f"{value:{form}}"; empty: text, to the left
+    form: str = ""  # as in f"{value:{form}}"; empty for text, which is aligned to the left
     best: Literal["high", "low"] | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: rows of cells, one a column, a caption, what its brackets are, and notes below."""
+    """A table: rows with one cell per column, a caption, what its brackets mean, and notes below it."""
 
     title: str
     columns: Sequence[Column]
@@ -63,14 +61,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Marked:
-    """A cell as people read it: its number or text, what stands behind it, and its marks.
+    """A cell as people read it: its number or text, what follows that, and its marks.
 
     Attributes:
-        text: the number as the column writes it, the text, or a dash where nothing was measured.
-        behind: the interval, and the number of seeds where cells differ in it; empty where there is neither.
+        text: the number in the column's format, the text, or a dash where nothing was measured.
+        behind: the interval, and the number of seeds where cells differ in it; empty if there is neither.
         best: it is the best of its column.
-        tied: its interval overlaps the best one's.
-        value: the number with all digits, by which rows may be sorted; None: it is text, or nothing was measured.
+        tied: its interval overlaps that of the best.
+        value: the number with all its digits, for sorting; None for text and where nothing was measured.
     """
 
     text: str
@@ -81,7 +79,7 @@ class Marked:
 
     @property
     def long(self) -> bool:
-        """Tell whether it is a sentence, which is to be broken into lines."""
+        """Tell whether it is a sentence, which formats may wrap."""
         return len(self.text) > LONG and " " in self.text.strip()
 
     @property
@@ -103,8 +101,8 @@ def marked(table: Table) -> list[list[Marked]]:
     ]
 
 
-def parts(table: Table) -> tuple[list[str], list[list[Any]]]:
-    """Return the columns and rows of a table for programs: an interval is mean, low, high and n; None is unknown."""
+def machine_readable(table: Table) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns and rows of a table for programs: an interval is four columns, an unknown value is None."""
     spread = [any(isinstance(row[place], Interval) for row in table.rows) for place in range(len(table.columns))]
     titles = [
         column.title + part
@@ -124,17 +122,19 @@ def parts(table: Table) -> tuple[list[str], list[list[Any]]]:
 
 
 def legend(table: Table) -> list[str]:
-    """Say what the marks and brackets of a table mean, and of how many seeds its cells are."""
+    """Say what the marks and brackets of a table mean, and how many seeds its cells have."""
     bold, tied = _marks(table)
     measured = [cell for row in table.rows for cell in row if isinstance(cell, Interval) and cell.n]
     found = []
     if measured and not _counted(table):
         seeds = f"{measured[0].n} seeds" if measured[0].n > 1 else "one seed, so there is no interval"
-        found.append(f"Every cell is of {seeds}.")
+        found.append(f"Every cell has {seeds}.")
     if any(_known(cell) for cell in measured):
         found.append(table.brackets)
     if bold:
-        found.append("Bold: best of its column." + (f" {TIED}: its interval overlaps the best one's." if tied else ""))
+        found.append(
+            "Bold: best of its column." + (f" {TIED}: its interval overlaps that of the best." if tied else "")
+        )
     return found
 
 
@@ -147,7 +147,7 @@ def _marks(table: Table) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
         if column.best is None or len(means) < 2:
             continue
         best = max(means.values()) if column.best == "high" else min(means.values())
-        # what reads as the same number is best as well
+        # a number that looks the same as the best in this format is best as well
         leaders = [i for i, mean in means.items() if f"{mean:{column.form}}" == f"{best:{column.form}}"]
         bold |= {(i, j) for i in leaders}
         tied |= {
@@ -163,7 +163,7 @@ def _overlap(one: Cell, other: Cell) -> bool:
 
 
 def _text(cell: Cell, column: Column, counted: bool) -> tuple[str, str]:
-    """Return a cell's number or text, and what stands behind it."""
+    """Return a cell's number or text, and what follows it."""
     if isinstance(cell, str):
         return cell, ""
     mean = _mean(cell)
@@ -177,7 +177,7 @@ def _text(cell: Cell, column: Column, counted: bool) -> tuple[str, str]:
 
 
 def _counted(table: Table) -> bool:
-    """Tell whether cells differ in their number of seeds, so that each has to say its own."""
+    """Tell whether cells have different numbers of seeds, so that each has to state its own."""
     return len({cell.n for row in table.rows for cell in row if isinstance(cell, Interval) and cell.n}) > 1
 
 
@@ -203,7 +203,7 @@ class Mean:
     high: float = float("nan")
 
 
-def mean(values: Any) -> Mean:
+def mean_of(values: Any) -> Mean:
     """Average the numbers of a cell; NaN are left out."""
     known = np.asarray(values, dtype=float)
     known = known[~np.isnan(known)]

@@ -1,4 +1,4 @@
-"""The command line as a user has it, and a run small enough to be trained many times."""
+"""Run the command line as a user does, with a network and data so small that a run takes seconds."""
 
 import contextlib
 import json
@@ -47,11 +47,11 @@ def tiny_words(*others: str) -> list[str]:
 
 
 class Forked:
-    """`python WORDS` in a process that was forked when torch was imported already; has what is used of Popen.
+    """`python WORDS` in a process forked from one that has already imported torch; can replace a Popen.
 
-    The words are a program and its own words, or -m and a module.
+    The words begin with a file, as src/train.py, or with -m and a module.
 
-    Starting Python and importing torch takes five seconds of a core; the tests start it some hundred times.
+    Starting Python and importing torch takes a core five seconds, and the tests start the command hundreds of times.
     """
 
     context = multiprocessing.get_context("forkserver")
@@ -86,7 +86,7 @@ class Forked:
 
 
 def _command(words: list[str], environment: dict[str, str], files: list[str]) -> None:
-    """Be the command: its session, environment, folder, words and output."""
+    """Become the command in this process: set its session, environment, folder, arguments and output, then run it."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests were started in the background
     os.environ.clear()
@@ -105,12 +105,12 @@ def _command(words: list[str], environment: dict[str, str], files: list[str]) ->
         runpy.run_path(words[0], run_name="__main__")
 
 
-# what a command reads when it runs; other variables matter to what was imported before
+# variables that a command reads only when it runs; others have an effect when modules are imported
 READ_LATE = {"COATLAB_RUNS", "COATLAB_DATA", "COATLAB_REPORTS", "IMAGENET_DIR", "CUDA_VISIBLE_DEVICES"}
 
 
 class CommandLine:
-    """`python src/train.py` in a folder of its own."""
+    """Runs `python src/train.py` with a folder of its own for its runs."""
 
     def __init__(self, folder: Path) -> None:
         self.runs = folder / "runs"
@@ -153,17 +153,21 @@ class CommandLine:
 
 
 def kill(process: subprocess.Popen[str] | Forked, number: int = signal.SIGKILL) -> None:
-    """Signal a process and everything it started; KILL is waited for."""
+    """Send a signal to a process and everything it started; after KILL, wait until it has ended."""
     os.killpg(process.pid, number)
     if number == signal.SIGKILL:
         process.communicate()
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    """Wait until a condition holds and return its value."""
+    """Wait until a condition is true and return its value.
+
+    Raises:
+        TimeoutError: it is still false after some seconds.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if value := condition():
             return value
         time.sleep(0.02)
-    raise TimeoutError("the condition did not come true")
+    raise TimeoutError("the condition did not become true")

@@ -1,4 +1,4 @@
-"""Fixtures that tests share, and hypothesis without surprises."""
+"""Fixtures that tests share, and settings that make hypothesis deterministic."""
 
 import fcntl
 import os
@@ -18,12 +18,12 @@ from tests.tiers import Guard, add_markers, is_quick
 settings.register_profile("coatlab", deadline=None, derandomize=True)
 settings.load_profile("coatlab")
 
-# Before torch is imported: the workers share the cores, and several threads of each would wait for one another at every
-# operation.
+# Set before torch is imported: the test workers share the cores, and if each had several threads, these would wait for
+# one another at every operation.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# minutes each: one core begins with them, so that no core is left alone with one at the end
+# these take minutes each and are started first, so that no core is still busy with one when all others are done
 LONG = (
     "tests/cluster/slurm/test_sweeps.py",
     "tests/cluster/slurm/test_processes.py",
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def runs_tests(config: pytest.Config) -> bool:
-    """Tell whether tests run in this process, and not in those of pytest-xdist that it starts."""
+    """Return whether tests run in this process, or only in the worker processes that it starts."""
     return not getattr(config.option, "dist", None) or config.option.dist == "no" or hasattr(config, "workerinput")
 
 
@@ -57,7 +57,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than cores: tests that wait for Slurm or W&B's service leave theirs idle about half of the time."""
+    """Return the number of cores, and one more where tests wait for Slurm or W&B half of the time."""
     return len(os.sched_getaffinity(0)) + ("not slow" not in config.option.markexpr)
 
 
@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the account for W&B of whoever runs the tests: nothing of them is sent there."""
+    """Hide the W&B account of whoever runs the tests, so that nothing is sent to it."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", "/nowhere/netrc")
@@ -77,7 +77,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_git(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the commit out of records in tests that start no process."""
+    """Leave the commit out of the records of quick tests: finding it starts git."""
     if is_quick(request.node):
         monkeypatch.setattr("coatlab.process.machine._git", lambda folder, *words: None)
 
@@ -94,7 +94,7 @@ def repository() -> Path:
 
 @pytest.fixture
 def small_disk() -> Iterator[SmallDisk]:
-    """A disk of 20 MB, for one test at a time; `.ci/prepare` mounts it."""
+    """Return the small disk that `.ci/prepare` has mounted; one test at a time has it."""
     place = os.environ.get("COATLAB_SMALL_DISK")
     if not place:
         pytest.skip('no small disk; as root: eval "$(.ci/prepare)" mounts one and says where it is')

@@ -1,6 +1,6 @@
-"""Run folders as training leaves them, made without training: records and metrics with known numbers.
+"""Make run folders like those of a training, but without training: records and metrics with known numbers.
 
-python -m tests.made_runs FOLDER RUNS EPOCHS     makes many of them, to see how fast they load
+`python -m tests.made_runs FOLDER RUNS EPOCHS` makes many of them, to see how fast they are loaded.
 """
 
 import copy
@@ -39,7 +39,7 @@ def make_run(
     donor: str | None = None,
     **entries: Any,
 ) -> Path:
-    """Write one run folder; `entries` replace those of the record."""
+    """Write one run folder and return its path; `entries` replace entries of the record."""
     config = config_of(*words, seed=seed, study=study)
     if donor:
         config["init"]["donor"] = donor
@@ -73,7 +73,7 @@ def make_run(
 
 
 def metrics(epochs: int, numbers: random.Random) -> list[dict[str, Any]]:
-    """Rows of ten steps an epoch; a loss is logged at the last step of every other epoch."""
+    """Return rows with ten steps per epoch; a training loss is logged at the last step of every other epoch."""
     rows: list[dict[str, Any]] = []
     for epoch in range(1, epochs + 1):
         step = 10 * epoch

@@ -51,20 +51,17 @@ def test_every_state_has_its_line_and_the_command_finishes_what_can_be(
     (made["interrupted"] / "metrics.jsonl").write_text('{"step": 9}\n{"step": 10, "epoch": 1}\n{"step": 12}\n')
     unreadable = make(tmp_path, "complete", *SMOKE, "seed=2")
     (unreadable / "record.json").write_text('{"schema": 99}')
-    old = tmp_path / "CCTT-old"
-    old.mkdir()
-    (old / "record.json").write_text('{"schema": 1, "studies": ["smoke"]}')
-    words = ["smoke", "seed=0,1,2", "--runs", str(tmp_path)]
+    outdated = make(tmp_path, "complete", *SMOKE, "layout=CTTT", "seed=2")
+    (outdated / "record.json").write_text('{"schema": 1}')
+    words = ["smoke", "seed=0,1,2,3", "--runs", str(tmp_path)]
     found = status(capsys, *words)
-    assert [
-        cell["state"] for cell in status(capsys, "--runs", str(tmp_path))["cells"] if cell["folder"] == str(old)
-    ] == ["outdated"]
     states = {cell["folder"]: cell["state"] for cell in found["cells"]}
     assert {state: states[str(folder)] for state, folder in made.items()} == {state: state for state in made}
     assert states[str(unreadable)] == "unreadable"
-    assert sum(state == "missing" for state in states.values()) == 1
-    assert found["counts"] == {**dict.fromkeys(STATES, 1), "running": 0, "outdated": 0}
-    assert found["commands"] == [f"python src/train.py sweep=smoke seed=0,1,2 paths.runs={tmp_path}"]
+    assert states[str(outdated)] == "outdated"
+    assert sum(state == "missing" for state in states.values()) == 2
+    assert found["counts"] == {**dict.fromkeys(STATES, 1), "running": 0, "missing": 2}
+    assert found["commands"] == [f"python src/train.py sweep=smoke seed=0,1,2,3 paths.runs={tmp_path}"]
     (interrupted,) = [cell for cell in found["cells"] if cell["state"] == "interrupted"]
     assert (interrupted["epoch"], interrupted["epochs"]) == (1, 2)
     assert interrupted["age"] >= 0
@@ -72,9 +69,16 @@ def test_every_state_has_its_line_and_the_command_finishes_what_can_be(
     assert (complete["epoch"], complete["epochs"]) == (1, 2)  # as `make` says, without a row
     main(words)
     text = " ".join(capsys.readouterr().out.split())
-    for told in ("ZeroDivisionError: oh", "the loss is not finite", "stopped by Ctrl-C", "schema 99", "1/2"):
+    for told in (
+        "ZeroDivisionError: oh",
+        "the loss is not finite",
+        "stopped by Ctrl-C",
+        "schema 99",
+        "schema 1;",
+        "1/2",
+    ):
         assert told in text
-    assert f"finish it: python src/train.py sweep=smoke seed=0,1,2 paths.runs={tmp_path}" in text
+    assert f"finish it: python src/train.py sweep=smoke seed=0,1,2,3 paths.runs={tmp_path}" in text
 
 
 def test_a_study_that_is_done_needs_no_command_even_if_a_run_diverged(
@@ -109,6 +113,24 @@ def test_runs_that_other_words_asked_for_are_shown_and_finished_by_those_words(
         f"python src/train.py sweep=smoke paths.runs={tmp_path}",
         f"python src/train.py sweep=smoke seed=7 layout=CCTT paths.runs={tmp_path}",
     ]
+
+
+def test_a_folder_that_a_run_was_given_elsewhere_is_named_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], repository: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    words = ["sweep=smoke", "seed=7", "layout=CCTT", "paths.runs=runs"]
+    with pytest.raises(KeyboardInterrupt), open_run(spec_of(*words)):
+        raise KeyboardInterrupt
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COATLAB_RUNS", "there/runs")
+    found = status(capsys, "smoke")
+    assert [cell["state"] for cell in found["cells"] if not cell["asked"]] == ["interrupted"]
+    train = f"python {repository / 'src' / 'train.py'}"
+    assert found["commands"] == [
+        f"{train} sweep=smoke", f"{train} sweep=smoke seed=7 layout=CCTT paths.runs=there/runs",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["2024", "Läufe (1), it's", "a=b {c} [d]", "null"])

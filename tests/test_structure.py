@@ -164,7 +164,7 @@ TESTED_ELSEWHERE = {
         "errors", "create",  # test_cli, model/test_network
         "config/catalog", "config/compose", "config/files", "config/targets", "config/words",  # identity
         "process/machine", "process/parent", "process/place",  # test_train, training/test_leader
-        "output/files", "output/text", "output/figure",  # runs/test_record, benchmark/test_growth
+        "output/files", "output/figure",  # runs/test_record, benchmark/test_growth
         "runs/lock", "runs/summary",  # runs/test_run
         "data/image_data", "data/in_memory",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
@@ -172,7 +172,6 @@ TESTED_ELSEWHERE = {
         "tracking/session",  # tracking/test_mirror
         "training/entry", "training/fit", "training/follower", "training/progress",
         "training/start", "training/trainer",  # test_train, training/test_leader
-        "cluster/launcher",  # sweep/test_sweeper
         "cluster/fork",  # cluster/test_local
     },
     "analysis": {
@@ -180,7 +179,7 @@ TESTED_ELSEWHERE = {
         "figures/cost", "figures/curves", "figures/data_size", "figures/gap", "figures/generalization", "figures/style",
         "studies/attention", "studies/data_size", "studies/details", "studies/layouts", "studies/relative",
         "studies/stage_depth", "studies/transfer", "tables/cost", "tables/scores", "tables/sizes", "tables/verdicts",
-        "report/report",  # analysis/test_main
+        "report/contents",  # analysis/test_main
     },
 }  # fmt: skip
 

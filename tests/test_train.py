@@ -9,7 +9,7 @@ import torch
 
 from coatlab import create_model
 from coatlab.data.image_data import make_data
-from coatlab.runs.record import read_metrics
+from coatlab.runs.record import SCHEMA, read_metrics
 from tests.commandline import CommandLine, kill, wait_for
 from tests.disk import SmallDisk
 
@@ -78,7 +78,8 @@ def test_a_sweep_with_a_cell_that_cannot_be_is_refused_before_anything_is_traine
     # ViT_REL has two entries in its plan and gets five from the tiny plan
     assert done.returncode == 1
     assert (
-        done.stderr == "error: plan.blocks=[1, 1, 1, 1, 1] has 5 entries; layout=ViT_REL needs 2: S0 and one a stage\n"
+        done.stderr
+        == "error: plan.blocks=[1, 1, 1, 1, 1] has 5 entries; layout=ViT_REL needs 2: S0 and one per stage\n"
     )
     assert not command.runs.exists()
 
@@ -170,7 +171,7 @@ def test_a_newer_record_is_refused_and_kept(command: CommandLine) -> None:
     before = path.read_bytes()
     done = command.run("tracker=none", "trainer.max_epochs=1")
     assert done.returncode == 1
-    assert "has schema 99, newer than 1" in done.stderr
+    assert f"has schema 99, newer than {SCHEMA}," in done.stderr
     assert path.read_bytes() == before
 
 

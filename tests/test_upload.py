@@ -12,7 +12,7 @@ import wandb
 
 from coatlab.errors import InputError, RunError
 from coatlab.tracking.mirror import open_mirror
-from coatlab.upload import main, to_send
+from coatlab.upload import main, to_upload
 from tests.runs.test_state import held, make  # noqa: F401 (a fixture)
 from tests.tracking.test_mirror import SETTINGS, history
 
@@ -86,10 +86,10 @@ def test_each_run_is_sent_once(
     make(runs, "complete", "seed=3", "study=smoke")  # without a tracker
     main(["smoke", "--runs", str(runs)])
     assert wandb_program.read_text().splitlines() == [f"sync {part}" for part in parts]
-    assert "2 uploaded, 0 were there already" in capsys.readouterr().out
+    assert "2 uploaded, 0 uploaded before" in capsys.readouterr().out
     main(["--runs", str(runs)])
     assert len(wandb_program.read_text().splitlines()) == 3
-    assert "1 uploaded, 2 were there already" in capsys.readouterr().out
+    assert "1 uploaded, 2 uploaded before" in capsys.readouterr().out
     main(["--runs", str(runs)])
     assert len(wandb_program.read_text().splitlines()) == 3
 
@@ -107,7 +107,7 @@ def test_reports_are_sent_as_runs_are(
     assert wandb_program.read_text().splitlines() == [f"sync {parts[1]}"]
     main(runs)
     assert wandb_program.read_text().splitlines() == [f"sync {part}" for part in reversed(parts)]
-    assert capsys.readouterr().out.splitlines()[-1].startswith("1 uploaded, 1 were there already")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 uploaded, 1 uploaded before")
 
 
 def test_a_run_that_is_refused_is_named_the_others_are_sent_and_it_is_tried_again(
@@ -116,7 +116,7 @@ def test_a_run_that_is_refused_is_named_the_others_are_sent_and_it_is_tried_agai
     runs = tmp_path / "runs"
     parts = [offline(runs, f"seed={seed}") for seed in (12, 13, 14)]
     for number in (3, 4):
-        with pytest.raises(RunError, match=r"1 of . could not be uploaded \(Error: refused\); their files are as"):
+        with pytest.raises(RunError, match=r"1 of . could not be uploaded \(Error: refused\); their files are unch"):
             main(["--runs", str(runs)])
         assert f"{parts[1].parents[1].name}: Error: refused" in capsys.readouterr().out
         assert len(wandb_program.read_text().splitlines()) == number
@@ -186,7 +186,7 @@ def test_what_is_sent_of_an_interrupted_run_is_one_part_that_holds_all_of_it(
             mirror.log_metrics({"loss": float(step)}, step=step)
             rows.append({"step": step, "loss": float(step)})
         mirror.finish({}, exit_code=0)
-    waiting, _, _ = to_send(tmp_path, None, tmp_path / "none")
+    waiting, _, _ = to_upload(tmp_path, None, tmp_path / "none")
     ((part,),) = waiting.values()
     assert part.parent == folder / "wandb"
     ids, written = history(folder)

@@ -1,1 +1,1 @@
-"""The paper's orderings, and what the runs say of them."""
+"""The orderings that the paper states, and what the runs say about them."""

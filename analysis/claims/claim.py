@@ -1,4 +1,4 @@
-"""claims.yaml, read and checked: what is claimed of which runs, with which margins."""
+"""claims.yaml, read and checked: what is claimed about which runs, with which margins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,12 +11,12 @@ from analysis.claims.ordering import ABOUT, AT_LEAST, FAR_ABOVE, Relation, parse
 from coatlab.errors import InputError, not_one_of
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
-MARGINS = {ABOUT: "about", AT_LEAST: "about", FAR_ABOVE: "far"}  # what a sign cannot be judged without
+MARGINS = {ABOUT: "about", AT_LEAST: "about", FAR_ABOVE: "far"}  # the margin without which a sign cannot be judged
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One entry of claims.yaml; the file's head says what each key means."""
+    """One entry of claims.yaml, whose first lines say what each key means."""
 
     key: str
     says: str
@@ -37,7 +37,7 @@ def load_claims(study: str | None = None, path: Path = CLAIMS) -> list[Claim]:
     """Read the claims about a study, or all of them.
 
     Raises:
-        InputError: an entry has a key that does not exist, lacks one, or lacks a margin that its signs need.
+        InputError: an entry has an unknown key, or lacks a key or a margin that its signs need.
     """
     entries = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(entries, dict)

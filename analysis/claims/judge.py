@@ -1,7 +1,7 @@
-"""Claims about an ordering, and what the runs say of them: supported, contradicted or undecided, with the numbers.
+"""Claims about an ordering, and what the runs say about them: supported, contradicted or undecided, with the numbers.
 
-A claim of `claims.yaml` names an ordering, a metric, the runs it is about and its margins; d is the mean difference
-left - right of a relation, paired by seed and turned so that positive is better. A relation is
+A claim of `claims.yaml` names an ordering, a metric, the runs that it is about, and its margins. Below, d is the mean
+difference left - right of a relation, paired by seed, with its sign turned so that positive is better. A relation is
 
     sign    supported: with confidence     contradicted: with confidence
     a > b   d > 0                          d < 0
@@ -9,18 +9,19 @@ left - right of a relation, paired by seed and turned so that positive is better
     a >> b  d > far                        d < far
     a ≈ b   -about < d < about (TOST)      d < -about or d > about
 
-where confidence is a one-sided t-test at 5 %, so that the bounds to look at are the ends of the 90 % interval that is
-shown, and Holm's correction over the claim's relations holds the chance of any wrong verdict of a claim at 5 %. All
-else is undecided, with the reason and, where it can be told, with the number of seeds that would settle it with a power
-of 80 % for the whole claim. A claim is the weakest of its relations: contradicted if one is, else undecided if one is,
-else supported.
+where "with confidence" is by a one-sided t-test at 5 %, so the bounds to look at are the ends of the 90 % interval that
+is shown. Holm's correction over the relations of a claim keeps the chance that any of its verdicts is wrong at 5 %.
+Everything else is undecided, with the reason and, where it can be computed, with the number of seeds that would settle
+it with a power of 80 % for the whole claim. A claim's verdict is that of its weakest relation: contradicted if one is
+contradicted, otherwise undecided if one is undecided, otherwise supported.
 
-Who adds seeds until a verdict pleases has more than 5 % of wrong ones: add the number that is recommended, once. It is
-cautious (`stats.seeds_needed`): three seeds cannot tell a difference near its margin from one at some distance, and
-where they do not, up to 1000 seeds are advised. Of 500 planted studies that had advice it settled all with clear
-differences, 86 to 96 % with one 0.001 inside its margin (noise of a difference: 0.006; pilots of 2, 3 and 5 seeds), and
-94 to 97 % with differences drawn at random. The number in brackets would do if the difference were the one seen, which
-near a margin it seldom is. Where even that is over 1000, there is no advice.
+If you add seeds until you like the verdict, more than 5 % of verdicts will be wrong: add the recommended number, once.
+It is a cautious number (`stats.seeds_needed`): from three seeds a difference near its margin can often not be told from
+one that is far from it, and then up to 1000 seeds are advised. In simulations, 500 studies for each kind of difference,
+the advice settled all studies with clear differences, 86 to 96 % of those with a difference 0.001 inside its margin
+(noise of a difference: 0.006; 2, 3 and 5 seeds before the advice), and 94 to 97 % of those with random differences. The
+number in brackets would be enough if the true difference were the observed one, which is seldom so near a margin. Where
+even that number is over 1000, there is no advice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,9 +34,9 @@ import pandas as pd
 from analysis import stats
 from analysis.claims.claim import Claim
 from analysis.claims.ordering import ABOUT, ABOVE, AT_LEAST, Relation, names_of
-from analysis.compare.confounds import Donors, require_comparable, warnings
+from analysis.compare.confounds import Donors, require_comparable, setup_warnings
 from analysis.compare.matched import MATCHED, matched_accuracy
-from analysis.compare.panels import covering
+from analysis.compare.panels import covering_notes
 from coatlab.errors import InputError
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
@@ -45,15 +46,17 @@ LEVEL, POWER = 0.05, 0.8
 
 @dataclass(frozen=True)
 class Finding:
-    """A relation's verdict and its numbers; NaN where the seeds do not give one.
+    """A relation's verdict and its numbers; a number that the seeds do not give is NaN.
 
     Attributes:
-        seeds: paired ones, that both sides have.
-        left, right: mean metric of the paired seeds.
+        relation: which one.
+        verdict: supported, contradicted or undecided.
+        seeds: the number of seeds that both sides have; only these are compared, in pairs.
+        left, right: mean metric over these seeds.
         difference, low, high: left - right, positive where left is better, and its 90 % interval.
-        p: of the verdict, or of the nearer one where it is undecided; corrected for the claim's relations (Holm).
+        p: of the verdict or, if undecided, of the verdict that is nearer; corrected for the claim's relations (Holm).
         improvement: chance that a run of left beats one of right, with its 95 % bootstrap interval.
-        needed: seeds in all that would settle an undecided relation.
+        needed: the total number of seeds that would settle an undecided relation.
         reason: why it is undecided; empty otherwise.
     """
 
@@ -73,7 +76,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim's verdict, that of each relation, and what a reader must know of them."""
+    """A claim's verdict, the findings for its relations, and what a reader must know about them."""
 
     claim: Claim
     verdict: str
@@ -82,7 +85,7 @@ class Judgement:
 
     @property
     def needed(self) -> int | None:
-        """Return the seeds in all that would settle the undecided relations; None where one of them cannot tell."""
+        """Return the total number of seeds that would settle all undecided relations; None if it is unknown for one."""
         undecided = [finding.needed for finding in self.findings if finding.verdict == UNDECIDED]
         known = [needed for needed in undecided if needed is not None]
         return max(known) if known and len(known) == len(undecided) else None
@@ -99,21 +102,22 @@ def judge(
     """Judge a claim by the complete runs that it is about.
 
     Args:
-        claim: what is claimed, of which runs.
-        runs: a row a run, index `fingerprint`; columns `status`, `seed`, the claim's and the final metrics.
-        histories: rows of all runs' metrics, as `matched_accuracy` has them; read for matched/accuracy alone.
-        generator: resamples the intervals of the probability of improvement; the verdicts do not depend on it.
+        claim: what is claimed, about which runs.
+        runs: one row per run, index `fingerprint`; columns `status`, `seed`, those that the claim names, and the final
+            metrics.
+        histories: one row per epoch, as `matched_accuracy` takes them; used only for the metric matched/accuracy.
+        generator: resamples for the interval of the probability of improvement; verdicts do not depend on it.
         donors: configs of runs that others start from, by fingerprint.
-        allow: keys in which the runs may differ besides what the claim names; the note says so.
+        allow: keys in which the runs may differ besides the one that the claim names; a note says so.
 
     Raises:
         InputError: the runs lack a column that the claim names.
     """
-    about, notes = _about(claim, runs)
+    about, notes = _runs_about(claim, runs)
     try:
         if len(about):
             notes += require_comparable(about, [claim.names.removesuffix(".name")], donors, allow)
-            notes += [*warnings(about), *(note.removeprefix("* ") for note in covering(about))]
+            notes += [*setup_warnings(about), *(note.removeprefix("* ") for note in covering_notes(about))]
     except InputError as error:
         return undecided(claim, str(error), notes)
     twice = about[about.duplicated(["name", "seed"], keep=False)]
@@ -121,7 +125,7 @@ def judge(
         name, seed = twice.iloc[0][["name", "seed"]]
         several = ", ".join(str(run) for run in twice.index[(twice["name"] == name) & (twice["seed"] == seed)])
         return undecided(
-            claim, f"runs {several} are all {name} with seed {seed:.0f}: they differ in something else", notes
+            claim, f"runs {several} are all {name} with seed {seed:.0f}, so they differ in something else", notes
         )
     values, more = _values(claim, about, histories)
     names = names_of(claim.relations)
@@ -133,12 +137,12 @@ def judge(
 
 
 def decide(claim: Claim, cells: Mapping[str, stats.Floats], missing: Mapping[str, str] | None = None) -> list[Finding]:
-    """Decide the relations of a claim from the metric of each name, one number a seed (NaN: none), in equal order.
+    """Decide the relations of a claim from the metric of each name, one number per seed.
 
     Args:
         claim: relations, margins, and which way is better.
-        cells: name to values_S.
-        missing: names without numbers, and the reason.
+        cells: the numbers of each name, in the same order of seeds for all; NaN where a seed has none.
+        missing: the reason for each name that has no numbers.
     """
     sides = [(cells[relation.left], cells[relation.right]) for relation in claim.relations]
     turned = -1.0 if claim.better == "lower" else 1.0
@@ -167,7 +171,7 @@ def decide(claim: Claim, cells: Mapping[str, stats.Floats], missing: Mapping[str
 
 
 def undecided(claim: Claim, reason: str, notes: Sequence[str] = ()) -> Judgement:
-    """Leave every relation of a claim undecided for one reason."""
+    """Judge every relation of a claim undecided, for one and the same reason."""
     findings = [Finding(relation, UNDECIDED, reason=reason) for relation in claim.relations]
     return Judgement(claim, UNDECIDED, findings, list(notes))
 
@@ -186,16 +190,16 @@ def _tests(sign: str, differences_S: stats.Floats, claim: Claim) -> tuple[float,
 
 
 def _threshold(sign: str, claim: Claim) -> float:
-    """Return what the difference is above where a one-sided relation holds."""
+    """Return the threshold above which the difference lies where a relation other than ≈ holds."""
     return {AT_LEAST: -claim.about, ABOVE: 0.0}.get(sign, claim.far)
 
 
 def _needed(
     sign: str, differences_S: stats.Floats, claim: Claim, noise: tuple[float, int], confidence: float
 ) -> int | None:
-    """Return the seeds that would settle a relation the way it leans, at the strictest level Holm may ask for.
+    """Return the number of seeds that would settle a relation the way it leans, at the strictest level of Holm's.
 
-    The chance to fail is shared among the relations, so that the claim as a whole has the power that is stated.
+    The chance of failure is divided among the relations, so that the claim as a whole has the stated power.
     """
     level, power = LEVEL / len(claim.relations), 1 - (1 - POWER) / len(claim.relations)
     mean = float(differences_S.mean()) if len(differences_S) else stats.NAN
@@ -205,7 +209,7 @@ def _needed(
         low, high = (threshold, high) if mean > threshold else (low, threshold)
     elif abs(mean) < claim.about:
         low, high = -claim.about, claim.about
-    else:  # the test against ≈ looks at both sides
+    else:  # the test against ≈ has two sides
         level /= 2
         low, high = (claim.about, high) if mean > 0 else (low, -claim.about)
     return stats.seeds_needed(differences_S, low, high, level, power, noise, confidence)
@@ -222,10 +226,10 @@ def _reason(
 
     Args:
         relation: which one.
-        differences_S: of its sides.
-        seeds: that would settle it, cautiously and if the difference is the one seen.
-        clear: it would be decided if it were the claim's only one.
-        missing: names without numbers, and the reason.
+        differences_S: left - right, one per seed.
+        seeds: how many would settle it, by the cautious estimate and if the true difference is the observed one.
+        clear: it would be decided if it were the only relation of the claim.
+        missing: the reason for each name that has no numbers.
     """
     absent = [missing[name] for name in (relation.left, relation.right) if name in missing]
     if absent:
@@ -233,28 +237,29 @@ def _reason(
     if len(differences_S) < 2:
         return f"{len(differences_S) or 'no'} seed in common; a verdict needs two or more"
     if not stats.testable(differences_S):
-        return f"all {len(differences_S)} differences are equal, which says nothing of the noise"
-    why = "clear by itself, but not as one of several" if clear else "the interval has differences for and against it"
+        return f"all {len(differences_S)} differences are equal, which says nothing about the noise"
+    inside = "the interval includes differences on both sides of the threshold"
+    why = "clear by itself, but not as one of several relations" if clear else inside
     needed, likely = seeds
     if not needed:
         return f"{why}; more than {stats.MOST_SEEDS} seeds would settle it"
     number = f"about {needed}" if needed < stats.MOST_SEEDS else f"up to {needed}"
-    return f"{why}; {number} seeds would settle it ({likely} if the difference is the one seen)"
+    return f"{why}; {number} seeds would settle it ({likely} if the true difference is the observed one)"
 
 
 def _with_improvement(
     finding: Finding, claim: Claim, cells: Mapping[str, stats.Floats], generator: np.random.Generator
 ) -> Finding:
-    """Add the probability of improvement to a finding, of the runs of its paired seeds."""
+    """Add the probability of improvement to a finding, from the runs of the seeds that both sides have."""
     sides = np.array([cells[name] for name in (finding.relation.left, finding.relation.right)])
     sides = sides[:, ~np.isnan(sides).any(axis=0)]
     left_S, right_S = sides[::-1] if claim.better == "lower" else sides
     return replace(finding, improvement=stats.improvement(left_S, right_S, generator))
 
 
-def _about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return the complete runs a claim is about, with their `name` in it, and a note on those that did not complete."""
-    if not len(runs) or not (runs["status"] == "complete").any():  # there may be no measures yet
+def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the complete runs that a claim is about, with a column `name`, and notes on its other runs."""
+    if not len(runs) or not (runs["status"] == "complete").any():  # there may be no metrics yet
         return pd.DataFrame(columns=["name", "seed"]), []
     metrics = [] if claim.metric == MATCHED else [claim.metric]
     for column in ["status", "seed", claim.names, *claim.rows, *metrics]:
@@ -265,7 +270,7 @@ def _about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     chosen = pd.Series(True, index=runs.index)
     for column, valid in claim.rows.items():
         chosen &= runs[column].isin(valid)
-    names = runs[claim.names].map(lambda value: claim.called.get(written(value), written(value)))
+    names = runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
     chosen &= names.isin(names_of(claim.relations))
     about = runs.assign(name=names)[chosen]
     complete = about["status"] == "complete"
@@ -276,7 +281,7 @@ def _about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _values(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> tuple[pd.Series, list[str]]:
-    """Return the claim's metric of each run, and notes on how it came about."""
+    """Return the claim's metric of each run, and notes on how it was found."""
     if claim.metric != MATCHED or not len(about):
         return about.get(claim.metric, pd.Series(dtype=float)), []
     values, loss = matched_accuracy(about, histories)
@@ -287,7 +292,7 @@ def _values(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> tuple
     return values, notes
 
 
-def written(value: Any) -> str:
-    """Write a value as claims name it: a list of blocks, or its text, as 2-1-2-5-1."""
+def claim_value(value: Any) -> str:
+    """Write a value as claims name it: a list of blocks, or the text of one, as 2-1-2-5-1."""
     text = str(np.asarray(value).tolist() if isinstance(value, list | tuple | np.ndarray) else value)
     return text.strip("[]").replace(", ", "-") if text.startswith("[") else text

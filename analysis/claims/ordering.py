@@ -1,6 +1,6 @@
-"""Orderings as the paper writes them: `CCCC ≈ CCCT >= CCTT > CTTT >> ViT_REL` to relations between neighbours.
+"""Orderings as the paper writes them, split into relations: `CCCC ≈ CCCT >= CCTT` is CCCC ≈ CCCT and CCCT >= CCTT.
 
-The relations of a chain are those written: that CCCC is far above ViT_REL is not one more, it follows from them.
+Only neighbours are related: what a chain says about names that are further apart follows from these relations.
 """
 
 import itertools
@@ -18,7 +18,7 @@ _SIGN = re.compile(r"\s(" + "|".join(re.escape(sign) for sign in (*SIGNS, *SPELL
 
 @dataclass(frozen=True)
 class Relation:
-    """Two names and the sign between them."""
+    """Two names and the sign between them; left is said to be the better one."""
 
     left: str
     sign: str
@@ -29,24 +29,25 @@ class Relation:
 
 
 def parse(ordering: str) -> list[Relation]:
-    """Split an ordering into its relations, left to right; `~=`, `≥` and `≫` are other spellings of ≈, >= and >>.
+    """Split an ordering into relations, from left to right; `~=`, `≥` and `≫` are other spellings of ≈, >= and >>.
 
     Raises:
-        InputError: fewer than two names, an unknown sign, or a name that stands twice.
+        InputError: fewer than two names, an unknown sign, or a name that occurs twice.
     """
     names = _SIGN.split(f"{ordering.strip()}")
     names, signs = [name.strip() for name in names[::2]], names[1::2]
     for name in names:
         if not re.fullmatch(r"[\w.+-]+", name):
             raise InputError(
-                f"the ordering {ordering!r} cannot be read at {name!r}; valid: names and, in spaces, {', '.join(SIGNS)}"
+                f"the ordering {ordering!r} cannot be read at {name!r}; valid: names and, between spaces, "
+                f"{', '.join(SIGNS)}"
             )
     if len(names) < 2 or len(set(names)) < len(names):
-        raise InputError(f"the ordering {ordering!r} needs two names or more, and each once")
+        raise InputError(f"the ordering {ordering!r} needs at least two names, each once")
     pairs = itertools.pairwise(names)
     return [Relation(left, SPELLINGS.get(sign, sign), right) for (left, right), sign in zip(pairs, signs, strict=True)]
 
 
 def names_of(relations: Iterable[Relation]) -> list[str]:
-    """List the names of relations, in the order in which they first stand."""
+    """List the names in relations, in the order in which they first occur."""
     return list(dict.fromkeys(name for relation in relations for name in (relation.left, relation.right)))

@@ -1,1 +1,1 @@
-"""Which rows may be compared, and how they are named."""
+"""Which runs may be compared, and how they are grouped, named and ordered."""

@@ -1,13 +1,14 @@
-"""Whether rows may be compared: they differ in the declared factors, what follows from these, and the seed alone.
+"""Whether rows may be compared: they may differ only in the declared factors, what these imply, and the seed.
 
-A factor is a group or a key of the config: `layout`, `attention`, `data.train_size`. The rule: there is one row from
-which every other comes by giving it the other's factors and seed, and leaving all else as it is. What conf/ derives is
-derived anew, so a layout brings its plan with it; a plan given by hand is not derived, and counts. What is left is
-found by `identity.diff`, which also decides what is one experiment, so an attention in a layout without any is no
-difference. A run that starts from a donor is compared with the donor's config in the place of its fingerprint.
+A factor is a group or a key of the config: `layout`, `attention`, `data.train_size`. Rows may be compared if there is
+one row that turns into each of the others when it is given the other's factors and seed and nothing else. Values that
+conf/ derives from the factors are derived again, so a layout brings its plan with it; a plan that was given by hand is
+not derived, so it counts as a difference. Remaining differences are found by `identity.diff`, which also decides what
+is one experiment; so the attention of a layout without attention is no difference. A run that starts from another one,
+its donor, is compared by the donor's config and not by its fingerprint.
 
-Code, hardware and precision are no refusal but a warning. Runs of two precisions are two experiments all the same:
-they are rows of their own (`analysis.compare.panels`).
+Differences of code, hardware and precision are not refused, only warned about. But two precisions are two experiments,
+so they get rows of their own (`analysis.compare.panels`).
 """
 
 import json
@@ -28,54 +29,61 @@ from coatlab.runs.identity import diff, experiment, fingerprint
 
 Config = Mapping[str, Any]
 Donors = Mapping[str, Config]  # configs by fingerprint
-ALWAYS = ("seed", "trainer.precision")  # may differ: the one is what is averaged, the other is warned of
+MAY_DIFFER = ("seed", "trainer.precision")  # the seed is averaged over; different precisions are warned about
 WARNED = {"code": "code versions", "device": "devices", "cpu": "CPUs", "gpu": "GPUs", "precision": "precisions"}
-SHOWN = 3  # values of a key that a refusal names
+MOST_VALUES = 3  # of one key, named in a refusal
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key that differs although no factor explains it."""
+    """A key that differs although no factor explains it.
+
+    Attributes:
+        key: of the config.
+        values: the runs that differ in it, by two values: the one they have, and the one that the factors explain.
+    """
 
     key: str
-    values: Mapping[tuple[str, str], Sequence[str]]  # runs by (the value they have, the one that would be explained)
+    values: Mapping[tuple[str, str], Sequence[str]]
 
     def __str__(self) -> str:
-        """Word it: which value, in which runs, and what the value should be."""
+        """Write it as a clause: which value, in which runs, and what the value should be."""
         parts = [f"{has} in {_listed(runs)}, not {due}" for (has, due), runs in self.values.items()]
-        return f"{self.key} is " + " and ".join(parts[:SHOWN]) + (" and so on" if len(parts) > SHOWN else "")
+        return (
+            f"{self.key} is " + " and ".join(parts[:MOST_VALUES]) + (" and so on" if len(parts) > MOST_VALUES else "")
+        )
 
 
 def require_comparable(
     runs: pd.DataFrame, factors: Sequence[str], donors: Donors | None = None, allow: Sequence[str] = ()
 ) -> list[str]:
-    """Check that runs differ in nothing but the factors and the seed.
+    """Check that runs differ only in the factors and the seed.
 
     Args:
-        runs: of one table or figure, as `analysis.read.folders` has them.
+        runs: of one table or figure, as `analysis.read.folders` returns them.
         factors: what it compares.
         donors: configs of runs that others start from, by fingerprint.
-        allow: keys, or groups, that may differ all the same.
+        allow: keys, or groups, that may differ nevertheless.
 
     Returns:
         A footnote for each allowed key that differs.
 
     Raises:
-        InputError: they differ in more; the sentence names the keys and values.
+        InputError: they differ in more; the message names the keys and values.
     """
     found = differences(runs, factors, donors or {})
-    refused = [one for one in found if not within(one.key, allow)]
+    refused = [one for one in found if not is_below(one.key, allow)]
     if refused:
-        keys = ", ".join(one.key for one in refused)
         raise InputError(
             f"rows that compare {' and '.join(factors)} differ in more than that: "
-            f"{'; '.join(str(one) for one in refused)}; leave runs out, or allow it with --allow {keys.split(', ')[0]}"
+            f"{'; '.join(str(one) for one in refused)}; leave these runs out, or allow the difference with "
+            f"--allow {refused[0].key}"
         )
     return [f"Compared although {one} (--allow {one.key})." for one in found]
 
 
 def require_keys(allow: Sequence[str], configs: Iterable[Config]) -> None:
-    """Check that allowed keys, or groups, are of some run of a study; the runs of one table may not have them.
+    """Check that each allowed key, or group, exists in some run of a study; not every table has runs with it.
 
     Raises:
         InputError: a key does not exist.
@@ -87,11 +95,11 @@ def require_keys(allow: Sequence[str], configs: Iterable[Config]) -> None:
 
 
 def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> list[Difference]:
-    """Return the keys in which runs differ although no factor and no seed explains it, by name."""
+    """Return the keys, by name, in which runs differ although neither a factor nor the seed explains it."""
     distinct: dict[str, Config] = {}
     named: dict[str, list[str]] = {}
     for name, config in zip(runs["run"], runs["config"], strict=True):
-        # seeds of one cell are one experiment here, and so are those of what they started from
+        # here the seeds of one cell count as one experiment, and so do the seeds of their donors
         mark = fingerprint(_replace(config, {"seed": 0, "init.donor": start_of(config, donors)}))
         distinct.setdefault(mark, config)
         named.setdefault(mark, []).append(name)
@@ -99,11 +107,11 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
         return []
     left: dict[str, dict[str, tuple[Any, Any]]] = {}
     fewest = len(runs) + 1
-    # from the row that explains most others; one with many keys and many seeds is the likeliest
+    # look for the row that explains most others; one with many keys and many seeds is the likeliest
     for base in sorted(distinct, key=lambda mark: (-len(experiment(distinct[mark])), -len(named[mark]))):
         derived = _derived(distinct[base])
         moved = {
-            mark: _moved(distinct[base], derived, config, (*factors, *ALWAYS), donors)
+            mark: _moved(distinct[base], derived, config, (*factors, *MAY_DIFFER), donors)
             for mark, config in distinct.items()
         }
         tried = {mark: found for mark in distinct if (found := diff(moved[mark], distinct[mark]))}
@@ -116,14 +124,14 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
 
 
 def start_of(config: Config, donors: Donors) -> str | None:
-    """Return what a run started from, whatever the seed of that, as a fingerprint; of the run itself if not at hand."""
+    """Return what a run started from as a fingerprint that ignores the donor's seed, if the donor's config is known."""
     mark = config.get("init", {}).get("donor")
     donor = donors.get(mark or "")
     return fingerprint(_replace(donor, {"seed": 0, "init.donor": start_of(donor, donors)})) if donor else mark
 
 
-def warnings(runs: pd.DataFrame) -> list[str]:
-    """Say in which of code, hardware and precision runs differ."""
+def setup_warnings(runs: pd.DataFrame) -> list[str]:
+    """Say in which of code, hardware and precision runs differ, one warning for each."""
     found = []
     for column, plural in WARNED.items():
         values = Counter(str(value) for value in runs[column].dropna())
@@ -136,7 +144,7 @@ def warnings(runs: pd.DataFrame) -> list[str]:
 def _moved(
     base: Config, derived: Mapping[str, str], other: Config, keys: Sequence[str], donors: Donors
 ) -> dict[str, Any]:
-    """Give a config the factors of another, and derive anew what it has derived."""
+    """Give a config the factors of another, and derive again the values that it had derived."""
     values = flatten(other)
     moved: dict[str, Any] = {}
     for key in keys:
@@ -148,11 +156,11 @@ def _moved(
     given = _replace(base, moved)
     result = OmegaConf.create(_needed(given))
     for key, text in derived.items():
-        if not within(key, moved):
+        if not is_below(key, moved):
             OmegaConf.update(result, key, text)
     try:
         config = given | resolve(result)
-    except InputError:  # no plan for these: nothing follows, and the plans are compared as they are
+    except InputError:  # there is no plan for these factors: nothing is derived, and plans are compared as they are
         config = given
     mine, its = (donors.get(one.get("init", {}).get("donor") or "") for one in (base, other))
     if mine and its and "init.donor" not in moved:
@@ -161,9 +169,9 @@ def _moved(
 
 
 def _derived(config: Config) -> dict[str, str]:
-    """Return the keys that a config has by interpolation from others, and the interpolations.
+    """Return the interpolations from which a config has values, by key.
 
-    A value given by hand that is none of its interpolation's is left out: it does not follow from anything.
+    A key whose value was given by hand is left out, unless it is the value that the interpolation gives.
     """
     words = tuple(
         f"{group}={config[group]['name']}"
@@ -183,7 +191,7 @@ def _derived(config: Config) -> dict[str, str]:
 
 
 def _needed(config: Config) -> dict[str, Any]:
-    """Return a config less the plans of other layouts, which are most of it and slow to interpolate."""
+    """Return a config without the plans of other layouts, which are most of it and slow to interpolate."""
     layout, attention, size = config["layout"]["name"], config["attention"]["name"], dict(config["size"])
     size["plans"] = {name: plan for name, plan in size.get("plans", {}).items() if name == layout}
     solved = ((size.get("matched") or {}).get(attention) or {}).get(layout)
@@ -193,7 +201,7 @@ def _needed(config: Config) -> dict[str, Any]:
 
 @cache
 def _interpolations(words: tuple[str, ...]) -> dict[str, str]:
-    """Return the keys that conf/ derives from other keys, for some choices, and how."""
+    """Return the keys that conf/ derives from other keys, with the interpolations, for some choices of groups."""
     raw = OmegaConf.to_container(compose(list(words)), resolve=False)
     assert isinstance(raw, dict)
     flat = flatten({str(key): value for key, value in raw.items()})
@@ -201,7 +209,7 @@ def _interpolations(words: tuple[str, ...]) -> dict[str, str]:
 
 
 def _replace(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with other values at dotted keys."""
+    """Return a config with other values at some dotted keys."""
     result = dict(config)
     for key, value in values.items():
         first, _, rest = key.partition(".")
@@ -224,7 +232,7 @@ def _listed(runs: Sequence[str]) -> str:
     return runs[0] if len(runs) == 1 else f"{len(runs)} runs"
 
 
-def within(key: str, keys: Iterable[str]) -> bool:
+def is_below(key: str, keys: Iterable[str]) -> bool:
     """Tell whether a dotted key is one of some keys, or below one."""
     return any(key == other or key.startswith(f"{other}.") for other in keys)
 

@@ -1,4 +1,4 @@
-"""What a study compares, and the panels of rows that comparing makes of its runs; the order in which they are shown."""
+"""What a study compares, and the panels of rows that its runs become."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,54 +6,74 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.compare.order import Rank
 from analysis.paper.quotes import Quote
 from analysis.tabular import Column, Interval, Table
 
-LAYOUTS = ("ViT_REL", "ViT", "CCCC", "CCCT", "CCTT", "CTTT")  # the paper's order of presentation
+PANEL_KEYS = ("data.name", "data.image_size", "size.name")
 
-
-ATTENTIONS = ("relative", "post", "absolute", "window", "neighborhood", "linear", "none")  # global, local, linear
-
-
-PANELS = ("data.name", "data.image_size", "size.name")
-
-
-Summarize = Callable[[Any], Interval]  # the numbers of a cell, one a seed
+Summarize = Callable[[Any], Interval]  # what becomes of the numbers of a cell, one per seed
 
 
 @dataclass(frozen=True)
 class Design:
-    """What a study compares, by groups and keys of the config: rows in the factors, one table a value of the panels."""
+    """What a study compares.
+
+    Attributes:
+        factors: groups and keys of the config whose values its rows compare.
+        panels: keys of the config; each combination of their values is a panel, with a table of its own.
+        lead: the first column, by which rows are sorted: `layout` or `attention`.
+        crossed: every combination of the factors is expected, and a missing one is named.
+        figures: modules of analysis/figures, in the order of the report.
+        paper: the paper's numbers that stand beside our rows.
+        matched: show the accuracy at matched training loss.
+        overview: makes tables over all panels, which are shown first.
+    """
 
     factors: tuple[str, ...]
-    panels: tuple[str, ...] = PANELS
-    lead: str = "layout"  # the first column, by which rows are in order: layout or attention
-    crossed: bool = False  # every combination of the factors is expected
-    figures: tuple[str, ...] = ("curves", "cost")  # of analysis/figures, in the order of the report
-    paper: tuple[Quote, ...] = ()  # what the paper has beside our rows
-    matched: bool = False  # show the accuracy at matched training loss
-    overview: "Callable[[Sequence[Panel], Summarize], list[Table]] | None" = None  # tables over all panels, shown first
+    panels: tuple[str, ...] = PANEL_KEYS
+    lead: str = "layout"
+    crossed: bool = False
+    figures: tuple[str, ...] = ("curves", "cost")
+    paper: tuple[Quote, ...] = ()
+    matched: bool = False
+    overview: "Callable[[Sequence[Panel], Summarize], list[Table]] | None" = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A cell of a study: the words that name it in a table, its runs, and the facts by which the paper's are found.
+    """A cell of a study, which is a row of its tables.
 
-    Facts are what counts of the config of its first run, and `init.data`, the data set of the run that it started from.
+    Attributes:
+        words: what names it in a table, one per column.
+        rank: sorts rows.
+        runs: its runs, one per seed.
+        facts: the settings of its first run that count, and `init.data`, the data set of the run that it started from;
+            the paper's numbers are found by them.
     """
 
     words: tuple[str, ...]
+    rank: Rank
     runs: pd.DataFrame
     facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Rows that may be compared, in order; `columns` are of their words, `values` are of the design's panels."""
+    """Rows that may be compared with each other, in order.
+
+    Attributes:
+        title: of its table.
+        values: its values of the keys that tell the panels of the design apart.
+        columns: the columns of its rows' words.
+        rows: its cells.
+        runs: the runs of all rows.
+        notes: what a reader has to know of them.
+    """
 
     title: str
     values: Mapping[str, Any]
     columns: tuple[Column, ...]
     rows: Sequence[Row]
-    runs: pd.DataFrame  # of all rows
+    runs: pd.DataFrame
     notes: Sequence[str]

@@ -1,14 +1,14 @@
-"""What runs were trained on, as far as speed goes: those of one kind of hardware and precision are timed alike."""
+"""Runs by the hardware and precision that they were trained with: only within one kind can speeds be compared."""
 
 import pandas as pd
 
-# columns of the runs, and how they are named; a machine's own name is none of it: two of a kind are as fast
-TOLD = {"gpu": "GPU", "cpu": "CPU", "devices": "devices", "threads": "threads", "precision": "precision"}
+# columns of the runs and their titles; the host's name is left out, since two machines of one kind are equally fast
+TITLES = {"gpu": "GPU", "cpu": "CPU", "devices": "devices", "threads": "threads", "precision": "precision"}
 
 
-def kinds(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Split runs by hardware and precision: words for each kind, and its runs, the most frequent kind first."""
-    known = runs[[key for key in TOLD if key in runs]].astype(object)
+def by_hardware(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Split runs by hardware and precision: the runs of each kind by its description, the most frequent kind first."""
+    known = runs[[key for key in TITLES if key in runs]].astype(object)
     words = pd.Series([_words(dict(zip(known, row, strict=True))) for row in known.itertuples(index=False)], runs.index)
     return {str(word): runs[words == word] for word in words.value_counts().index}
 
@@ -18,6 +18,6 @@ def _words(run: dict[str, object]) -> str:
         run = {key: value for key, value in run.items() if key not in ("cpu", "threads")}
     return ", ".join(
         f"{name} {run[key]:g}" if isinstance(run[key], float) else f"{name} {run[key]}"
-        for key, name in TOLD.items()
+        for key, name in TITLES.items()
         if not pd.isna(run.get(key))
     )

@@ -1,13 +1,14 @@
 """The paper's measure of generalization (sec. 2.2): evaluation accuracy at matched training loss.
 
-Its other measures are in the records: the `gap`; for capacity the final `train_eval/*` and `eval/*` of runs on abundant
-data after equal steps; for transfer the final `eval/accuracy` of fine-tuned runs. claims.yaml says which.
+The paper's other measures are in the records: the `gap`; for capacity the final `train_eval/*` and `eval/*` of runs on
+abundant data after equal steps; for transfer the final `eval/accuracy` of fine-tuned runs. Each claim of claims.yaml
+names its own.
 
-Deviation from the paper: it reads training loss off the training steps; here it is `train_eval/loss`, measured after
-each epoch in evaluation mode on fixed training images, so that the loss of all layouts is that of a finished epoch.
+Deviation from the paper: it takes the training loss from the training steps; here it is `train_eval/loss`, measured
+after each epoch in evaluation mode on fixed training images, so it is the loss of a finished epoch for every layout.
 
-A caution: under one schedule for all, a layout that fits faster comes to the loss of a slower one while its learning
-rate is still high, and its accuracy there is that of an unfinished training. Final accuracies belong beside these.
+A caution: since all layouts have the same schedule, one that fits faster reaches the final loss of a slower one while
+its learning rate is still high, so its accuracy there is that of an unfinished training. Read final accuracies as well.
 """
 
 import numpy as np
@@ -15,15 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-MATCHED = "matched/accuracy"  # the name of the measure where a metric is asked for
+MATCHED = "matched/accuracy"  # the name of this measure among the metrics
 LOSS, ACCURACY = "train_eval/loss", "eval/accuracy"
 
 
 def matched_loss(curves: pd.DataFrame) -> float:
-    """Return the lowest training loss that all runs reach: the largest of their smallest; NaN without a run.
+    """Return the lowest training loss that all runs reach, the largest of their minima; NaN without a run.
 
     Args:
-        curves: columns `fingerprint`, `step`, `train_eval/loss`; rows without a loss (logged steps) are left out.
+        curves: columns `fingerprint`, `step`, `train_eval/loss`; rows without a loss (of logged steps) do not count.
     """
     return float(curves.dropna(subset=[LOSS]).groupby("fingerprint")[LOSS].min().max())
 
@@ -31,13 +32,13 @@ def matched_loss(curves: pd.DataFrame) -> float:
 def matched_accuracy(runs: pd.DataFrame, histories: pd.DataFrame) -> tuple[pd.Series, float]:
     """Return each run's evaluation accuracy at the lowest training loss that all of `runs` reach, and that loss.
 
-    The loss, and so the accuracies, depend on which runs are compared: give those of one comparison, all seeds. A run
-    without history is NaN and does not count in the loss.
+    The loss, and so the accuracies, depend on which runs are compared: pass all runs of one comparison, with all seeds.
+    A run without a history gets NaN and has no part in the loss.
 
     Args:
         runs: index `fingerprint`.
-        histories: columns `fingerprint`, `step`, `train_eval/loss`, `eval/accuracy`, a row an epoch or a logged step;
-            the last two are missing where no run has a history.
+        histories: columns `fingerprint`, `step`, `train_eval/loss`, `eval/accuracy`, one row per epoch or
+            logged step; the last two columns are missing where no run has a history.
     """
     known = histories[histories["fingerprint"].isin(runs.index)].reindex(
         columns=["fingerprint", "step", LOSS, ACCURACY]
@@ -52,11 +53,11 @@ def matched_accuracy(runs: pd.DataFrame, histories: pd.DataFrame) -> tuple[pd.Se
 
 
 def at_loss(losses_E: Floats, accuracies_E: Floats, loss: float) -> float:
-    """Interpolate the accuracy where the training loss comes down to `loss`; E epochs in the order of training.
+    """Interpolate the accuracy at the point where the training loss falls to `loss`; E epochs in the order of training.
 
-    Linear in the loss, between the last epoch above it and the first at it or below. A curve that rises again, as they
-    do while the learning rate is high, counts where it comes down for the last time. NaN where it never does: a curve
-    that stays above, and one that begins below, whose accuracy at that loss was never seen and is not extrapolated.
+    It is linear in the loss, between the last epoch above `loss` and the first at or below it. A curve that rises
+    again, as happens while the learning rate is high, is taken where it falls to `loss` for the last time. NaN where it
+    never does: the curve stays above, or it begins below, so that its accuracy at that loss was never observed.
     """
     below = losses_E <= loss
     down = np.flatnonzero(below[1:] & ~below[:-1]) + 1

@@ -1,4 +1,5 @@
-"""One file a figure: `draw(runs, histories)` returns it, `coatlab.benchmark.growth.save` writes it as SVG and PNG.
+"""One file per figure: `draw(runs, histories)` returns it, and a study's design names it by its file.
 
-Runs are complete ones, a row each, index `fingerprint`, columns as in the records; histories have their epochs' rows.
+Args of every `draw`: `runs`, one row per complete run, with index `fingerprint` and the columns of
+`analysis.read.folders`; `histories`, one row per epoch of these runs. The module's docstring becomes the caption.
 """

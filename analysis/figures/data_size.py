@@ -1,6 +1,7 @@
-"""Evaluation accuracy against the number of training images, a line a layout.
+"""Evaluation accuracy against the number of training images, one line per layout.
 
-Larger sets may be passed fewer times, as the table over training images says, so a line is not of equal training.
+Larger sets may be trained on for fewer epochs, as the table over training images says, so the points of a line are not
+of equally long trainings.
 """
 
 import numpy as np
@@ -8,34 +9,34 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.compare.matched import ACCURACY
+from analysis.compare.order import in_order
 from analysis.figures.style import (
     INTERVAL,
-    grid,
-    in_order,
-    label,
-    legend,
+    draw_legend,
+    label_panel,
     looks,
-    named,
+    open_grid,
     regimes,
-    seeds,
+    seeds_sentence,
     summaries,
     whiskers,
+    with_names,
 )
 from coatlab.errors import InputError
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a panel for each data set and start; runs on all images (`data.train_size` null) have no place in it.
+    """Draw a panel for each data set and start, without the runs on all images (`data.train_size` null).
 
     Raises:
-        InputError: all runs are such.
+        InputError: all runs are on all images.
     """
-    runs = named(runs).dropna(subset=["data.train_size"])
+    runs = with_names(runs).dropna(subset=["data.train_size"])
     if runs.empty:
         raise InputError("accuracy against training images needs runs with data.train_size")
     cells = regimes(runs, but=["data.train_size"])
-    told = seeds((part for _, part in regimes(runs)), INTERVAL)
-    figure, axes = grid(len(cells), told)
+    told = seeds_sentence((part for _, part in regimes(runs)), INTERVAL)
+    figure, axes = open_grid(len(cells), told)
     for axis, (title, part) in zip(axes, cells, strict=True):
         sizes = sorted(part["data.train_size"].unique())
         for name in in_order(part["name"]):
@@ -48,6 +49,6 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         axis.set_xscale("log")
         axis.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
         axis.minorticks_off()
-        label(axis, title, "training images", "evaluation accuracy")
-    legend(figure, list(runs["name"]), lines=True)
+        label_panel(axis, title, "training images", "evaluation accuracy")
+    draw_legend(figure, list(runs["name"]), lines=True)
     return figure

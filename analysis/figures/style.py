@@ -1,10 +1,11 @@
-"""What all figures share: a colour, a marker and a line for each layout and attention, panels, points, legends.
+"""What all figures share: a colour, a marker and a line style for each layout and attention, panels, points, legends.
 
-Colours are Okabe and Ito's, which the colour-blind can tell apart; marker and line tell the same on grey paper. Names
-stand in a legend above the panels, so that they never collide with each other or with the points. Two panels beside
-each other are about as wide as a page, so that letters are read at their size.
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; marker and line style tell the same on grey
+paper. Names stand in a legend above the panels, so that they never collide with each other or with the points. Two
+panels side by side are about as wide as a page, so that text is printed at its own size.
 """
 
+import itertools
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,23 +16,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.compare.order import attentions, in_order, layouts, value_rank
 from analysis.stats import Summary, summarize
 from coatlab.output.figure import COLOURS, MARKERS
 
-LAYOUTS = ["CCCC", "CCCT", "CCTT", "CTTT", "ViT_REL"]
-ATTENTIONS = ["relative", "post", "absolute", "window", "neighborhood", "linear"]
-UNCHANGED = "unchanged"  # what changed details are compared with
+# The places of these layouts in COLOURS, MARKERS and LINES are fixed, so that published figures keep their colours. Any
+# other layout takes the next place by itself.
+PLACES = {"CCCC": 0, "CCCT": 1, "CCTT": 2, "CTTT": 3, "ViT_REL": 4}
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
-REGIME = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name"]  # a panel each
-PANEL = (3.8, 3.1)  # inches, width and height
-LETTERS = 36  # of a panel's title in a line
+# a regime is one combination of their values, which a figure shows in a panel of its own
+REGIME_KEYS = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name"]
+PANEL_SIZE = (3.8, 3.1)  # inches, width and height
+TITLE_WIDTH = 36  # letters of a panel's title on one line
 INTERVAL = "95 % bootstrap interval"
-STARTS = {"scratch": "", "finetune": " "}  # from scratch comes first
 SEED = 0  # of the bootstrap: the same runs give the same picture
 
 
-def named(runs: pd.DataFrame) -> pd.DataFrame:
-    """Add column `name` if there is none: what a figure tells apart, layouts, or attentions, or both."""
+def with_names(runs: pd.DataFrame) -> pd.DataFrame:
+    """Add a column `name` if there is none: what a figure tells apart, which is layouts, attentions, or both."""
     if "name" in runs:
         return runs
     layouts, attentions = runs["layout.name"], runs["attention"]
@@ -40,22 +42,17 @@ def named(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(name=attentions if layouts.nunique() == 1 else layouts + ", " + attentions)
 
 
-def in_order(names: Sequence[str]) -> list[str]:
-    """Sort names as the paper presents them, others behind by the alphabet."""
-    known = [*LAYOUTS, *ATTENTIONS, UNCHANGED]
-    return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))
-
-
 def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return colour, marker and line of each name: fixed for a layout or an attention, others take what is left."""
+    """Return colour, marker and line style by name: fixed for a layout or an attention; others take what is left."""
     ordered = in_order(names)
-    fixed = {name: group.index(name) for group in (LAYOUTS, ATTENTIONS) for name in ordered if name in group}
-    free = (place for place in range(len(fixed) + len(ordered)) if place not in fixed.values())
+    known = _places()
+    fixed = {name: known[name] for name in ordered if name in known}
+    free = (place for place in itertools.count() if place not in fixed.values())
     places = {name: fixed[name] if name in fixed else next(free) for name in ordered}
     return {
         name: {
             "color": COLOURS[place % len(COLOURS)],
-            # behind the last colour they begin anew, with other markers
+            # after the last colour they start again, with other markers
             "marker": MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],
             "linestyle": LINES[place % len(LINES)],
         }
@@ -64,23 +61,27 @@ def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def regimes(runs: pd.DataFrame, but: Sequence[str] = ()) -> list[tuple[str, pd.DataFrame]]:
-    """Split runs by what they were trained on and started from: a title and its runs, each; `but`: not by these.
+    """Split runs by what they were trained on and what they started from, into pairs of a title and its runs.
 
-    Where names are of something else than layouts, layouts are panels as well.
+    Where runs are named by something other than their layout, they are split by layout as well.
+
+    Args:
+        runs: with a column `name`, if they have names.
+        but: keys by which they are not split.
     """
-    keys = [key for key in REGIME if key in runs and key not in but]
+    keys = [key for key in REGIME_KEYS if key in runs and key not in but]
     if "name" in runs and (runs.groupby("name")["layout.name"].nunique() > 1).any():
         keys.append("layout.name")
     told = [key for key in keys if key in ("data.name", "data.train_size") or runs[key].nunique(dropna=False) > 1]
-    parts = sorted(runs.groupby(keys, dropna=False, sort=False), key=lambda one: [_rank(value) for value in one[0]])
+    parts = sorted(runs.groupby(keys, dropna=False, sort=False), key=lambda one: list(map(value_rank, keys, one[0])))
     return [
-        (", ".join(_words(key, value) for key, value in zip(keys, values, strict=True) if key in told), part)
+        (", ".join(_panel_words(key, value) for key, value in zip(keys, values, strict=True) if key in told), part)
         for values, part in parts
     ]
 
 
 def summaries(runs: pd.DataFrame, column: str) -> dict[str, Summary]:
-    """Summarize a column over the seeds of each name, in order; runs without the measure do not count."""
+    """Summarize a column over the seeds of each name, in order; runs without a value do not count."""
     generator = np.random.default_rng(SEED)
     return {
         name: summarize(runs.loc[runs["name"] == name, column].to_numpy(float), generator)
@@ -88,8 +89,8 @@ def summaries(runs: pd.DataFrame, column: str) -> dict[str, Summary]:
     }
 
 
-def seeds(cells: Iterable[pd.DataFrame], around: str) -> str:
-    """Say of how many seeds the means in panels are and what is drawn around them; one seed has nothing around it."""
+def seeds_sentence(cells: Iterable[pd.DataFrame], around: str) -> str:
+    """Say over how many seeds the means of panels are taken, and what is drawn around them; one seed has nothing."""
     numbers = {len(own) for part in cells for _, own in part.groupby("name")}
     least, most = min(numbers, default=0), max(numbers, default=0)
     if most < 2:
@@ -98,13 +99,13 @@ def seeds(cells: Iterable[pd.DataFrame], around: str) -> str:
 
 
 def whiskers(summary: Summary) -> list[list[float]]:
-    """Return the distances of the interval's ends from the mean, as errorbar has them; 0 where there is no interval."""
+    """Return how far the ends of the interval are from the mean, as `errorbar` takes it; 0 without an interval."""
     return [[float(np.nan_to_num(summary.mean - summary.low))], [float(np.nan_to_num(summary.high - summary.mean))]]
 
 
-def panels(rows: int, columns: int, title: str) -> tuple[Figure, Any]:
-    """Open a figure of panels with room for a legend above them."""
-    figure = Figure(figsize=(max(5.2, PANEL[0] * columns), PANEL[1] * rows + 0.8), layout="constrained")
+def open_rows(rows: int, columns: int, title: str) -> tuple[Figure, Any]:
+    """Open a figure of rows of panels, with room for a legend above them."""
+    figure = Figure(figsize=(max(5.2, PANEL_SIZE[0] * columns), PANEL_SIZE[1] * rows + 0.8), layout="constrained")
     figure.suptitle(title, fontsize="medium")
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
@@ -112,38 +113,38 @@ def panels(rows: int, columns: int, title: str) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def grid(number: int, title: str) -> tuple[Figure, list[Axes]]:
-    """Open a figure of so many panels, two beside each other."""
-    figure, axes = panels((number + 1) // 2, min(number, 2), title)
+def open_grid(number: int, title: str) -> tuple[Figure, list[Axes]]:
+    """Open a figure of a number of panels, two side by side."""
+    figure, axes = open_rows((number + 1) // 2, min(number, 2), title)
     for axis in axes.flat[number:]:
         axis.remove()
     return figure, list(axes.flat[:number])
 
 
-def label(axis: Axes, title: str, x: str | None, y: str) -> None:
-    """Write the title of a panel, in lines that it has room for, and what its axes are."""
-    whole = ", ".join(part.replace(" ", "\u00a0") for part in title.split(", "))  # broken behind commas alone
-    axis.set_title(textwrap.fill(whole, LETTERS).replace("\u00a0", " "), fontsize="medium")
+def label_panel(axis: Axes, title: str, x: str | None, y: str) -> None:
+    """Write the title of a panel, wrapped to its width, and name its axes."""
+    whole = ", ".join(part.replace(" ", "\u00a0") for part in title.split(", "))  # wrapped after commas only
+    axis.set_title(textwrap.fill(whole, TITLE_WIDTH).replace("\u00a0", " "), fontsize="medium")
     axis.set(xlabel=x, ylabel=y)
 
 
-def legend(figure: Figure, names: Sequence[str], lines: bool = False) -> None:
-    """Name the markers above all panels, under the figure's title."""
+def draw_legend(figure: Figure, names: Sequence[str], lines: bool = False) -> None:
+    """Draw the legend above all panels, with the figure's title over it."""
     handles = [
         Line2D([], [], **(look if lines else look | {"linestyle": "none"}), markersize=7, label=name)
         for name, look in looks(names).items()
     ]
-    room = figure.get_figwidth() / (0.5 + 0.075 * max(map(len, names)))  # names beside each other
+    room = figure.get_figwidth() / (0.5 + 0.075 * max(map(len, names)))  # names side by side
     columns = max(1, min(len(handles), int(room)))
     title = figure.get_suptitle()
-    figure.suptitle("")  # the legend has it, since it would cover a title in the same place
+    figure.suptitle("")  # it becomes the legend's, which would cover one of the figure's own
     figure.legend(
         handles=handles, title=title, loc="outside upper center", ncols=columns, columnspacing=1.2, frameon=False
     )
 
 
-def point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -> None:
-    """Draw a name's mean in two measures, with both intervals."""
+def draw_point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -> None:
+    """Draw the mean of one name in two measures, with both intervals."""
     axis.errorbar(
         [x.mean],
         [y.mean],
@@ -156,13 +157,14 @@ def point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -
     )
 
 
-def _rank(value: Any) -> tuple[bool, bool, float, str]:
-    """Order numbers by size, then words as they are presented, then what is missing, which stands for everything."""
-    number, missing = isinstance(value, int | float), pd.isna(value)
-    return missing, not number, float(value) if number and not missing else 0.0, STARTS.get(value, str(value))
+def _places() -> dict[str, int]:
+    """Return the places of all layouts and attentions of conf/; a layout and an attention may share one."""
+    others = [name for name in layouts() if name not in PLACES]
+    after = {name: place for place, name in enumerate(others, start=len(PLACES))}
+    return PLACES | after | {name: place for place, name in enumerate(attentions())}
 
 
-def _words(key: str, value: Any) -> str:
+def _panel_words(key: str, value: Any) -> str:
     if key == "data.train_size":
         return "all images" if pd.isna(value) else f"{value:,.0f} images"
     return f"{value} pixels" if key == "data.image_size" else str(value)

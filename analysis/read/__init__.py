@@ -1,1 +1,1 @@
-"""Runs and their histories, from folders or W&B."""
+"""Reads runs and their histories, from run folders or from W&B."""

@@ -1,10 +1,11 @@
-"""Run folders -> two DataFrames: a row a run, and a row an epoch or logged step.
+"""Run folders to two DataFrames: one row per run, and one row per epoch or logged step.
 
-`python -m analysis` never mixes runs that are complete with others: every status is here, in a column, and `note`
-counts and names those that are not complete. Where runs are in W&B, `analysis.read.wandb` gives the same frames.
+Runs of every status are here, with the status in a column. `python -m analysis` never mixes complete runs with others,
+and `Loaded.note` counts and names those that are not complete. `analysis.read.wandb` reads the same frames from W&B.
 
-10,000 runs of 300 epochs (1.1 GB) take 14 s of CPU and 1.3 GB the first time; 7 s are pyarrow's parser, which no other
-(orjson, line by line) has beaten, and 2 s reading files and records. With kept histories they take 4 s and 1.5 GB.
+10,000 runs of 300 epochs (1.1 GB) take 14 s of CPU time and 1.3 GB of memory the first time: 7 s in pyarrow's parser,
+which was the fastest one tried (orjson, line by line, was slower), and 2 s for reading files and records. With the
+cached histories of `analysis.read.history` they take 4 s and 1.5 GB.
 """
 
 import gc
@@ -21,12 +22,13 @@ import pandas as pd
 from analysis.read.history import read_histories
 from coatlab.config.words import flatten
 from coatlab.errors import InputError, Outdated, RunError
+from coatlab.output.text import one_line
 from coatlab.runs.identity import attention_name
 from coatlab.runs.record import read_record
 from coatlab.runs.state import state_of
 
-NAMED = 20  # runs that are named in a note; the others are counted
-GROUPS = ("layout", "attention", "plan", "size", "data")  # of a config
+NAMED = 20  # at most so many runs are named in a note; the others are counted
+GROUPS = ("layout", "attention", "plan", "size", "data")  # every config has these
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,14 @@ class Loaded:
     """The runs of a study, whatever their status.
 
     Attributes:
-        runs: a row a run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of its
-            config by the dotted name, and `config` as a whole; `attention`, which it really has; final measures and
-            cost by their names in the record; `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`,
-            `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global.
-        history: a row an epoch or logged step, in their order: `fingerprint`, `step`, and the measures of the row, NaN
-            where a row has none.
-        donors: the configs of all runs that were found, of other studies too, by fingerprint.
-        skipped: what was found and is no run, in a sentence each.
+        runs: one row per run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of
+            its config by the dotted name, and `config` as a whole; `attention`, the one it really has, or `none`; final
+            metrics and costs by their names in the record; `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`,
+            `device`, `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global.
+        history: one row per epoch or logged step, in that order: `fingerprint`, `step`, and the metrics of the row, NaN
+            for those that it does not have.
+        donors: the configs of all runs that were found, including those of other studies, by fingerprint.
+        skipped: a sentence on what was found that is not a run.
     """
 
     runs: pd.DataFrame
@@ -61,7 +63,7 @@ class Loaded:
         lines = [f"{count['complete']} of {len(self.runs)} runs complete" + (f"; {others}" if others else "") + "."]
         rest = self.runs[self.runs["status"] != "complete"]
         for run in rest.head(NAMED).itertuples():
-            error = f" ({' '.join(str(run.error).split())})" if isinstance(run.error, str) and run.error else ""
+            error = f" ({one_line(run.error)})" if isinstance(run.error, str) and run.error else ""
             lines.append(f"not in the tables: {run.run}, {run.status}{error}")
         if len(rest) > NAMED:
             lines.append(f"not in the tables: {len(rest) - NAMED} more")
@@ -69,9 +71,10 @@ class Loaded:
 
 
 def load(runs: Path, study: str | None = None) -> Loaded:
-    """Read the run folders below `runs`, of one study or all of them.
+    """Read the run folders in `runs`, of one study or all of them.
 
-    A record that cannot be read is in every study, as `unreadable` or `outdated`: it does not say whose it is.
+    A record that cannot be read does not say which study it belongs to, so it is in each one, as `unreadable` or
+    `outdated`.
 
     Raises:
         InputError: two folders hold the same run.
@@ -96,28 +99,28 @@ def _load(runs: Path, study: str | None) -> Loaded:
         donors[record["fingerprint"]] = record.get("config", {})
         if study is not None and study not in record["studies"]:
             continue
-        if record["status"] == "running":  # it may be that its process is gone
+        if record["status"] == "running":  # but its process may be gone
             record["status"] = state_of(folder).name
         found.append((folder, record))
-    table = frame((folder.name, record) for folder, record in found)
+    table = runs_frame((folder.name, record) for folder, record in found)
     history = read_histories({record["fingerprint"]: folder for folder, record in found}, runs)
     return Loaded(table, history, donors)
 
 
 def _lacking(record: Mapping[str, Any]) -> list[str]:
-    """Return what the frame needs of a record and it lacks, or has of another type."""
+    """Return the entries that a record needs for the frame but lacks, or has with another type."""
     lacking = [f"config.{group}" for group in GROUPS if not isinstance(record["config"].get(group), dict)]
     return lacking + ["cost"] * (record["status"] == "complete" and not isinstance(record.get("cost"), dict))
 
 
-def frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+def runs_frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
     """Make the frame of runs from names and records.
 
     Raises:
         InputError: two have the same fingerprint.
     """
     rows: dict[str, dict[str, Any]] = {}
-    known: dict[tuple[str, bytes], Any] = {}  # parts of configs, which many runs share
+    known: dict[tuple[str, bytes], Any] = {}  # parts of configs, which many runs have in common
     for name, record in records:
         row = _row(name, record, known)
         if (other := rows.setdefault(record["fingerprint"], row)) is not row:
@@ -140,7 +143,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
     }
     config: dict[str, Any] = {}
     for key, value in record.get("config", {}).items():
-        part = key, marshal.dumps(value, 0)  # equal where the values are; quicker than JSON
+        part = key, marshal.dumps(value, 0)  # equal if the values are equal; faster than JSON
         if part not in known:
             known[part] = (value, flatten({key: value}))
         config[key] = known[part][0]
@@ -164,7 +167,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Pause the search for garbage: it goes through all records again and again, longer than they take to be read."""
+    """Pause the garbage collector, which would search all records again and again, for longer than reading takes."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -175,7 +178,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _version(code: Mapping[str, Any]) -> str | None:
-    """Name the code by its commit, with a mark if that was changed, or by its version."""
+    """Name the code by its commit, with a remark if files were changed since, or by its version."""
     if not code.get("commit"):
         return code.get("version")
     return str(code["commit"])[:12] + (" with changes" if code.get("dirty") else "")

@@ -1,8 +1,8 @@
-"""The histories of runs: metrics.jsonl of each folder -> one DataFrame, kept as parquet beside the run folders.
+"""The histories of runs: the metrics.jsonl of each folder to one DataFrame, with a cache beside the run folders.
 
-Of a run whose metrics.jsonl has the size and the time of change that the kept file knows, the rows come from there;
-those of others are read. A kept file that is damaged or of another version is made anew. Where it cannot be written,
-nothing is kept. Rows of one step become one row, as W&B has it: an epoch's last step may be a logged one as well.
+The cache is a parquet file. It knows the size and modification time of each metrics.jsonl; only files that changed are
+read again. A cache that is damaged or of another version is written anew; where it cannot be written, there is none.
+Rows of the same step become one row, as in W&B: the last step of an epoch may also be a logged step.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ import pyarrow.parquet
 from coatlab.output.files import write_atomic
 from coatlab.runs.record import read_metrics
 
-CACHE, SUM = ".history.parquet", ".sum"
-VERSION = 1  # of what is kept; another one is not read
+CACHE, CHECKSUM = ".history.parquet", ".sum"
+VERSION = 1  # of the cache; one of another version is not read
 AT_ONCE = 200  # files that are parsed together: some tens of megabytes
-State = list[int]  # size and time of change of a metrics.jsonl
+FileState = list[int]  # size and modification time of a metrics.jsonl
 
 
 def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
@@ -34,11 +34,11 @@ def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
 
     Args:
         folders: of the runs, by fingerprint.
-        runs: where the folders are, and what is kept of them.
+        runs: the folder that they are in, where the cache is kept.
     """
     names = [folder.name for folder in folders.values()]
     states = {folder.name: _state(folder) for folder in folders.values()}
-    kept, rows, counts = _kept(runs / CACHE)
+    kept, rows, counts = _read_cache(runs / CACHE)
     stale = [folder for folder in folders.values() if kept.get(folder.name) != states[folder.name]]
     if stale:
         known = [name for name in kept if (runs / name).is_dir() and name not in {folder.name for folder in stale}]
@@ -46,34 +46,36 @@ def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
         del rows
         for first in range(0, len(stale), AT_ONCE):
             some = stale[first : first + AT_ONCE]
-            part, lengths = merged(*_read(some))
+            part, lengths = merge_steps(*_read(some))
             parts.append(part)
             counted |= dict(zip((folder.name for folder in some), lengths, strict=True))
         rows, counts = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), counted
         del parts
         kept = {name: states.get(name) or kept[name] for name in counts}
-        with suppress(OSError):  # a folder that can only be read
-            _keep(runs / CACHE, rows, kept, counts)
-    return named(_select(rows, counts, names), {mark: counts[folder.name] for mark, folder in folders.items()})
+        with suppress(OSError):  # the folder may be read-only
+            _write_cache(runs / CACHE, rows, kept, counts)
+    return with_fingerprints(
+        _select(rows, counts, names), {mark: counts[folder.name] for mark, folder in folders.items()}
+    )
 
 
-def named(rows: pd.DataFrame, lengths: Mapping[str, int]) -> pd.DataFrame:
-    """Put the fingerprints before rows: so many of the first run, then of the second."""
+def with_fingerprints(rows: pd.DataFrame, lengths: Mapping[str, int]) -> pd.DataFrame:
+    """Insert a column with the fingerprints: `lengths` says how many rows each run has, in order."""
     codes = np.repeat(np.arange(len(lengths)), list(lengths.values()))
     marks = pd.Categorical.from_codes(codes, categories=list(lengths))
     rows.insert(0, "fingerprint", marks)
     return rows
 
 
-def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, list[int]]:
-    """Make one row of each step of a run, of the values written last, and numbers of all columns.
+def merge_steps(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, list[int]]:
+    """Make one row of each step of a run, from the values written last, with all columns numeric.
 
     Args:
-        rows: of several runs, one after the other, with a column `step`.
-        lengths: how many of each run.
+        rows: those of several runs, one run after the other, with a column `step`.
+        lengths: how many rows each run has.
 
     Returns:
-        The rows left, and how many of each run.
+        The remaining rows, and how many each run has.
     """
     run = np.repeat(np.arange(len(lengths)), lengths)
     step = pd.to_numeric(rows["step"], errors="coerce").astype("int64").to_numpy()
@@ -82,7 +84,7 @@ def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, li
     depth = places - np.maximum.accumulate(np.where(same, 0, places))  # 0: the first row of its step
     measures = [column for column in rows.columns if column != "step"]
     values = rows[measures].apply(pd.to_numeric, errors="coerce").to_numpy("float64", copy=True)
-    for deep in range(1, int(depth.max(initial=0)) + 1):  # three rows of a step become one as well
+    for deep in range(1, int(depth.max(initial=0)) + 1):  # three rows of one step become one as well
         later = np.flatnonzero(depth == deep)
         values[later] = np.where(np.isnan(values[later]), values[later - 1], values[later])
     left = np.flatnonzero(~np.append(same[1:], False)[: len(rows)])
@@ -91,7 +93,7 @@ def merged(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFrame, li
     return result, np.bincount(run[left], minlength=len(lengths)).tolist()
 
 
-def _state(folder: Path) -> State:
+def _state(folder: Path) -> FileState:
     try:
         found = (folder / "metrics.jsonl").stat()
     except FileNotFoundError:
@@ -100,7 +102,7 @@ def _state(folder: Path) -> State:
 
 
 def _read(folders: Sequence[Path]) -> tuple[pd.DataFrame, list[int]]:
-    """Read metrics.jsonl of several folders: all rows, and how many each has."""
+    """Read the metrics.jsonl of several folders: all rows, and how many each folder has."""
     texts = [_whole_lines(folder / "metrics.jsonl") for folder in folders]
     lengths = [text.count(b"\n") for text in texts]
     with suppress(pa.ArrowInvalid):
@@ -109,7 +111,7 @@ def _read(folders: Sequence[Path]) -> tuple[pd.DataFrame, list[int]]:
         table = pyarrow.json.read_json(io.BytesIO(b"".join(texts)))
         if len(table) == sum(lengths) and _numbered(table):
             return table.to_pandas(), lengths
-    # slower, and leaves a damaged file at the damage
+    # slower, and stops where a file is damaged
     lists = [list(takewhile(lambda row: isinstance(row.get("step"), int), read_metrics(folder))) for folder in folders]
     return pd.DataFrame([row for rows in lists for row in rows], columns=_columns(lists)), [len(rows) for rows in lists]
 
@@ -127,7 +129,7 @@ def _columns(lists: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
 
 
 def _whole_lines(path: Path) -> bytes:
-    """Read a file less a last row that a dying process left unfinished."""
+    """Read a file without a last row that a killed process left unfinished."""
     try:
         text = path.read_bytes()
     except FileNotFoundError:
@@ -139,10 +141,10 @@ def _whole_lines(path: Path) -> bytes:
     return text[:end]
 
 
-def _kept(path: Path) -> tuple[dict[str, State], pd.DataFrame, dict[str, int]]:
-    """Return what is kept: the states of the files, the rows, and how many each has; nothing if it cannot be used."""
+def _read_cache(path: Path) -> tuple[dict[str, FileState], pd.DataFrame, dict[str, int]]:
+    """Return the states of the cached files, their rows, and how many each has; nothing if the cache is unusable."""
     try:
-        if _digest(path) != path.with_suffix(SUM).read_text():
+        if _digest(path) != path.with_suffix(CHECKSUM).read_text():
             raise ValueError("damaged")
         table = pyarrow.parquet.read_table(path)
         facts = json.loads(table.schema.metadata[b"coatlab"])
@@ -153,17 +155,17 @@ def _kept(path: Path) -> tuple[dict[str, State], pd.DataFrame, dict[str, int]]:
     return {}, pd.DataFrame({"step": pd.Series(dtype="int64")}), {}
 
 
-def _keep(path: Path, rows: pd.DataFrame, states: Mapping[str, State], counts: Mapping[str, int]) -> None:
+def _write_cache(path: Path, rows: pd.DataFrame, states: Mapping[str, FileState], counts: Mapping[str, int]) -> None:
     facts = {"version": VERSION, "states": states, "counts": counts}
     table = pa.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata({b"coatlab": json.dumps(facts).encode()})
     write_atomic(path, lambda file: pyarrow.parquet.write_table(table, file))
     digest = _digest(path)
-    write_atomic(path.with_suffix(SUM), lambda file: file.write(digest.encode()))
+    write_atomic(path.with_suffix(CHECKSUM), lambda file: file.write(digest.encode()))
 
 
 def _digest(path: Path) -> str:
-    """Hash a file: parquet's own checksums leave out its schema."""
+    """Hash a file, since parquet's own checksums do not include its schema."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 

@@ -1,8 +1,8 @@
-"""A W&B project -> the same two frames as the run folders give (`analysis.read.folders`), through W&B's public API.
+"""A W&B project to the same two frames as run folders give (`analysis.read.folders`), through W&B's public API.
 
-What the record of a run holds besides its config stands in the run's summary, under `record`, from its end on
-(tracking/mirror.py); a run that has not ended, or was ended by a kill, has none, and its cost and hardware are missing.
-`runs` there are all of the project: those whose id is not the fingerprint of their config are counted and left out.
+When a run ends, the parts of its record other than the config go into the W&B run's summary, under `record`
+(tracking/mirror.py). A run that has not ended, or that was killed, has none, so its cost and hardware are missing. A
+project may hold other runs: those whose id is not the fingerprint of their config are counted and left out.
 """
 
 import math
@@ -11,15 +11,18 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.read.folders import Loaded, frame
-from analysis.read.history import merged, named
+from analysis.read.folders import Loaded, runs_frame
+from analysis.read.history import merge_steps, with_fingerprints
 from coatlab.errors import InputError, RunError
+from coatlab.output.text import one_line
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import FINAL
 
-# W&B's states of a run that has ended otherwise than by its own word
+# our status for W&B's state, where the run itself has not recorded one
 STATES = {"running": "running", "pending": "running", "failed": "failed", "killed": "interrupted"}
-STRAYS = 3  # runs of others that are named
+STRAYS = 3  # at most so many foreign runs are named
+LONGEST = 200  # letters of W&B's message
+REPORT_ID = "report-"  # the id of a report's W&B run is this and the study
 
 
 def load_project(project: str | None, study: str | None = None, api: Any = None) -> Loaded:
@@ -31,8 +34,8 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
         api: W&B's public API; made here where none is given.
 
     Raises:
-        InputError: no such project, or no name of one; two W&B runs are the same experiment.
-        RunError: the server does not answer, or wants a key.
+        InputError: there is no such project, or its name is missing or malformed; or two W&B runs are the same run.
+        RunError: the server does not answer, or requires a key.
     """
     if not project or project.count("/") != 1 or not all(project.split("/")):
         raise InputError(f"--project={project} is not valid; --source wandb needs --project entity/name")
@@ -45,18 +48,18 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
             if study is None or study in record["studies"]:
                 records.append((run.name, record))
                 rows.append(list(_history(run)))
-    except ValueError as error:  # what the API raises for a project that is not there
-        raise InputError(f"--project={project} cannot be read: {_line(error)}") from error
+    except ValueError as error:  # which the API raises if the project does not exist
+        raise InputError(f"--project={project} cannot be read: {one_line(error)[:LONGEST]}") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("wandb", "requests", "urllib3"):
             raise
-        raise RunError(f"W&B does not give --project={project}: {_line(error)}") from error
-    runs = frame(records)
+        raise RunError(f"--project={project} cannot be read from W&B: {one_line(error)[:LONGEST]}") from error
+    runs = runs_frame(records)
     columns = list(dict.fromkeys(["step", *(key for run_rows in rows for row in run_rows for key in row)]))
     table = pd.DataFrame([row for run_rows in rows for row in run_rows], columns=columns)
-    table, lengths = merged(table, [len(run_rows) for run_rows in rows])
-    history = named(table, dict(zip(runs.index, lengths, strict=True)))
-    skipped = f"left out: {len(strays)} W&B runs that are none of coatlab's ({', '.join(strays[:STRAYS])}"
+    table, lengths = merge_steps(table, [len(run_rows) for run_rows in rows])
+    history = with_fingerprints(table, dict(zip(runs.index, lengths, strict=True)))
+    skipped = f"left out: {len(strays)} W&B runs that are not coatlab's ({', '.join(strays[:STRAYS])}"
     return Loaded(runs, history, donors, (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ())
 
 
@@ -67,17 +70,17 @@ def _api() -> Any:
 
 
 def _sorted_out(runs: Any) -> tuple[list[tuple[Any, dict[str, Any]]], list[str]]:
-    """Return the runs that are coatlab's with their configs, and the names of the others."""
+    """Return coatlab's runs with their configs, and the names of the others."""
     ours, strays = [], []
     for run in runs:
-        if str(run.id).startswith(ID):  # a report of these runs
+        if str(run.id).startswith(REPORT_ID):  # a report of these runs
             continue
         config = dict(run.config)
         try:
             mark = fingerprint(config)
         except (KeyError, TypeError, AttributeError, ValueError):
             mark = None
-        # an id that W&B refused to use again has a suffix
+        # if W&B refused to use an id again, it has a suffix
         if mark is not None and str(run.id).partition("-")[0] == mark:
             ours.append((run, config))
         else:
@@ -86,12 +89,12 @@ def _sorted_out(runs: Any) -> tuple[list[tuple[Any, dict[str, Any]]], list[str]]
 
 
 def _record(run: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Put together the record that the run's folder has."""
+    """Rebuild the record of the run's folder."""
     summary = dict(run.summary_metrics)
     record = dict(summary.get("record", {}))
     status = record.get("status")
     if status not in FINAL:
-        # the record is uploaded before the reason of an end by an error is known
+        # the record is uploaded before it is known that the run ended by an error
         status = STATES.get(run.state, "interrupted")
     return record | {
         "fingerprint": fingerprint(config),
@@ -102,19 +105,12 @@ def _record(run: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _history(run: Any) -> Iterator[dict[str, Any]]:
-    for row in run.scan_history(use_cache=False):  # its cache knows a run by name, and gives fewer rows than there are
+    for row in run.scan_history(use_cache=False):  # its cache goes by the run's name and may lack rows
         values = {key: value for key, value in row.items() if not key.startswith("_")}
         yield {"step": row["_step"], **{key: _number(value) for key, value in values.items()}}
 
 
 def _number(value: Any) -> Any:
-    """Read NaN and infinity, which W&B writes as words, as metrics.jsonl has them."""
+    """Return None for NaN and infinity, which W&B writes as words, as in metrics.jsonl."""
     missing = value in ("NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value))
     return None if missing else value
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-ID = "report-"  # the id of a report's run is this and the study

@@ -1,22 +1,22 @@
-"""A report to files below reports/<study>/: tables and verdicts in every format, figures, the runs used, and a page.
+"""Writes a report to files in reports/<study>/: tables and verdicts in each format, figures, the runs used, and a page.
 
 table.md  table.tex  table.csv             the study's tables
-verdicts.md  verdicts.tex  verdicts.csv    its claims, relation by relation
+verdicts.md  verdicts.tex  verdicts.csv    verdicts on its claims, relation by relation
 figures/<name>.svg  .png
-runs.csv                                   a row a run, by fingerprint, whatever its status
-report.json                                what reports/index.html shows of it, and which figures are its own
-report.html                                all of it, on a page that needs nothing else; written last
+runs.csv                                   one row per run, whatever its status
+report.json                                what reports/index.html shows of the report, and the names of its figures
+report.html                                all of it, on one page that needs no other file; written last
 
-and reports/index.html, which lists all studies, made anew.
+It also rewrites reports/index.html, which lists all studies.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.report.html import page
-from analysis.report.index import FACTS, facts_of, index, read_facts, to_json
+from analysis.report.contents import ABOUT_COMMANDS, Report
+from analysis.report.html import report_page
+from analysis.report.index import FACTS, facts_of, index_page, read_facts, to_json
 from analysis.report.latex import latex
-from analysis.report.report import COMMANDS, Report
 from analysis.report.text import markdown, to_csv
 from analysis.tabular import Table
 from coatlab.errors import InputError
@@ -26,9 +26,9 @@ from coatlab.output.markdown import escape
 
 
 def publish(report: Report, reports: Path) -> Path:
-    """Write a report, each file whole or not at all, and the list of studies; return its folder."""
+    """Write a report and the list of studies, each file completely or not at all; return the report's folder."""
     folder = reports / report.study
-    tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{COMMANDS}", report.commands)]
+    tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{ABOUT_COMMANDS}", report.commands)]
     _tables(folder / "table", f"# {report.study}", report.tables, tail)
     _tables(folder / "verdicts", f"# Claims about {report.study}", report.verdicts)
     for picture in report.pictures:
@@ -37,20 +37,23 @@ def publish(report: Report, reports: Path) -> Path:
     facts = facts_of(report)
     _remove_figures(folder, but=facts.figures)
     _write(folder / FACTS, to_json(facts))
-    _write(folder / "report.html", page(report))
-    _write(reports / "index.html", index(reports))
+    _write(folder / "report.html", report_page(report))
+    _write(reports / "index.html", index_page(reports))
     return folder
 
 
 def _remove_figures(folder: Path, but: Sequence[str]) -> None:
-    """Delete the figures that the report before had and this one has not; files of others stay."""
+    """Delete the figures of the previous report that this one does not have; files of others stay."""
     try:
         before = read_facts(folder)
-    except InputError:  # damaged: nothing says which are ours
+    except InputError:  # it is damaged, so nothing says which figures are ours
         return
     for name in set(before.figures if before else ()) - set(but):
         for path in (folder / "figures").glob("*.*"):
-            if path.name in (f"{name}.svg", f"{name}.png"):  # whatever the name is, nothing outside the folder
+            if path.name in (
+                f"{name}.svg",
+                f"{name}.png",
+            ):  # whatever the name is, nothing outside the folder is deleted
                 path.unlink()
 
 

@@ -1,8 +1,8 @@
 """A report as one HTML page: verdicts first, then tables, figures, notes, the runs used, and the commands.
 
-The page needs nothing else: it works from a file and without network. Style, script and figures are inside it, and its
-Content-Security-Policy lets a browser run only that script and load nothing, whatever a run's name holds; names are
-escaped all the same. Cells are marked as in every format, and tables sort by the numbers, not by the text.
+The page needs no other file and no network. Style, script and figures are inside it, and its Content-Security-Policy
+lets a browser run only that script and load nothing, whatever a run's name contains; names are escaped as well. Cells
+are marked as in the other formats, and tables are sorted by numbers, not by their text.
 """
 
 import base64
@@ -16,23 +16,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
-from analysis.report.report import COMMANDS, Picture, Report
+from analysis.report.contents import ABOUT_COMMANDS, Picture, Report
 from analysis.tables.verdicts import advice
 from analysis.tabular import NOTHING, TIED, legend, marked
 from coatlab.output.figure import encoded
 from coatlab.output.text import line
 
 TEMPLATES = Path(__file__).with_name("templates")
-SYMBOLS = {SUPPORTED: "✓", CONTRADICTED: "✗", UNDECIDED: "?"}  # beside the word: no verdict is a colour alone
+SYMBOLS = {
+    SUPPORTED: "✓",
+    CONTRADICTED: "✗",
+    UNDECIDED: "?",
+}  # beside the word, so that no verdict is shown by colour alone
 
 
-def page(report: Report) -> str:
+def report_page(report: Report) -> str:
     """Write a report as HTML."""
     return render("report.html", {"report": report})
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template; whatever is no markup of ours is shown as text, on one line and without control characters."""
+    """Fill a template; all values except our own markup are shown as text, on one line, without control characters."""
     return _environment().get_template(template).render(values)
 
 
@@ -59,17 +63,17 @@ def _environment() -> Environment:
         "legend": legend,
         "image": _image,
         "advice": advice,
-        "about_commands": COMMANDS,
+        "about_commands": ABOUT_COMMANDS,
     }
     return environment
 
 
 def _image(picture: Picture) -> Markup:
-    """Return a figure as the address of an image that is inside the page."""
+    """Return a figure as a data URL, so that the image is inside the page."""
     data = base64.b64encode(encoded(picture.figure, picture.name, "svg")).decode()
     return Markup(f"data:image/svg+xml;base64,{data}")
 
 
 def _hash(text: str) -> Markup:
-    """Return how a Content-Security-Policy names the one script or style that it lets in."""
+    """Return the hash by which a Content-Security-Policy allows one script or style."""
     return Markup(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")

@@ -1,7 +1,7 @@
-"""reports/index.html: every study of a folder of reports, with its runs and verdicts, made anew from what is there.
+"""reports/index.html: all studies in a folder of reports, with their runs and verdicts, rewritten from what is there.
 
-A study's folder says in report.json what this page, and the next report of the study, need of it. A folder without one
-is not ours and left out; one whose report.json cannot be read is named, with the reason.
+The report.json in a study's folder holds what this page, and the next report of the study, need to know. A folder
+without one is not a report and is left out; one whose report.json cannot be read is named, with the reason.
 """
 
 import json
@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from analysis.report.contents import Report
 from analysis.report.html import SYMBOLS, render
-from analysis.report.report import Report
 from coatlab.errors import InputError
 
 FACTS = "report.json"
@@ -21,7 +21,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class ClaimFacts:
-    """A claim as a line: its key, what it says, its ordering, and the verdict."""
+    """A claim in short: its key, what it says, its ordering, and the verdict."""
 
     key: str
     says: str
@@ -48,7 +48,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder on the page: its name, its address from there, and its facts, or why there are none."""
+    """A folder on the page: its name, its relative address, and its facts, or the problem with them."""
 
     name: str
     address: str
@@ -57,7 +57,7 @@ class Entry:
 
 
 def facts_of(report: Report) -> Facts:
-    """Return what report.json holds of a report."""
+    """Return what report.json holds for a report."""
     claims = (
         ClaimFacts(judged.claim.key, judged.claim.says, "; ".join(judged.claim.ordering), judged.verdict)
         for judged in report.judgements
@@ -66,15 +66,15 @@ def facts_of(report: Report) -> Facts:
 
 
 def to_json(facts: Facts) -> str:
-    """Write report.json."""
+    """Return the text of report.json."""
     return json.dumps({"schema": SCHEMA, **asdict(facts)}, indent=2, ensure_ascii=False)
 
 
 def read_facts(folder: Path) -> Facts | None:
-    """Read a folder's report.json; None where there is none.
+    """Read a folder's report.json; None if there is none.
 
     Raises:
-        InputError: it is not what this version writes.
+        InputError: it is not as this version writes it.
     """
     try:
         found = json.loads((folder / FACTS).read_bytes())
@@ -88,11 +88,11 @@ def read_facts(folder: Path) -> Facts | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{FACTS} is not one of this version ({type(error).__name__}: {error})") from error
+        raise InputError(f"{FACTS} is damaged or from another version ({type(error).__name__}: {error})") from error
 
 
-def index(reports: Path) -> str:
-    """Write the page of all studies of a folder, by name, as HTML."""
+def index_page(reports: Path) -> str:
+    """Return the page that lists all studies in a folder, by name, as HTML."""
     entries = [entry for folder in sorted(reports.iterdir()) if (entry := _entry(folder)) is not None]
     return render("index.html", {"entries": entries})
 

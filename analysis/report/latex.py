@@ -1,8 +1,8 @@
-r"""One table as LaTeX: booktabs, the same marks as in every format, and never wider than the text.
+r"""One table as LaTeX with booktabs: the same marks as in the other formats, and never wider than the text.
 
-A document needs \usepackage{booktabs,graphicx}; with \usepackage[T1]{fontenc} every character that is here has its
-glyph. So that a table of many measures stays readable, intervals stand below their numbers, in small, and the words of
-a title below each other; a table that is still too wide is scaled down to the width of the text.
+A document needs \usepackage{booktabs,graphicx}; with \usepackage[T1]{fontenc} there is a glyph for every character
+that is written here. So that a table of many measures stays readable, intervals are printed small, below their numbers,
+and the words of a title below each other; a table that is still too wide is scaled down to the width of the text.
 """
 
 import unicodedata
@@ -26,10 +26,10 @@ _TEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "`": r"\textasciigrave{}",
-    "'": "{'}",  # two of them are one sign
+    "'": "{'}",  # two of them would be one character
     '"': r"\char34{}",
-    "-": "{-}",  # two of them are a dash
-    "[": "{[}",  # behind a row's end it would begin a length
+    "-": "{-}",  # two of them would be a dash
+    "[": "{[}",  # after the end of a row it would begin a length
     "*": "{*}",
     "×": r"$\times$",
     "≈": r"$\approx$",
@@ -38,8 +38,8 @@ _TEX = {
     "–": "--",
     TIED: r"$\dagger$",
 }
-_ACCENTS = set("\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327")  # that every font of LaTeX has
-# \width is that of the table itself
+_ACCENTS = set("\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327")  # that every LaTeX font has
+# \width is the width of the table itself
 _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
@@ -68,7 +68,7 @@ def latex(table: Table) -> str:
 
 
 def tex(text: str) -> str:
-    """Write text so that LaTeX shows it as it is; a character that LaTeX may not know is shown as its number."""
+    """Write text so that LaTeX shows it as it is; a character that LaTeX may not have is shown by its number."""
     return "".join(_TEX.get(letter) or _letter(letter) for letter in line(text))
 
 

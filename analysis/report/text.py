@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from analysis.tabular import TIED, Table, legend, marked, parts
+from analysis.tabular import TIED, Table, legend, machine_readable, marked
 from coatlab.output.markdown import escape, to_markdown
 from coatlab.output.text import line
 
-_FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
+_FORMULA = ("=", "+", "-", "@")  # with which a formula begins in a spreadsheet
 
 
 def terminal(table: Table, console: Console) -> None:
@@ -42,13 +42,13 @@ def markdown(table: Table) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """Write tables as one CSV with all digits: an interval is four columns, and the first column is the table's title.
+    """Write tables as one CSV with all digits; the first column is the table's title, and an interval is four columns.
 
-    Text that a spreadsheet would take for a formula has an apostrophe before it.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
     records = []
     for table in tables:
-        titles, rows = parts(table)
+        titles, rows = machine_readable(table)
         records += [{"table": table.title} | dict(zip(titles, row, strict=True)) for row in rows]
     header = list(dict.fromkeys(name for record in records for name in record))
     file = io.StringIO()

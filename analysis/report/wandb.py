@@ -1,29 +1,32 @@
-"""A report to W&B, where one is configured: one run of job type `report` a study, which every new report continues.
+"""Sends a report to W&B if it is configured: one run of job type `report` per study, which each new report continues.
 
 tables/<title>, verdicts/<claim>, runs   wandb.Table, numbers as numbers; an interval is four columns, as in table.csv
 figures/<name>                           the PNG, with its caption
 report                                   report.html, where there is one
 verdict/<claim>                          in the summary: supported, contradicted or undecided
 
-Configured means: the study's runs were tracked (`tracker=wandb`; project, entity and mode are theirs) and a key for W&B
-is set, or the runs' mode or WANDB_MODE names one. No trouble with W&B fails the report; a line says what happened.
+W&B is configured if the study's runs were tracked (`tracker=wandb`, from which project, entity and mode are taken) and
+either a key for W&B is set, or the runs' mode or WANDB_MODE says which mode to use. If W&B fails, the report is written
+anyway, and a line says what happened.
 """
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.read.wandb import ID
-from analysis.report.report import Report
-from analysis.tabular import Table, parts
+from analysis.read.wandb import REPORT_ID
+from analysis.report.contents import Report
+from analysis.tabular import Table, machine_readable
 from coatlab.config.compose import compose
-from coatlab.tracking.session import has_key, is_offline, line, open_run, say
+from coatlab.output.text import shown
+from coatlab.tracking.session import has_key, is_offline, line, open_session, say
 
-TRACKERS = ("auto", "wandb", "none")  # where it is configured; in any case, offline without a key; never
+TRACKERS = ("auto", "wandb", "none")  # if it is configured; always, offline without a key; never
 
 
 def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, project: str | None = None) -> str | None:
@@ -31,36 +34,36 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
 
     Args:
         report: what is sent.
-        folder: where its files are, and where W&B's go.
-        runs: of the study, as `analysis.read.folders` has them; their configs say to which project.
+        folder: where its files are, and where W&B writes its own.
+        runs: those of the study, as `analysis.read.folders` returns them; their configs name the W&B project.
         tracker: one of TRACKERS.
         project: entity/name of the W&B project that the runs were read from.
 
     Returns:
-        Where the report is in W&B, in a line; None where nothing was sent, and if that was for trouble, it was said.
+        A line that says where the report is in W&B; None if nothing was sent. A failure is printed.
     """
     try:
         settings = _settings(runs, tracker, project)
         if settings is None:
             return None
         config = {"study": report.study, "commands": list(report.commands)}
-        group, id = report.study, ID + report.study
-        run = open_run(settings, folder=folder, id=id, job_type="report", group=group, config=config)
+        group, id = report.study, REPORT_ID + report.study
+        run = open_session(settings, folder=folder, id=id, job_type="report", group=group, config=config)
         if run is None:
             return None
         run.log(_content(report, folder))
         run.summary.update({f"verdict/{judged.claim.key}": judged.verdict for judged in report.judgements})
         run.finish(exit_code=0)
         if is_offline(run):
-            return f"W&B: offline; to send it: wandb sync {Path(run.dir).parent}"
+            return "W&B: offline; to send it: " + shlex.join(["wandb", "sync", shown(Path(run.dir).parent)])
         return None if run.disabled else f"W&B: {run.url}"
     except Exception as error:  # whatever W&B raises: the report is written
-        say(f"the report is not in W&B ({line(error)}); its files are whole")
+        say(f"the report was not sent to W&B ({line(error)}); its files are complete")
         return None
 
 
 def _settings(runs: pd.DataFrame, tracker: str, project: str | None) -> Mapping[str, Any] | None:
-    """Return what conf/tracker/wandb.yaml has, as most of the runs have it; None where nothing is to be sent."""
+    """Return the settings of conf/tracker/wandb.yaml that most runs have; None if nothing is to be sent."""
     if tracker == "none":
         return None
     configs = runs["config"] if "config" in runs else pd.Series(dtype=object)
@@ -73,7 +76,7 @@ def _settings(runs: pd.DataFrame, tracker: str, project: str | None) -> Mapping[
 
 
 def _content(report: Report, folder: Path) -> dict[str, Any]:
-    """Return what is logged, by W&B's keys."""
+    """Return what is logged, by the keys that it has in W&B."""
     import wandb
 
     tables = {
@@ -83,7 +86,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
     }
     content: dict[str, Any] = {}
     for key, table in tables.items():
-        titles, rows = parts(table)
+        titles, rows = machine_readable(table)
         content[key] = wandb.Table([*titles], rows, allow_mixed_types=True)
     for picture in report.pictures:
         file = folder / "figures" / f"{picture.name}.png"
@@ -94,7 +97,7 @@ def _content(report: Report, folder: Path) -> dict[str, Any]:
 
 
 def _keyed(group: str, tables: Iterable[tuple[str, Table]]) -> dict[str, Table]:
-    """Key tables by their titles, of which W&B makes file names; two that become alike are numbered."""
+    """Key tables by their titles, from which W&B makes file names; titles that become the same are numbered."""
     keyed: dict[str, Table] = {}
     for title, table in tables:
         key = f"{group}/{re.sub(r'[^A-Za-z0-9_=]+', '-', title).strip('-')}"

@@ -1,1 +1,1 @@
-"""One file per study: what its tables compare, with which numbers of the paper."""
+"""One file per study, with the name of its sweep: `DESIGN` says what its tables compare, and with what of the paper."""

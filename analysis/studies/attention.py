@@ -1,5 +1,5 @@
-"""The attention variants (sec. 2.2, options A to C): what the paper says in a paragraph, with numbers."""
+"""The attention variants (sec. 2.2, options A to C), which the paper compares in a paragraph without numbers."""
 
-from analysis.compare.design import PANELS, Design
+from analysis.compare.design import PANEL_KEYS, Design
 
-DESIGN = Design(factors=("attention",), panels=("layout.name", *PANELS), lead="attention")
+DESIGN = Design(factors=("attention",), panels=("layout.name", *PANEL_KEYS), lead="attention")

@@ -1,11 +1,11 @@
-"""The layouts as the training set grows: their accuracy over its size, then a table a size with everything else."""
+"""The layouts as the training set grows: their accuracy over its size, then one table per size with all measures."""
 
-from analysis.compare.design import PANELS, Design
-from analysis.tables.sizes import SIZE, over_sizes
+from analysis.compare.design import PANEL_KEYS, Design
+from analysis.tables.sizes import SIZE, tables_over_sizes
 
 DESIGN = Design(
     factors=("layout",),
-    panels=(SIZE, *PANELS),
+    panels=(SIZE, *PANEL_KEYS),
     figures=("data_size", "gap", "cost"),
-    overview=over_sizes,
+    overview=tables_over_sizes,
 )

@@ -1,10 +1,10 @@
-"""Details of the network, one changed at a time (Tables 8 and 9): head size, norm, where the stride is."""
+"""Details of the network, changed one at a time (Tables 8 and 9): head size, norm, place of the stride."""
 
 from analysis.compare.design import Design
 from analysis.paper.quotes import FINE_TUNED, FROM_SCRATCH, Number, Quote, Setting
 
 IN1K, TRANSFER = "ImageNet-1K", "ImageNet-21K to ImageNet-1K"
-# the heads that a size has by itself, and the larger ones of sweeps/details.yaml
+# the head sizes of conf/size, and the larger ones of sweeps/details.yaml
 HEADS, LARGER = [16, 32], [24, 64]
 UNCHANGED: Setting = {"plan.head_size": HEADS, "network.norm": ["batch"], "network.downsample": ["expand_conv"]}
 TABLE_8: dict[str, Setting] = {
@@ -12,7 +12,7 @@ TABLE_8: dict[str, Setting] = {
     "head size 64": {**UNCHANGED, "plan.head_size": LARGER},
     "LayerNorm in MBConv": {**UNCHANGED, "network.norm": ["layer"]},
 }
-# whose stride moves in the paper; the smallest of these stands beside our small sizes
+# the models of Table 9, and our sizes beside which they stand: the smallest one beside our small sizes
 MODELS = {"CoAtNet-0": ["nano", "tiny", "small", "coatnet_0"], "CoAtNet-1": ["coatnet_1"], "CoAtNet-2": ["coatnet_2"]}
 
 

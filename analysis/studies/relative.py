@@ -1,7 +1,8 @@
-"""Relative attention (Table 6): with and without, from scratch and after transfer, a table a resolution."""
+"""Relative attention (Table 6): with and without it, from scratch and after transfer, one table per resolution."""
 
 from analysis.compare.design import Design
-from analysis.paper.quotes import FINE_TUNED, FROM_SCRATCH, LARGE, PRE_TRAINED, SMALL, TARGET, Number, Quote
+from analysis.paper.data_sets import TARGET
+from analysis.paper.quotes import FINE_TUNED, FROM_SCRATCH, LARGE, PRE_TRAINED, SMALL, Number, Quote
 
 COLUMNS = {"relative": "with_relative", "absolute": "without_relative"}
 IN1K, TRANSFER = "ImageNet-1K", "ImageNet-21K to ImageNet-1K"

@@ -3,7 +3,7 @@
 from analysis.compare.design import Design
 from analysis.paper.quotes import FINE_TUNED, FROM_SCRATCH, PRE_TRAINED, Number, Quote
 
-VARIANTS = {  # as sweeps/stage_depth.yaml has them: nano's, and the paper's own
+VARIANTS = {  # the blocks in sweeps/stage_depth.yaml: those at nano, and the paper's own
     "V0": [[2, 1, 2, 5, 1], [2, 2, 6, 14, 2]],
     "V1": [[2, 1, 1, 6, 1], [2, 2, 2, 18, 2]],
     "V2": [[2, 1, 3, 4, 1], [2, 2, 8, 12, 2]],

@@ -1,4 +1,4 @@
-"""Transfer (Table 2's shape): pre-training, then fine-tuned or trained from scratch, a table a resolution."""
+"""Transfer, as in Table 2: the pre-training, then fine-tuned runs and runs from scratch, one table per resolution."""
 
 from analysis.compare.design import Design
 from analysis.paper.quotes import FINE_TUNED, LARGE, PRE_TRAINED, SMALL, Number, Quote

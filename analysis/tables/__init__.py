@@ -1,4 +1,1 @@
-"""One file, one study: `DESIGN` says what its tables compare, and with which numbers of the paper.
-
-Apart from these: `cost`, which is of every study, and `family`, which no sweep trains.
-"""
+"""From panels to tables: scores, costs, accuracy over data size, verdicts, and the tables of the family."""

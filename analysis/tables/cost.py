@@ -1,20 +1,20 @@
-"""Cost and speed of a study's cells: what they are counted to cost, and what their trainings took.
+"""Cost and speed of a study's cells: the costs that are counted, and what their trainings took.
 
-Parameters, multiply-adds and activations are counted; the others are measured. Hardware and precision stand in the
-caption; where they differ, each kind has rows of its own.
+Parameters, multiply-adds and activations are counted; the others are measured. The caption names the hardware and
+precision; if runs differ in these, each kind gets rows of its own.
 """
 
 from collections.abc import Sequence
 
 from analysis.compare.design import Panel, Summarize
-from analysis.compare.hardware import kinds
-from analysis.compare.panels import covering
-from analysis.tabular import Column, Table, mean
+from analysis.compare.hardware import by_hardware
+from analysis.compare.panels import covering_notes
+from analysis.tabular import Column, Table, mean_of
 
 COUNTED = {
     "parameters": Column("parameters (M)", ".3f"),
     "macs": Column("MACs (M)", ".2f"),
-    "activations": Column("activations (MB)", ".2f"),  # bytes of a training step, per image
+    "activations": Column("activations (MB)", ".2f"),  # bytes of one training step, per image
 }
 MEASURED = {
     "seconds": Column("seconds", ",.0f", best="low"),
@@ -23,18 +23,18 @@ MEASURED = {
 }
 NOTES = (
     "Activations: what a training step keeps for its backward pass, per image, in float32.",
-    "Seconds: training and evaluation, all attempts. Images/s: training alone, the median of a run's epochs. "
-    "Peak memory: the GPU's, or on a CPU that of the whole process.",
+    "Seconds: training and evaluation, all attempts. Images/s: training only, the median of a run's epochs. "
+    "Peak memory: of the GPU, or of the whole process on a CPU.",
 )
 
 
-def cost_tables(panels: Sequence[Panel], summarize: Summarize = mean) -> list[Table]:
-    """Make a table a panel, with a row for each cell and kind of hardware."""
+def cost_tables(panels: Sequence[Panel], summarize: Summarize = mean_of) -> list[Table]:
+    """Make one table per panel, with a row for each cell and kind of hardware."""
     return [_table(panel, summarize) for panel in panels]
 
 
 def _table(panel: Panel, summarize: Summarize) -> Table:
-    hardware = list(kinds(panel.runs))
+    hardware = list(by_hardware(panel.runs))
     apart = len(hardware) > 1
     rows = [
         [
@@ -45,10 +45,11 @@ def _table(panel: Panel, summarize: Summarize) -> Table:
             *(summarize(own[key].to_numpy(dtype=float)) if key in own else None for key in MEASURED),
         ]
         for row in panel.rows
-        for kind, own in kinds(row.runs).items()
+        for kind, own in by_hardware(row.runs).items()
     ]
     measured = [Column(one.title, one.form, None if apart else one.best) for one in MEASURED.values()]
     told = [Column("hardware")] if apart else []
     columns = [*panel.columns, *told, Column("seeds", "d"), *COUNTED.values(), *measured]
-    where = f"trained on {hardware[0]}" if not apart else "trained on different hardware, a row each; so none is best"
-    return Table(f"Cost and speed, {panel.title}", columns, rows, where, [*NOTES, *covering(panel.runs)])
+    several = "trained on different hardware, with a row for each kind, so no value is marked as best"
+    where = several if apart else f"trained on {hardware[0]}"
+    return Table(f"Cost and speed, {panel.title}", columns, rows, where, [*NOTES, *covering_notes(panel.runs)])

@@ -1,8 +1,8 @@
-"""The family, which no sweep trains: its plans beside Tables 3 and 12, its costs and accuracies beside Tables 4 and 5.
+"""The CoAtNet family, which no sweep trains: its plans beside Tables 3 and 12, costs and accuracies beside 4 and 5.
 
-Ours are the plans of conf/size, and counts that `python -m coatlab.budget family` made of them. Accuracies are those of
-complete runs on ImageNet with such a plan, on the official validation images, as the paper's are. Runs that differ in
-more than the seed are never averaged: they are rows of their own.
+Our plans are those of conf/size, and `python -m coatlab.budget family` counted their costs. Accuracies are from
+complete runs on ImageNet with such a plan, on the official validation images, as in the paper. Runs that differ in more
+than the seed are never averaged: they get rows of their own.
 """
 
 import csv
@@ -17,18 +17,17 @@ from omegaconf import OmegaConf
 
 from analysis.compare.confounds import Donors
 from analysis.compare.design import Summarize
-from analysis.paper.quotes import read
-from analysis.tabular import Cell, Column, Table, mean
+from analysis.paper.quotes import read_csv
+from analysis.tabular import Cell, Column, Table, mean_of
 from coatlab.config.files import conf_dir
-from coatlab.runs.identity import diff, experiment
+from coatlab.runs.identity import PER_SEED, diff, experiment
 
 FAMILY = "family"  # the study's name
 COUNTED = Path(__file__).with_suffix(".csv")
 KEYS = ("model", "stage", "kind")
 COMPARED = ("stride", "blocks", "width", "head_size")
 LAYOUT = "CCTT"
-IMAGENET, SHARDS = "imagenet", "webdataset"  # the data of a run, and of its pre-training on more
-SEEDS = {"seed", "init.donor"}
+IMAGENET, SHARDS = "imagenet", "webdataset"  # the data of a run; the data that it may have been pre-trained on
 AS_PRINTED = ", as Table 12 prints it"
 COSTS = [
     Column("model"),
@@ -45,36 +44,36 @@ COSTS = [
     Column("paper, 21K to 1K", ".1%"),
 ]
 NOTES = (
-    "Off: ours less the paper's, relative to the paper's, which are rounded. The paper also counts the look-up of the "
-    "bias and point-wise work; ours are convolutions and matrix products. Bias tables grow with the pixels.",
-    "1K: from ImageNet-1K alone, the paper's above 224 pixels fine-tuned from there. 21K to 1K: fine-tuned from "
-    "ImageNet-21K, ours from data=webdataset.",
+    "Off: our number minus the paper's, relative to the paper's, which is rounded. The paper also counts the look-up "
+    "of the bias and point-wise work; we count convolutions and matrix products. Bias tables grow with the resolution.",
+    "1K: trained on ImageNet-1K only; above 224 pixels the paper fine-tunes such a model. 21K to 1K: fine-tuned from "
+    "ImageNet-21K, ours from a run with data=webdataset.",
 )
 
 
-def family_tables(runs: pd.DataFrame, donors: Donors | None = None, summarize: Summarize = mean) -> list[Table]:
+def family_tables(runs: pd.DataFrame, donors: Donors | None = None, summarize: Summarize = mean_of) -> list[Table]:
     """Make the tables of the family.
 
     Args:
         runs: complete runs of any study; those on ImageNet with a plan of the family are shown.
         donors: configs of runs that others start from, by fingerprint.
-        summarize: what becomes of the accuracies of several seeds.
+        summarize: turns the accuracies of several seeds into one entry.
     """
     own = runs[runs["data.name"] == IMAGENET] if "data.name" in runs else runs
-    return [structure(), costs(own, donors or {}, summarize)]
+    return [plans_table(), costs_table(own, donors or {}, summarize)]
 
 
 def family_runs(runs: pd.DataFrame) -> pd.Series:
-    """Tell which runs, whatever their status, are of the family: on ImageNet, with the name of one of its sizes."""
+    """Tell which runs, whatever their status, belong to the family: on ImageNet, at one of its sizes."""
     if runs.empty:
         return pd.Series(dtype=bool)
     sizes = {counted["size"] for counted in _counted()}
     return runs["size.name"].isin(sizes) & (runs["data.name"] == IMAGENET)
 
 
-def structure() -> Table:
-    """Compare every stage of conf/size with the paper's, cell by cell."""
-    paper = {tuple(row[key] for key in KEYS): row for row in read("family")}
+def plans_table() -> Table:
+    """Compare every stage of the plans in conf/size with the paper's."""
+    paper = {tuple(row[key] for key in KEYS): row for row in read_csv("family")}
     models = list(dict.fromkeys(model for model, *_ in paper))
     ours = {tuple(row[key] for key in KEYS): row for model in models for row in _stages(model)}
     rows: list[list[Cell]] = []
@@ -88,16 +87,16 @@ def structure() -> Table:
             notes.append(f"{key[0]}, {key[1]} differs: {_explained(*key[:2])}.")
     columns = [Column("model"), Column("stage"), Column("kind")]
     columns += [*(Column(name.replace("_", " "), "d") for name in COMPARED), Column("paper")]
-    return Table("The family's plans", columns, rows, "of conf/size, beside Tables 3, 11 and 12", notes)
+    return Table("The family's plans", columns, rows, "from conf/size, beside Tables 3, 11 and 12", notes)
 
 
-def costs(runs: pd.DataFrame, donors: Donors, summarize: Summarize) -> Table:
-    """Compare counts with the paper's, and accuracies where there are runs."""
+def costs_table(runs: pd.DataFrame, donors: Donors, summarize: Summarize) -> Table:
+    """Compare our counts with the paper's, and accuracies where there are runs."""
     rows: list[list[Cell]] = []
     notes = list(NOTES)
     for counted in _counted():
         model, pixels = _model(counted["size"]), int(counted["image_size"])
-        (printed,) = [row for row in read("costs") if (row["model"], int(row["image_size"])) == (model, pixels)]
+        (printed,) = [row for row in read_csv("costs") if (row["model"], int(row["image_size"])) == (model, pixels)]
         shown: list[Cell] = [model + AS_PRINTED * bool(counted["plan"]), pixels]
         if counted["plan"]:
             notes.append(f"{model}{AS_PRINTED}: {counted['plan']}.")
@@ -111,17 +110,17 @@ def costs(runs: pd.DataFrame, donors: Donors, summarize: Summarize) -> Table:
         for several in found:
             differ = {key for one in several[1:] for key in diff(several[0]["config"].iloc[0], one["config"].iloc[0])}
             if several[1:]:
-                keys = ", ".join(sorted(differ - SEEDS)) or "the run that they start from"
+                keys = ", ".join(sorted(differ.difference(PER_SEED))) or "the run that they start from"
                 notes.append(f"{model} at {pixels} pixels has rows that differ in {keys}.")
     if all(row[8] is None and row[10] is None for row in rows):
-        notes.append("Ours have no accuracies yet: there is no complete run of these plans on data=imagenet.")
+        notes.append("We have no accuracies yet: there is no complete run of these plans with data=imagenet.")
     return Table("The family's costs and accuracies", COSTS, rows, "counted, beside Tables 4 and 5", notes)
 
 
 def _experiments(
     runs: pd.DataFrame, size: str, pixels: int, donors: Donors
 ) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-    """Return the runs of a size at a resolution, on ImageNet-1K alone and from ImageNet-21K, a frame an experiment."""
+    """Return the runs of a size at a resolution, from ImageNet-1K only and via ImageNet-21K, a frame per experiment."""
     wanted: dict[str, Any] = {
         "layout.name": LAYOUT,
         "attention.name": "relative",
@@ -139,14 +138,16 @@ def _experiments(
         before = start.get("data", {}).get("name") if keys["init.name"] == "finetune" else IMAGENET
         if before not in (IMAGENET, SHARDS) or any(keys.get(key) != value for key, value in wanted.items()):
             continue
-        mark = {key: value for key, value in keys.items() if key not in SEEDS}
-        mark["start"] = {key: value for key, value in experiment(start).items() if key not in SEEDS} if start else None
+        mark = {key: value for key, value in keys.items() if key not in PER_SEED}
+        mark["start"] = (
+            {key: value for key, value in experiment(start).items() if key not in PER_SEED} if start else None
+        )
         (transferred if before == SHARDS else alone).setdefault(json.dumps(mark), []).append(place)
     return [runs.iloc[at] for at in alone.values()], [runs.iloc[at] for at in transferred.values()]
 
 
 def _stages(model: str) -> Iterator[dict[str, str]]:
-    """Yield the stages of a size as family.csv has them: texts, and a row for each kind of block."""
+    """Yield the stages of a size as family.csv lists them: as texts, with a row for each kind of block."""
     size = _conf("size", model.lower().replace("-", "_"))
     plan, stride = size["plans"][LAYOUT], 1
     for number, (blocks, width) in enumerate(zip(plan["blocks"], plan["widths"], strict=True)):
@@ -161,10 +162,10 @@ def _stages(model: str) -> Iterator[dict[str, str]]:
 
 
 def _explained(model: str, stage: str) -> str:
-    """Say why a stage differs from the paper's, where that is known: CoAtNet-6's S4."""
+    """Say why a stage differs from the paper's, which is known for S4 of CoAtNet-6."""
     if (model, stage) != ("CoAtNet-6", "S4"):
         return "it is not known why"
-    (printed,) = [row["params_m"] for row in read("costs") if row["model"] == model]
+    (printed,) = [row["params_m"] for row in read_csv("costs") if row["model"] == model]
     ours, its = [int(row["parameters"]) / 1e6 for row in _counted() if _model(row["size"]) == model]
     return (
         f"with the width of Table 12 it counts {its:,.0f} M parameters, with ours {ours:,.0f} M, and Table 5 prints "

@@ -1,6 +1,6 @@
-"""Panels to the tables that a study is about: what each cell costs, how well it fits and generalizes, and the paper's.
+"""From panels to a study's main tables: how well each cell fits and generalizes, its cost, and the paper's numbers.
 
-The speed of runs on different hardware is not averaged: such a row shows none here and a row each in the cost table.
+Speeds on different hardware are not averaged: a row with such runs has no speed here, but several in the cost table.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.compare.design import Design, Panel, Summarize
-from analysis.compare.hardware import kinds
+from analysis.compare.hardware import by_hardware
 from analysis.compare.matched import ACCURACY, MATCHED, matched_accuracy
-from analysis.paper.quotes import quoted, unmatched
-from analysis.tabular import Cell, Column, Table, mean
+from analysis.paper.quotes import notes_on_absent, quotes_beside
+from analysis.tabular import Cell, Column, Table, mean_of
 
 COSTS = {"parameters": Column("parameters (M)", ".3f"), "macs": Column("MACs (M)", ".2f")}  # in millions
 SPEED = "images_per_second"
@@ -25,47 +25,47 @@ MEASURES = {
     "gap": Column("gap", "+.1%"),
     SPEED: Column("images/s", ".0f", best="high"),
 }
-BEHIND = ("gap", SPEED)  # the paper's accuracies stand before these
+BEHIND = ("gap", SPEED)  # the last columns, after the paper's accuracies
 
 
-def tables(
-    panels: Sequence[Panel], design: Design, histories: pd.DataFrame | None = None, summarize: Summarize = mean
+def score_tables(
+    panels: Sequence[Panel], design: Design, histories: pd.DataFrame | None = None, summarize: Summarize = mean_of
 ) -> list[Table]:
-    """Make the tables of a study: its overview, then one a panel.
+    """Make the tables of a study: its overview, then one per panel.
 
     Args:
         panels: of its complete runs.
-        design: what it compares, and with what of the paper.
-        histories: their epochs, as `analysis.compare.matched` has them, for the accuracy at matched loss.
-        summarize: what becomes of a cell's numbers.
+        design: what it compares, and with which numbers of the paper.
+        histories: their epochs, as `analysis.compare.matched` takes them, for the accuracy at matched loss.
+        summarize: turns the numbers of a cell into one entry.
     """
     first = design.overview(panels, summarize) if design.overview else []
     made = [_table(panel, design, histories if design.matched else None, summarize) for panel in panels]
-    missing = unmatched(design.paper, [row.facts for panel in panels for row in panel.rows])
+    missing = notes_on_absent(design.paper, [row.facts for panel in panels for row in panel.rows])
     if made:
         made[-1] = replace(made[-1], notes=[*made[-1].notes, *missing])
     return [*first, *made]
 
 
-def listing_table(panel: Panel, summarize: Summarize = mean) -> Table:
-    """Make the table of runs that are not compared, so that nothing is marked best."""
+def listing_table(panel: Panel, summarize: Summarize = mean_of) -> Table:
+    """Make the table of runs that are not compared, so nothing in it is marked as best."""
     table = _table(panel, Design(factors=()), None, summarize)
     return replace(table, columns=[replace(column, best=None) for column in table.columns])
 
 
 def _table(panel: Panel, design: Design, histories: pd.DataFrame | None, summarize: Summarize) -> Table:
     runs, notes = _matched(panel.runs, histories)
-    quotes, says = quoted(design.paper, [row.facts for row in panel.rows])
+    quotes, says = quotes_beside(design.paper, [row.facts for row in panel.rows])
     beside = [quote.cells([row.facts for row in panel.rows]) for quote in quotes]
     measures = {key: column for key, column in MEASURES.items() if key != MATCHED or MATCHED in runs}
-    if len(kinds(panel.runs)) > 1:  # a speed is not better for a better machine
+    if len(by_hardware(panel.runs)) > 1:  # a speed is not better because the machine is
         measures[SPEED] = replace(measures[SPEED], best=None)
-        notes.append("images/s: of different hardware, so none is best, and a row of several has none; see the costs.")
+        notes.append("images/s: the hardware differs, so none is best, and a row of several kinds has none; see costs.")
     before, rows = [key for key in measures if key not in BEHIND], []
     for place, row in enumerate(panel.rows):
         own = runs.loc[row.runs.index]
         cells = {key: _cell(own, key, summarize) for key in measures}
-        if len(kinds(own)) > 1:
+        if len(by_hardware(own)) > 1:
             cells[SPEED] = None
         rows.append(
             [
@@ -87,7 +87,7 @@ def _cell(runs: pd.DataFrame, key: str, summarize: Summarize) -> Cell:
 
 
 def _matched(runs: pd.DataFrame, histories: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
-    """Add the accuracy at matched training loss, if runs have any, and say which loss it is and how many have none."""
+    """Add the accuracy at matched training loss if runs have any; note the loss, and how many runs have none."""
     if histories is None:
         return runs, []
     values, loss = matched_accuracy(runs, histories)
@@ -95,8 +95,8 @@ def _matched(runs: pd.DataFrame, histories: pd.DataFrame | None) -> tuple[pd.Dat
         return runs, []
     title = MEASURES[MATCHED].title
     note = (
-        f"{title}: eval acc. where the train loss comes down to {loss:.3g}, the lowest that every curve here reaches."
+        f"{title}: eval acc. where the train loss falls to {loss:.3g}, the lowest value that every curve here reaches."
     )
     if without := int(values.isna().sum()):
-        note += f" {without} of {len(values)} runs have none: their curves begin below it, or were not recorded."
+        note += f" {without} of {len(values)} runs have none: their curves begin below that loss, or were not recorded."
     return runs.assign(**{MATCHED: values}), [note]

@@ -1,4 +1,4 @@
-"""Judgements of claims as tables: a table a claim, a row a relation, with the numbers that its verdict rests on."""
+"""Judgements as tables: one table per claim, one row per relation, with the numbers that its verdict rests on."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from analysis.claims.judge import Finding, Judgement
 from analysis.stats import MOST_SEEDS
 from analysis.tabular import Cell, Column, Mean, Table
 
-BRACKETS = "In brackets: 90 % interval of the difference, 95 % bootstrap interval of the chance."
-READING = (
-    "In the verdicts, left and right are means over the seeds that both have, so they may differ from the tables'; "
-    "difference is left less right, paired by seed, turned so that positive is better; chance is that of a run of left "
-    "to beat one of right; p is one-sided, of the verdict or of the nearer one, and corrected for the claim's "
-    "relations (Holm)."
+BRACKETS = "In brackets: the 90 % interval of the difference, and the 95 % bootstrap interval of the chance."
+HOW_TO_READ = (
+    "In the verdicts, left and right are means over the seeds that both have, so they may differ from those in the "
+    "tables; difference is left minus right, paired by seed, with its sign turned so that positive is better; chance "
+    "is the chance that a run of left beats one of right; p is one-sided, for the verdict or, if undecided, for the "
+    "nearer verdict, and corrected for the number of relations in the claim (Holm)."
 )
 
 
@@ -39,7 +39,7 @@ def verdict_table(judgement: Judgement) -> Table:
 
 
 def advice(judgement: Judgement) -> str:
-    """Say how many seeds would settle what is undecided of a claim; empty where that cannot be told."""
+    """Say how many seeds would settle what is undecided in a claim; empty if that is unknown."""
     if judgement.needed is None:
         return ""
     number = f"{'About' if judgement.needed < MOST_SEEDS else 'Up to'} {judgement.needed}"

@@ -1,7 +1,7 @@
 """coatlab: how should convolution and attention be stacked? (CoAtNet, Dai et al. 2021)
 
-`create_model` is the entry for Python users. It is loaded on first use, so that tools that only read
-records (`analysis/`, the sweeper's plan) never pay for importing torch.
+Python users call `create_model`. It is loaded on first use, so that code that only reads records (`analysis/`, the
+plan of a sweep) does not import torch, which takes seconds.
 """
 
 from typing import TYPE_CHECKING, Any

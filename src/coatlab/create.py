@@ -1,4 +1,4 @@
-"""Networks by the names of conf/: `create_model` for Python users, `network_of` for a resolved config."""
+"""Build networks from the names of files in conf/: `create_model` for Python users, `network_of` for a config."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,17 +27,24 @@ def create_model(
     attention_settings: Mapping[str, Any] | None = None,
     **network_settings: Any,
 ) -> Network:
-    """Create a network by the names that the command line uses.
+    """Create a network from the names that the command line uses.
 
     Args:
         layout, attention, size: names of files in conf/layout, conf/attention, conf/size.
-        image_size: pixels, one number or (rows, columns); divisible by the product of the strides.
+        image_size: pixels, one number or (rows, columns); must be divisible by the product of the strides.
+        num_classes: outputs of the classifier.
+        channels: of the images.
+        stochastic_depth: drop probability of the last block; it grows linearly from 0 at the first block.
         plan: entries that replace those of the size's plan: blocks, widths, strides, head_size.
-        attention_settings: replace entries of conf/attention/<attention>.yaml.
-        network_settings: replace entries of conf/network/coatnet.yaml, e.g. `downsample="depthwise_conv"`.
+        attention_settings: entries that replace those of conf/attention/<attention>.yaml.
+        network_settings: entries that replace those of conf/network/coatnet.yaml, e.g. `downsample="depthwise_conv"`.
+
+    Returns:
+        An `nn.Module` from images (B, channels, rows, columns) to logits (B, num_classes).
 
     Raises:
-        InputError: (a ValueError) an unknown name lists what exists; a plan that does not fit says why.
+        InputError: a ValueError in one sentence: a name that does not exist (it lists those that do), a plan that does
+            not fit (it says why), or a value that is not valid.
 
     Example:
         >>> model = create_model("CCTT", attention="relative", size="coatnet_0")
@@ -70,7 +77,7 @@ def network_of(
     channels: int,
     stochastic_depth: float,
 ) -> Network:
-    """Build the network that a composed config describes in `layout`, `plan`, `attention` and `network`."""
+    """Build the network that a resolved config describes in `layout`, `plan`, `attention` and `network`."""
     return build_network(
         blueprint(config["layout"], config["plan"], image_size),
         attention_factory(config["attention"]),
@@ -82,7 +89,11 @@ def network_of(
 
 
 def attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
-    """Find the variant's class and bind its settings."""
+    """Return a function that builds the inner attention of one block: the variant's class with its settings bound.
+
+    Args:
+        settings: the group `attention` of a resolved config.
+    """
     own = {key: value for key, value in settings.items() if key not in ("name", TARGET)}
     factory: AttentionFactory = instantiate({TARGET: python_path("attention", settings), **own}, _partial_=True)
     return factory

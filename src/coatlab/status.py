@@ -1,24 +1,31 @@
-"""The command: `python -m coatlab.status layouts` says where a study stands, from its run folders alone.
+"""The command: `python -m coatlab.status layouts` shows the state of a study, read from its run folders alone.
 
-    python -m coatlab.status                       every study that has runs, a line each
+    python -m coatlab.status                       every study that has runs, one line per study
     python -m coatlab.status layouts seed=0,1,2    the cells of `python src/train.py sweep=layouts seed=0,1,2`
     python -m coatlab.status layouts --json        the same for programs
 
-Runs of the study that these words do not ask for are shown as well: they are there. The keys of the JSON:
+Runs of the study that these overrides do not ask for are listed too. The keys of the JSON:
 
-    runs      folder of run folders
-    study     as asked for, or null
-    commands  a list: what finishes it; empty if nothing is left to do
+    runs      the folder that holds the run folders
+    study     the study that was named, or null
+    commands  a list: the commands that finish the study; empty if nothing is left to do
     counts    number of cells by state (coatlab.runs.state says what the states mean)
-    cells     a list: name (without the seed), studies, seed, state, asked (by these words), folder, fingerprint,
-              error (of a failure, or who is at it), age (seconds since its last row or record), epoch (the last that
-              was finished) and epochs (of the whole run); null where there is none
+    cells     a list with one entry per run:
+                name         what tells it apart from other cells, without the seed
+                studies      all studies that have asked for it
+                seed         its seed
+                state        its state
+                asked        whether these overrides ask for it
+                folder       its run folder
+                fingerprint  its identity; null before it has begun
+                error        why it failed or stopped, or which process is running it; else null
+                age          seconds since its last logged row or record; null before it has begun
+                epoch        the last epoch that was finished; null if there is none
+                epochs       the number of epochs of the whole run
 """
 
 import argparse
 import json
-import os
-import shlex
 import sys
 import time
 from collections import Counter, defaultdict
@@ -35,11 +42,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from coatlab.cli import one_sentence_errors
+from coatlab.config import places
 from coatlab.config.compose import compose
 from coatlab.config.files import choices
 from coatlab.config.words import word
 from coatlab.errors import not_one_of
-from coatlab.output.text import duration
+from coatlab.output.text import duration, shown
 from coatlab.runs.identity import experiment, folder_name
 from coatlab.runs.record import read_metrics
 from coatlab.runs.spec import Spec, make_specs
@@ -49,12 +57,12 @@ from coatlab.sweep.expand import expand
 NO_STUDY = "none"
 COLORS = {"complete": "green", "running": "cyan", "missing": "dim", "outdated": "dim", "interrupted": "yellow"}
 
-PIPED_COLUMNS = 300
+PIPED_COLUMNS = 300  # width of the tables in a pipe or a file
 
 
 @dataclass(frozen=True)
-class Row:
-    """One run, as the JSON has it."""
+class CellStatus:
+    """One entry of `cells` in the JSON: where one run stands."""
 
     name: str
     studies: list[str]
@@ -70,46 +78,54 @@ class Row:
 
 
 def main(words: list[str] | None = None) -> None:
-    """Read the arguments, look at the run folders, print."""
+    """Read the arguments and the run folders, and print the state of a study or of all studies.
+
+    Raises:
+        InputError: a study that does not exist, or overrides that make no valid cells.
+    """
     studies = choices("sweep")
-    parser = argparse.ArgumentParser(prog="python -m coatlab.status", description="Say where a study stands.")
-    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)}; without one: a line for each")
-    parser.add_argument("override", nargs="*", help="the words of the sweep's command line, as in seed=0,1,2")
-    parser.add_argument("--runs", type=Path, help="folder of run folders (environment: COATLAB_RUNS)")
-    parser.add_argument("--all", action="store_true", help="every run there is, whatever its study")
-    parser.add_argument("--json", action="store_true", help="for programs; the module's docstring explains the keys")
+    parser = argparse.ArgumentParser(prog="python -m coatlab.status", description="Show the state of a study's runs.")
+    parser.add_argument(
+        "study", nargs="?", help=f"one of: {', '.join(studies)}; without a study, every study gets one line"
+    )
+    parser.add_argument("override", nargs="*", help="overrides of the sweep's command line, such as seed=0,1,2")
+    places.add_folder_option(parser, "runs", "folder of run folders")
+    parser.add_argument("--all", action="store_true", help="list every run, whatever its study")
+    parser.add_argument("--json", action="store_true", help="print JSON; the module's docstring explains the keys")
     chosen = parser.parse_intermixed_args(words)
     if chosen.study is not None and chosen.study not in studies:
         raise not_one_of("study", chosen.study, studies)
-    place = [word("paths.runs", str(chosen.runs))] if chosen.runs else []
-    line = [f"sweep={chosen.study}", *chosen.override, *place] if chosen.study else []
-    cells = _cells(chosen.study, line) if chosen.study else []
-    runs = cells[0].folder.parent if cells else chosen.runs or Path(os.environ.get("COATLAB_RUNS", "runs"))
-    rows = look(runs, chosen.study, cells)
-    commands = _commands(rows, chosen.study, line, place)
+    runs_override = [word("paths.runs", str(chosen.runs))] if chosen.runs != places.folder("runs") else []
+    overrides = [f"sweep={chosen.study}", *chosen.override, *runs_override] if chosen.study else []
+    cells = _cells_of(chosen.study, overrides) if chosen.study else []
+    runs = cells[0].folder.parent if cells else chosen.runs
+    statuses = cell_statuses(runs, chosen.study, cells)
+    commands = _finishing_commands(statuses, chosen.study, overrides, runs_override)
     if chosen.json:
-        counts = {state: sum(row.state == state for row in rows) for state in STATES}
+        counts = {state: sum(status.state == state for status in statuses) for state in STATES}
         found = {"runs": str(runs), "study": chosen.study, "commands": commands, "counts": counts}
-        print(json.dumps(found | {"cells": [asdict(row) for row in rows]}))
+        print(json.dumps(found | {"cells": [asdict(status) for status in statuses]}))
     elif chosen.study or chosen.all:
-        _show(rows, commands)
+        _print_cells(statuses, commands)
     else:
-        _show_studies(rows)
+        _print_studies(statuses)
+    if not chosen.json:
+        print(f"runs: {shown(runs)}")
 
 
-def _cells(study: str, line: Sequence[str]) -> list[Spec]:
-    """Compose the cells that the command line of a study asks for."""
+def _cells_of(study: str, overrides: Sequence[str]) -> list[Spec]:
+    """Compose the cells that a study's command line asks for."""
     sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
-    return list(make_specs(expand(sweeper, line, OverridesParser.create()), compose))
+    return list(make_specs(expand(sweeper, overrides, OverridesParser.create()), compose))
 
 
-def look(runs: Path, study: str | None = None, cells: Iterable[Spec] = ()) -> list[Row]:
-    """Return a row for each run that a study asks for or has, in the order of its sweep; without a study, for all runs.
+def cell_statuses(runs: Path, study: str | None = None, cells: Iterable[Spec] = ()) -> list[CellStatus]:
+    """Return the status of every run that a study asks for or has, in the order of its sweep.
 
     Args:
         runs: folder of run folders.
-        study: name of a sweep.
-        cells: what it asks for.
+        study: name of a sweep; None: all runs in the folder.
+        cells: the cells that the study asks for.
     """
     asked: dict[Path, Mapping[str, Any]] = {}
     for cell in cells:
@@ -118,29 +134,31 @@ def look(runs: Path, study: str | None = None, cells: Iterable[Spec] = ()) -> li
         asked[cell.folder] = cell.config
     folders = dict.fromkeys([*asked, *(path.parent for path in sorted(runs.glob("*/record.json")))])
     states = {folder: state_of(folder) for folder in folders}
-    kept = [folder for folder, state in states.items() if study is None or folder in asked or study in _studies(state)]
+    kept = [
+        folder for folder, state in states.items() if study is None or folder in asked or study in _studies_of(state)
+    ]
     configs = {folder: asked.get(folder) or (states[folder].record or {}).get("config") for folder in kept}
-    names = _names({folder: config for folder, config in configs.items() if config})
+    names = _distinct_names({folder: config for folder, config in configs.items() if config})
     return [
-        _row(folder, states[folder], configs[folder], names.get(folder, folder.name), folder in asked)
+        _status_of(folder, states[folder], configs[folder], names.get(folder, folder.name), folder in asked)
         for folder in kept
     ]
 
 
-def _studies(state: State) -> list[str]:
+def _studies_of(state: State) -> list[str]:
     return list(state.record["studies"]) if state.record else []
 
 
-def _row(folder: Path, state: State, config: Mapping[str, Any] | None, name: str, asked: bool) -> Row:
+def _status_of(folder: Path, state: State, config: Mapping[str, Any] | None, name: str, asked: bool) -> CellStatus:
     rows: Sequence[Mapping[str, Any]] = []
-    if state.record:  # a complete one knows its last epoch: of thousands, all rows would take long to read
+    if state.record:  # a complete run's record holds its last epoch; reading all rows of thousands of runs is slow
         rows = [state.record["final"]] if state.name == "complete" else read_metrics(folder)
     files = [path for path in (folder / "metrics.jsonl", folder / "record.json") if path.exists()]
     latest = max((path.stat().st_mtime for path in files), default=None)
     done = [row["epoch"] for row in rows if "epoch" in row]
-    return Row(
+    return CellStatus(
         name=name,
-        studies=_studies(state),
+        studies=_studies_of(state),
         seed=config["seed"] if config else None,
         state=state.name,
         asked=asked,
@@ -153,8 +171,8 @@ def _row(folder: Path, state: State, config: Mapping[str, Any] | None, name: str
     )
 
 
-def _names(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
-    """Name each run by its folder less seed and fingerprint, and by the keys in which those of one such name differ."""
+def _distinct_names(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
+    """Name each run by its folder without seed and fingerprint; runs of one name get the keys in which they differ."""
     alike: dict[str, dict[Path, dict[str, Any]]] = defaultdict(dict)
     for folder, config in configs.items():
         counts = {key: value for key, value in experiment(config).items() if key not in ("seed", "init.donor")}
@@ -168,57 +186,71 @@ def _names(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
     return names
 
 
-def _commands(rows: Sequence[Row], study: str | None, line: Sequence[str], place: Sequence[str]) -> list[str]:
-    """Return what finishes a study: its sweep, and the runs of it that other words asked for, in the same `place`."""
+def _finishing_commands(
+    statuses: Sequence[CellStatus], study: str | None, overrides: Sequence[str], runs_override: Sequence[str]
+) -> list[str]:
+    """Return the commands that finish a study: its sweep, and the runs of the study that other overrides asked for.
+
+    Args:
+        statuses: of all its runs.
+        study: its name; without one there is no such command.
+        overrides: of its sweep.
+        runs_override: the one that names the folder of runs, if that is not the default; it goes into every command.
+    """
     if study is None:
         return []
-    unfinished = [row for row in rows if row.state in ("missing", "interrupted", "failed")]
-    lines = [line] if any(row.asked for row in unfinished) else []
-    for row in unfinished:
-        path = Path(row.folder) / ".hydra" / "overrides.yaml"
-        if not row.asked and path.exists():
-            words = [str(entry) for entry in OmegaConf.load(path)]
-            words = [entry for entry in words if not place or not entry.startswith("paths.runs=")] + [*place]
-            lines += [words] if f"sweep={study}" in words else []
-    return [shlex.join(["python", "src/train.py", *words]) for words in lines]
+    unfinished = [status for status in statuses if status.state in ("missing", "interrupted", "failed")]
+    commands = [overrides] if any(status.asked for status in unfinished) else []
+    for status in unfinished:
+        path = Path(status.folder) / ".hydra" / "overrides.yaml"
+        if not status.asked and path.exists():
+            recorded = [str(entry) for entry in OmegaConf.load(path)]
+            others = [entry for entry in recorded if not entry.startswith("paths.runs=")]
+            if f"sweep={study}" in others:
+                # its own word for the folder may have been relative to another working directory
+                here = [] if others == recorded else [word("paths.runs", shown(Path(status.folder).parent))]
+                commands.append([*others, *(runs_override or here)])
+    return [places.train_command(words) for words in commands]
 
 
-def _show(rows: Sequence[Row], commands: Sequence[str]) -> None:
+def _print_cells(statuses: Sequence[CellStatus], commands: Sequence[str]) -> None:
+    """Print one line for the runs that differ only in the seed, the number of runs by state, and the commands."""
     table = Table("cell", "state", "seeds", "epoch", "last row", "why", box=box.SIMPLE)
-    together: dict[tuple[str, str, str | None], list[Row]] = defaultdict(list)
-    for row in rows:
-        together[row.name, row.state, row.error if row.state != "running" else None].append(row)
+    together: dict[tuple[str, str, str | None], list[CellStatus]] = defaultdict(list)
+    for status in statuses:
+        together[status.name, status.state, status.error if status.state != "running" else None].append(status)
+    some_asked = any(status.asked for status in statuses)
     for (name, state, _), same in together.items():
-        seeds = ",".join(str(row.seed) for row in same if row.seed is not None)
-        epochs = ",".join(f"{row.epoch or 0}/{row.epochs}" for row in same if row.state in ("running", "interrupted"))
-        ages = ",".join(duration(row.age) for row in same if row.age is not None and row.state != "complete")
-        why = "; ".join(dict.fromkeys(row.error for row in same if row.error))
-        note = "" if all(row.asked for row in same) or not any(row.asked for row in rows) else " (asked by other words)"
+        seeds = ",".join(str(run.seed) for run in same if run.seed is not None)
+        epochs = ",".join(f"{run.epoch or 0}/{run.epochs}" for run in same if run.state in ("running", "interrupted"))
+        ages = ",".join(duration(run.age) for run in same if run.age is not None and run.state != "complete")
+        why = "; ".join(dict.fromkeys(run.error for run in same if run.error))
+        note = " (asked for by other overrides)" if some_asked and not all(run.asked for run in same) else ""
         cells = [escape(name) + note, f"[{COLORS.get(state, 'red')}]{state}[/]", seeds, epochs, ages, escape(why)]
         table.add_row(*cells)
     console = _console()
-    if rows:
+    if statuses:
         console.print(table)
-    count = Counter(row.state for row in rows)
+    count = Counter(status.state for status in statuses)
     console.print(", ".join(f"{count[state]} {state}" for state in STATES if count[state]) or "no run")
     for command in commands:
         console.print(f"finish it: {escape(command)}", soft_wrap=True)
 
 
 def _console() -> Console:
-    """Return where the tables go; in a pipe or a file a reason is not cut into pieces."""
+    """Return the console for the tables; in a pipe or a file it is wide, so that no reason is wrapped."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 
 
-def _show_studies(rows: Sequence[Row]) -> None:
-    """Print a line for each study: how many runs in which state. What a study misses only its sweep tells."""
+def _print_studies(statuses: Sequence[CellStatus]) -> None:
+    """Print one line per study: its number of runs by state, except `missing`, which only its sweep can tell."""
     table = Table("study", *STATES[:-1], box=box.SIMPLE)
-    for study in sorted({study for row in rows for study in row.studies or [NO_STUDY]}):
-        count = Counter(row.state for row in rows if study in (row.studies or [NO_STUDY]))
+    for study in sorted({study for status in statuses for study in status.studies or [NO_STUDY]}):
+        count = Counter(status.state for status in statuses if study in (status.studies or [NO_STUDY]))
         table.add_row(study, *(str(count[state] or "") for state in STATES[:-1]))
     console = _console()
-    console.print(table if rows else "no run")
-    console.print("python -m coatlab.status STUDY tells more; studies: " + ", ".join(choices("sweep")))
+    console.print(table if statuses else "no run")
+    console.print("python -m coatlab.status STUDY lists its cells; studies: " + ", ".join(choices("sweep")))
 
 
 if __name__ == "__main__":

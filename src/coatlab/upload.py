@@ -1,9 +1,10 @@
-"""The command: `python -m coatlab.upload layouts` sends to W&B what was written offline and is not there yet.
+"""The command: `python -m coatlab.upload layouts` uploads to W&B the runs and reports that were tracked offline.
 
-A run has one offline part that counts: whoever goes on with a run replays it whole and sets the older parts aside
-(tracking/mirror.py), and all parts carry the fingerprint as id, so one experiment is one W&B run however often it is
-sent. `wandb sync` marks what it has sent, and what is marked is skipped. Runs that a live process is at are left alone.
-Reports that were tracked offline (analysis/report/wandb.py) are sent in the same way.
+W&B writes an offline run to a folder wandb/offline-run-*, called a part here. Only the newest part of a run counts:
+a process that resumes a run replays all of it into a new part and moves the older ones away (tracking/mirror.py). The
+W&B id of every part is the run's fingerprint, so that one experiment is one W&B run, however often it is uploaded.
+`wandb sync` marks each part that it has uploaded, and marked parts are skipped. Runs that are still running are left
+alone. Reports that were tracked offline (analysis/report/wandb.py) are uploaded in the same way.
 """
 
 import argparse
@@ -18,59 +19,63 @@ from urllib.request import urlopen
 
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
+from coatlab.config.places import add_folder_option
 from coatlab.errors import InputError, RunError, not_one_of
 from coatlab.runs.state import state_of
 
-PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits for ever for a server that is not there
+PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits forever for a server that does not answer
 
 
 def main(words: list[str] | None = None) -> None:
-    """Read the arguments, send what is not there yet, and say what was done.
+    """Read the arguments, upload what W&B does not have yet, and print what was done.
 
     Raises:
-        InputError: a study that does not exist, or settings that W&B does not take.
-        RunError: the server does not answer, or a run could not be sent; its files are as they were.
+        InputError: a study that does not exist, or W&B settings that are not valid.
+        RunError: the server does not answer, or a run could not be uploaded; its files are unchanged.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m coatlab.upload", description="Send offline runs and reports to W&B."
+        prog="python -m coatlab.upload", description="Upload offline runs and reports to W&B."
     )
-    parser.add_argument("study", nargs="?", help="send the runs and the report of this study only")
-    parser.add_argument(
-        "--runs", type=Path, default=Path(os.environ.get("COATLAB_RUNS", "runs")), help="folder of run folders"
-    )
-    parser.add_argument(
-        "--reports", type=Path, default=Path(os.environ.get("COATLAB_REPORTS", "reports")), help="folder of reports"
-    )
+    parser.add_argument("study", nargs="?", help="upload only the runs and the report of this study")
+    add_folder_option(parser, "runs", "folder of run folders")
+    add_folder_option(parser, "reports", "folder of reports")
     chosen = parser.parse_args(words)
     if chosen.study is not None and chosen.study not in choices("sweep"):
         raise not_one_of("study", chosen.study, choices("sweep"))
-    waiting, sent, running = to_send(chosen.runs, chosen.study, chosen.reports)
+    waiting, uploaded_before, running = to_upload(chosen.runs, chosen.study, chosen.reports)
     if waiting:
-        _ask_server()
+        _require_server()
     failed: dict[Path, str] = {}
     for folder, parts in waiting.items():
-        reason = send(parts)
+        reason = upload_parts(parts)
         if reason:
             failed[folder] = reason
         print(f"{folder.name}: {reason or 'uploaded'}")
-    print(f"{len(waiting) - len(failed)} uploaded, {sent} were there already, {running} still running and left alone")
+    print(
+        f"{len(waiting) - len(failed)} uploaded, {uploaded_before} uploaded before, "
+        f"{running} still running and left alone"
+    )
     if failed:
         reasons = "; ".join(dict.fromkeys(failed.values()))
         raise RunError(
             f"{len(failed)} of {len(waiting)} could not be uploaded ({reasons}); "
-            "their files are as they were, and the same command tries again"
+            "their files are unchanged; run the same command again to retry"
         )
 
 
-def to_send(runs: Path, study: str | None, reports: Path) -> tuple[dict[Path, list[Path]], int, int]:
-    """Return the offline parts that are not sent, by folder, and how many runs and reports are sent and are running.
+def to_upload(runs: Path, study: str | None, reports: Path) -> tuple[dict[Path, list[Path]], int, int]:
+    """Find the offline parts of runs and reports.
 
     Args:
         runs: folder of run folders.
-        study: of which runs and report; None for all.
-        reports: folder of reports, one a study.
+        study: whose runs and report; None: all.
+        reports: folder of reports, with one folder per study.
+
+    Returns:
+        The parts to upload, by folder of their run or report; the number of runs and reports that were uploaded
+        before; the number of runs that are still running.
     """
-    waiting, sent, running = {}, 0, 0
+    waiting, uploaded_before, running = {}, 0, 0
     found: list[tuple[Path, bool]] = []
     for path in sorted(runs.glob("*/record.json")):
         state = state_of(path.parent)
@@ -81,24 +86,24 @@ def to_send(runs: Path, study: str | None, reports: Path) -> tuple[dict[Path, li
         parts = [part for part in sorted((folder / "wandb").glob("offline-run-*")) if part.is_dir()]
         if parts and busy:
             running += 1
-        elif unsent := [part for part in parts if not is_sent(part)]:
-            waiting[folder] = unsent
+        elif unmarked := [part for part in parts if not is_uploaded(part)]:
+            waiting[folder] = unmarked
         elif parts:
-            sent += 1
-    return waiting, sent, running
+            uploaded_before += 1
+    return waiting, uploaded_before, running
 
 
-def is_sent(part: Path) -> bool:
-    """Tell whether `wandb sync` has marked an offline part as sent."""
+def is_uploaded(part: Path) -> bool:
+    """Tell whether `wandb sync` has marked an offline part as uploaded."""
     return any(part.glob("*.wandb.synced"))
 
 
-def send(parts: list[Path]) -> str | None:
-    """Send the parts of one run by `wandb sync`; return why that failed, in a line, or None."""
-    # beside the interpreter where the environment is not activated
+def upload_parts(parts: list[Path]) -> str | None:
+    """Upload the parts of one run with `wandb sync`; return why that failed, as one line, or None if it worked."""
+    # if the environment is not activated, the program is beside the interpreter
     program = shutil.which("wandb", path=f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}")
     if program is None:
-        return "the program wandb is not there"
+        return "the program wandb is not installed"
     try:
         done = subprocess.run(
             [program, "sync", *map(str, parts)],
@@ -109,14 +114,20 @@ def send(parts: list[Path]) -> str | None:
             timeout=SYNC_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return f"wandb sync was not done after {SYNC_SECONDS} seconds"
-    if done.returncode == 0 and all(is_sent(part) for part in parts):
+        return f"wandb sync did not finish within {SYNC_SECONDS} seconds"
+    if done.returncode == 0 and all(is_uploaded(part) for part in parts):
         return None
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     return lines[-1] if lines else f"wandb sync ended with exit code {done.returncode}"
 
 
-def _ask_server() -> None:
+def _require_server() -> None:
+    """Check that the W&B server answers.
+
+    Raises:
+        InputError: W&B's settings are not valid.
+        RunError: it does not answer.
+    """
     import wandb
 
     try:
@@ -126,11 +137,11 @@ def _ask_server() -> None:
     try:
         urlopen(url, timeout=PROBE_SECONDS).close()
     except HTTPError:
-        return  # it answers
-    except (OSError, HTTPException) as error:  # nobody, or what is no web server
+        return  # an HTTP error is an answer
+    except (OSError, HTTPException) as error:  # no server, or one that does not speak HTTP
         reason = str(getattr(error, "reason", error)).strip()
         raise RunError(
-            f"W&B's server {url} does not answer ({reason}); nothing is lost, and the same command uploads later"
+            f"W&B's server {url} does not answer ({reason}); nothing is lost: run the same command again later"
         ) from error
 
 

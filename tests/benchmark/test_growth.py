@@ -1,4 +1,4 @@
-"""The same numbers give the same picture."""
+"""The same numbers give the same figure."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ ROWS = pd.DataFrame(
 )
 
 
-def test_the_picture_is_reproducible_and_names_its_exponents(tmp_path: Path) -> None:
+def test_the_figure_is_reproducible_and_shows_the_exponents(tmp_path: Path) -> None:
     texts = []
     for name in ("one", "two"):
         slopes = {column: exponents(ROWS, column) for column in ("seconds", "bytes")}

@@ -1,4 +1,4 @@
-"""The benchmark of packing: both sides take the same steps, and what fails is said."""
+"""The packing benchmark: both sides take the same steps, and bad words are refused."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ WORDS = [word for word in TINY if not word.startswith("trainer.threads")]
 
 
 @given(st.integers(1, 100))
-def test_every_run_is_bare_once_and_the_cores_are_level(runs: int) -> None:
+def test_every_run_is_done_once_and_the_cores_have_equal_shares(runs: int) -> None:
     shares = packing.shares(runs)
     assert sorted(seed for share in shares for seed in share) == list(range(runs))
     assert len(shares) == min(cores(), runs)
@@ -31,7 +31,7 @@ def test_bare_loops_take_the_steps_of_a_run(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_row_a_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_row_per_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["packing", *WORDS, "--runs", "2", "--turns", "1", "--reports", str(tmp_path)]) == 0
     text = (tmp_path / "benchmark-packing" / "table.md").read_text()
     assert text in capsys.readouterr().out
@@ -41,6 +41,6 @@ def test_the_command_writes_a_row_a_turn(tmp_path: Path, capsys: pytest.CaptureF
     assert ratio == pytest.approx(sweep / bare, abs=0.01)
 
 
-def test_bad_words_are_said() -> None:
+def test_bad_words_are_refused() -> None:
     with pytest.raises(InputError, match=r"data\.batch_size=0 is not valid"):
         main(["packing", "data.batch_size=0"])

@@ -1,4 +1,4 @@
-"""The growth of attention: planted exponents are found, memory is what is allocated, and it grows as it should."""
+"""How attention grows: known exponents are found, memory is what is allocated, and it grows as it should."""
 
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import torch
 from coatlab.benchmark import scaling
 from coatlab.benchmark.__main__ import main
 from coatlab.benchmark.scaling import Setup, exponents, measure, variant
+from coatlab.config.files import choices
 from coatlab.errors import InputError
 
 SETUP = Setup((8, 16), 2, 16, torch.device("cpu"), torch.float32, turns=1, threads=1)
 
 
-def test_planted_exponents_are_found() -> None:
+def test_known_exponents_are_found() -> None:
     tokens = np.array([196, 784, 3136])
     rows = pd.DataFrame({"pass": "training", "variant": "a", "tokens": tokens, "seconds": 1e-6 * tokens**1.5})
     assert exponents(rows, "seconds")[("training", "a")] == pytest.approx(1.5)
@@ -34,8 +35,8 @@ def test_memory_is_the_peak_of_what_is_allocated() -> None:
 
 
 @pytest.mark.slow
-def test_memory_grows_linearly_but_for_the_global_variants(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes, not times: the same numbers on every machine."""
+def test_memory_grows_linearly_except_for_global_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory, unlike time, is the same on every machine."""
     monkeypatch.setattr(scaling, "SECONDS", 0.0)
     names = ["relative", "post", "window", "neighborhood", "linear", "linear/feature_map=favor"]
     setup = Setup((28, 56, 84), 1, 16, torch.device("cpu"), torch.float32, turns=1, threads=2)
@@ -50,7 +51,7 @@ def test_memory_grows_linearly_but_for_the_global_variants(monkeypatch: pytest.M
             assert found[(kind, name)] > 1.8, (kind, name)
 
 
-def test_a_grid_that_would_not_fit_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_grid_that_would_not_fit_is_left_out_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "SECONDS", 0.0)
     monkeypatch.setattr(scaling, "_free", lambda device: 100_000.0)
     rows = measure(["relative"], SETUP).set_index(["pass", "side"])
@@ -60,7 +61,7 @@ def test_a_grid_that_would_not_fit_is_left_out_and_said(monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-def test_the_command_writes_table_numbers_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_table_numbers_and_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["attention", "--sides", "8,12", "--turns", "1", "--attention", "window,linear/feature_map=softmax"]
     assert main([*words, "--reports", str(tmp_path)]) == 0
     folder = tmp_path / "benchmark-attention"
@@ -80,9 +81,17 @@ def test_the_command_writes_table_numbers_and_picture(tmp_path: Path, capsys: py
         (["--device", "tpu"], r"--device=tpu does not exist.*valid: cpu"),
     ],
 )
-def test_bad_words_are_said_before_anything_is_measured(words: list[str], sentence: str) -> None:
+def test_bad_words_are_refused_before_anything_is_measured(words: list[str], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         main(["attention", *words])
+
+
+def test_every_variant_is_measured_by_default() -> None:
+    names = scaling.all_variants()
+    assert {name.partition("/")[0] for name in names} == set(choices("attention"))
+    assert {"linear/feature_map=softmax", "linear/feature_map=favor"} < set(names)
+    for name in names:
+        variant(name, SETUP, side=2)
 
 
 def test_variants_have_the_papers_windows() -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of data: what is measured is images, and what does not exist is said first."""
+"""The data benchmark: it counts images per second, and refuses bad words."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from coatlab.errors import InputError
 SMALL = ["data.train_size=128", "data.eval_size=100", "plan.blocks=[1,1,1,1,1]", "plan.widths=[8,8,16,16,32]"]
 
 
-def test_a_rate_is_jobs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rate_is_jobs_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: clock[0])
 
@@ -24,7 +24,7 @@ def test_a_rate_is_jobs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     assert throughput._rate(job, torch.device("cpu"), seconds=0.0) == 4.0
 
 
-def test_batches_go_on_beyond_an_epoch_and_every_rate_is_measured() -> None:
+def test_batches_continue_after_an_epoch_and_every_rate_is_measured() -> None:
     config = resolve(compose([*SMALL, "data.batch_size=64"]))
     rates = throughput.measure(config, torch.device("cpu"), seconds=0.0, turns=3)
     assert list(rates) == ["pipeline", "model", "both"]
@@ -32,7 +32,7 @@ def test_batches_go_on_beyond_an_epoch_and_every_rate_is_measured() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_row_for_each_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_row_per_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["data", "fashion_mnist,fractals", *SMALL, "--turns", "1", "--seconds", "0", "--reports", str(tmp_path)]
     assert main(words) == 0
     text = (tmp_path / "benchmark-data" / "table.md").read_text()
@@ -45,6 +45,6 @@ def test_the_command_writes_a_row_for_each_data_set(tmp_path: Path, capsys: pyte
     ("words", "sentence"),
     [(["mnist"], "data=mnist does not exist"), (["fractals", "data.batch_size=0"], r"data\.batch_size=0 is not valid")],
 )
-def test_bad_words_are_said(words: list[str], sentence: str) -> None:
+def test_bad_words_are_refused(words: list[str], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         main(["data", *words])

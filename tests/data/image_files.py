@@ -1,4 +1,4 @@
-"""Small real pictures on a disk: class folders of JPEG and PNG files, shards, and files that are damaged."""
+"""Write small real pictures to disk, as class folders of JPEG and PNG files and as shards, and damage files."""
 
 import io
 import itertools
@@ -27,7 +27,7 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
 
 
 def encoded(picture: np.ndarray, kind: str, sides: tuple[int, int] = (40, 36)) -> bytes:
-    """Encode a picture as a colour image of another size."""
+    """Encode a grey picture as a colour image of another size."""
     tinted = np.stack([picture, 255 - picture, picture // 2], axis=-1)
     file = io.BytesIO()
     Image.fromarray(tinted).resize(sides).save(file, kind)
@@ -40,7 +40,7 @@ def of_class(label: int, count: int, skip: int = 0) -> list[np.ndarray]:
 
 
 def write_folders(root: Path, each: int, classes: int = 4, skip: int = 0) -> list[Path]:
-    """Write class folders, JPEG and PNG in turn, and return the files."""
+    """Write class folders with JPEG and PNG files in turn; return the files."""
     written = []
     for label in range(classes):
         folder = root / f"class_{label}"
@@ -54,7 +54,7 @@ def write_folders(root: Path, each: int, classes: int = 4, skip: int = 0) -> lis
 
 
 def write_shards(pattern: str, each: int, classes: int = 4, per_shard: int = 25, skip: int = 0) -> None:
-    """Write shards with webdataset's own writer, the classes in turn."""
+    """Write shards with webdataset's own writer; samples take the classes in turn."""
     with webdataset.ShardWriter(pattern, maxcount=per_shard, verbose=0) as writer:
         columns = [of_class(label, each, skip) for label in range(classes)]
         rows = (pair for row in zip(*columns, strict=True) for pair in enumerate(row))
@@ -64,6 +64,6 @@ def write_shards(pattern: str, each: int, classes: int = 4, per_shard: int = 25,
 
 
 def cut(path: Path) -> None:
-    """Damage a file as a broken download does: the second half is missing."""
+    """Cut off the second half of a file, like a broken download."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

@@ -1,4 +1,4 @@
-"""CIFAR through torchvision: small files in the real on-disk format."""
+"""CIFAR through torchvision, with small files in the real format."""
 
 import hashlib
 import pickle
@@ -17,7 +17,7 @@ EACH = 40
 
 
 def write(source: type[datasets.CIFAR10], root: Path, classes: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    """Write random pictures as the real archives hold them, and tell torchvision their checksums."""
+    """Write random pictures in the format of the real archives, and tell torchvision their checksums."""
     folder = root / source.base_folder
     folder.mkdir(parents=True)
     random, pictures = np.random.default_rng(0), []
@@ -38,7 +38,7 @@ def write(source: type[datasets.CIFAR10], root: Path, classes: int, monkeypatch:
 
 
 @pytest.mark.parametrize(("classes", "source"), [(10, datasets.CIFAR10), (100, datasets.CIFAR100)])
-def test_pictures_and_labels_come_through(
+def test_pictures_and_labels_are_read(
     classes: int, source: type[datasets.CIFAR10], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = write(source, tmp_path, classes, monkeypatch)
@@ -57,7 +57,7 @@ def test_pictures_and_labels_come_through(
     assert labels.shape == (8,)
 
 
-def test_a_folder_without_it_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_cifar_is_named(tmp_path: Path) -> None:
     config = resolve(compose(["data=cifar10", f"data.root={tmp_path}"]))
     with pytest.raises(InputError, match=f"data=cifar10 was not found in {tmp_path}.*set data.root"):
         make_data(config).setup()

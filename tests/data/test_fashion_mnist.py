@@ -25,7 +25,7 @@ def source(**changes: Any) -> FashionMNIST:
 
 @pytest.fixture(scope="module")
 def real_folder() -> Path:
-    """Return the folder where this machine has the files; fetched once if it must be."""
+    """Return the folder where this machine has the files; they are fetched once if necessary."""
     return source()._find()
 
 
@@ -59,7 +59,7 @@ def test_no_evaluation_image_is_trained_on() -> None:
     data.setup()
     trained = {image.numpy().tobytes() for image in data.sets["train"].images}
     held_out = [image.numpy().tobytes() for image in data.sets["eval"].images]
-    # Fashion-MNIST itself holds a few pictures twice; by index, nothing is shared
+    # Fashion-MNIST itself has a few pictures twice; no index is in both sets
     assert sum(image in trained for image in held_out) <= 10
     assert len(data.sets["train"]) + len(data.sets["eval"]) == 60_000
 
@@ -76,7 +76,7 @@ def test_a_batch_is_padded_resized_and_normalized(image_size: int) -> None:
     assert abs(images.mean()) < 1
 
 
-def test_unpacked_files_in_a_given_folder_will_do(copied: Path) -> None:
+def test_unpacked_files_in_a_given_folder_are_read(copied: Path) -> None:
     for path in copied.glob("*.gz"):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
@@ -90,10 +90,10 @@ def test_a_truncated_file_is_named(copied: Path) -> None:
         source(root=str(copied)).load()
 
 
-def test_a_file_of_other_content_is_named(copied: Path) -> None:
+def test_a_file_with_other_content_is_named(copied: Path) -> None:
     path = copied / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1] + b"\x03"))
-    with pytest.raises(InputError, match=r"t10k-labels-idx1-ubyte.gz has not the content it should"):
+    with pytest.raises(InputError, match=r"t10k-labels-idx1-ubyte.gz does not have the expected content"):
         source(root=str(copied)).load()
 
 
@@ -102,7 +102,7 @@ def test_a_given_folder_without_the_files_is_named(tmp_path: Path) -> None:
         source(root=str(tmp_path)).load()
 
 
-def test_every_place_that_was_tried_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_place_that_was_tried_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_network(folder: Path) -> Path:
         raise OSError("no network")
 
@@ -119,7 +119,7 @@ def test_every_place_that_was_tried_is_said(tmp_path: Path, monkeypatch: pytest.
 def test_the_package_is_fetched_and_unpacked_without_root(
     tmp_path: Path, real_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stand-in for apt-get and dpkg-deb: first the lists are missing, then the package comes."""
+    """Replace apt-get and dpkg-deb: the first download fails for lack of package lists, the second succeeds."""
     calls: list[list[str]] = []
 
     def run(words: list[str], folder: Path, check: bool = False) -> subprocess.CompletedProcess[str]:

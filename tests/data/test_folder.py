@@ -1,4 +1,4 @@
-"""`data=folder` end to end, as a user stands before it: a run, a corrupt file, a moved folder, a changed one."""
+"""`data=folder` from the command line: a run, a corrupt file, a moved folder, a changed folder."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_a_moved_folder_is_the_same_experiment_and_a_changed_one_is_another(root
     assert len([path for path in line.runs.iterdir() if not path.name.startswith(".")]) == 2
 
 
-def test_without_a_folder_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_missing_folder_is_asked_for(tmp_path: Path) -> None:
     done = CommandLine(tmp_path).run("data=folder", tiny=False)
     assert done.returncode == 1
-    assert "data=folder needs data.root, a folder that has a folder for each class" in done.stderr
+    assert "data=folder needs data.root, a folder that has one folder per class" in done.stderr

@@ -1,4 +1,4 @@
-"""Endless data: the same everywhere from its seed, never the same image twice, evaluation never in training."""
+"""Endless data: a seed gives the same images everywhere, none recurs, and none that is evaluated is trained on."""
 
 import hashlib
 import json
@@ -72,7 +72,7 @@ def test_every_training_image_is_new_and_none_is_evaluated_on(tmp_path: Path) ->
 
 @settings(max_examples=10)
 @given(st.permutations(range(12)), st.integers(0, 3), st.integers(0, 2**31))
-def test_an_image_is_a_function_of_its_address(order: list[int], epoch: int, seed: int) -> None:
+def test_an_image_depends_only_on_seed_epoch_and_index(order: list[int], epoch: int, seed: int) -> None:
     instances = Instances(find_systems(5, 0), 12, 2, seed, 16, 1, rendered=True)
     whole, labels = instances.batch(epoch, torch.arange(12))
     some, their_labels = instances.batch(epoch, torch.tensor(order[:5]))
@@ -93,7 +93,7 @@ def test_workers_and_the_device_give_the_same_batches(tmp_path: Path) -> None:
         assert all(torch.equal(one, two) for one, two in zip(expected, other, strict=True))
 
 
-def test_classes_are_cached_and_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
+def test_classes_are_cached_and_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     first = ready(tmp_path)
     (path,) = (tmp_path / "fractals").iterdir()
     content = path.read_bytes()
@@ -104,7 +104,7 @@ def test_classes_are_cached_and_a_damaged_file_is_made_anew(tmp_path: Path) -> N
     assert ready(tmp_path, classes_seed=1).facts() != first.facts()
 
 
-def test_a_cache_that_cannot_be_written_is_said_and_done_without(
+def test_a_cache_that_cannot_be_written_is_reported_and_not_needed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "fractals").write_text("not a folder")

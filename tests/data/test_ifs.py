@@ -1,4 +1,4 @@
-"""Iterated function systems: a known fractal comes out, classes contract and fill, pictures follow draws alone."""
+"""Iterated function systems: a known fractal is drawn right, classes contract, pictures depend only on their draws."""
 
 import itertools
 import math
@@ -22,7 +22,7 @@ def draws(count: int, side: int = 32, seed: int = 0) -> torch.Tensor:
 
 
 def upright(side: int) -> torch.Tensor:
-    """Return draws that perturb nothing and leave the pose as it is."""
+    """Return draws that perturb nothing and leave the pose upright."""
     neutral = draws(1, side)
     neutral[:, :POSE] = 0.5
     return neutral
@@ -45,7 +45,7 @@ def test_the_sierpinski_triangle() -> None:
         assert picture[max(0, row - 6) : row + 7, max(0, column - 6) : column + 7].any()
     boxes = [picture.view(side // n, n, side // n, n).any(3).any(1).sum().item() for n in (4, 8, 16)]
     slopes = [math.log2(fine / coarse) for fine, coarse in itertools.pairwise(boxes)]
-    assert sum(slopes) / 2 == pytest.approx(math.log2(3), abs=0.12)  # its dimension, by counting boxes
+    assert sum(slopes) / 2 == pytest.approx(math.log2(3), abs=0.12)  # its fractal dimension, by counting boxes
 
 
 def test_classes_contract_and_fill_neither_too_little_nor_too_much() -> None:
@@ -69,7 +69,7 @@ def test_the_classes_of_a_seed_are_a_sequence(few: int, more: int, seed: int) ->
 
 @pytest.mark.parametrize("side", [16, 32, 64])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_follow_their_own_draws_alone(side: int, channels: int) -> None:
+def test_pictures_depend_only_on_their_own_draws(side: int, channels: int) -> None:
     systems, numbers = find_systems(6, 0), draws(6, side)
     pictures = render(systems, numbers, side, channels)
     assert pictures.shape == (6, channels, side, side)
@@ -90,7 +90,7 @@ def test_instances_of_a_class_differ_and_stay_in_the_picture() -> None:
     assert (seen >= 0.97 * 2 * 32 * 32).all()  # nearly every point lies inside
 
 
-def test_a_mirror_image_and_a_place() -> None:
+def test_pictures_are_mirrored_moved_and_turned() -> None:
     plain, flipped = upright(32), upright(32)
     turn, mirror, scale, right, _ = range(POSE - 8, POSE - 3)
     flipped[:, mirror] = 0.9

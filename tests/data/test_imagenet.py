@@ -1,4 +1,4 @@
-"""ImageNet in the layout torchvision has: small real pictures under real class names; what is not there is named."""
+"""ImageNet in torchvision's folder layout, with small pictures under real class names; missing files are named."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "imagenet"
 
 
-def test_pictures_come_through_at_the_paper_s_size(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_read_at_the_papers_size(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGENET_DIR", str(root))
     data = make_data(resolve(compose([*WORDS, "data.batch_size=2"])))
     data.setup()
@@ -44,7 +44,7 @@ def test_pictures_come_through_at_the_paper_s_size(root: Path, monkeypatch: pyte
         (["data.num_classes=5"], r"imagenet/train has 4 classes, not data.num_classes=5"),
     ],
 )
-def test_part_of_a_copy_is_not_taken_for_the_whole(root: Path, words: list[str], sentence: str) -> None:
+def test_an_incomplete_copy_is_refused(root: Path, words: list[str], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         make_data(resolve(compose([*WORDS, f"data.root={root}", *words]))).setup()
 
@@ -59,7 +59,7 @@ def test_the_folder_that_was_looked_for_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_paper_s_recipe_and_network_take_a_real_step(root: Path, tmp_path: Path) -> None:
+def test_the_papers_recipe_and_network_take_a_real_step(root: Path, tmp_path: Path) -> None:
     line = CommandLine(tmp_path)
     words = [*WORDS, "recipe=in1k", "size=coatnet_0", f"data.root={root}", "data.batch_size=2", "data.train_size=2"]
     done = line.run(*words, "trainer.max_epochs=1", "trainer.log_every=1", "tracker=none", tiny=False)

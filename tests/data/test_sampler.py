@@ -1,4 +1,4 @@
-"""The order of batches is a function of seed, epoch and position, so a resume continues it exactly."""
+"""The order of batches depends only on seed, epoch and position, so that a resume continues it exactly."""
 
 import torch
 from hypothesis import given
@@ -24,7 +24,7 @@ def test_starting_in_the_middle_is_the_rest_of_the_epoch(
     assert len(full) == len(whole) == size // batch_size
     flat = [index for batch in full for index in batch]
     assert len(set(flat)) == len(flat) == len(whole) * batch_size
-    assert indices(resumed) == full  # only the first epoch after a resume is cut
+    assert indices(resumed) == full  # only the first epoch after a resume is shorter
 
 
 def test_epochs_and_seeds_differ_and_no_global_random_state_is_touched() -> None:

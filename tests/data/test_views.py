@@ -1,4 +1,4 @@
-"""Views are torchvision's transforms; what is drawn belongs to an image, an epoch and a seed."""
+"""Views are torchvision's transforms; their random numbers depend on the image, the epoch and the seed."""
 
 import math
 
@@ -36,7 +36,7 @@ def test_evaluation_is_resize_and_center_crop_or_the_whole_image() -> None:
     assert math.ceil(224 / 0.875) == 256
 
 
-def test_training_is_the_field_s_chain_of_transforms() -> None:
+def test_training_is_the_usual_chain_of_transforms() -> None:
     views, picture = Views(EVERYTHING, 32, seed=5), image(50, 40)
     chain = v2.Compose([v2.RandomResizedCrop(32, antialias=True), v2.RandomHorizontalFlip(), v2.RandAugment(2, 15)])
     seeds: list[int] = []
@@ -54,7 +54,7 @@ def test_without_augmentation_training_sees_what_evaluation_sees() -> None:
     assert torch.equal(views.training(picture, 3, 1), views.evaluation(picture))
 
 
-def test_draws_belong_to_seed_epoch_and_image_and_leave_the_global_generator_alone() -> None:
+def test_draws_depend_on_seed_epoch_and_image_and_leave_the_global_generator_alone() -> None:
     picture = image(50, 40)
 
     def view(seed: int = 0, epoch: int = 0, number: int = 0) -> torch.Tensor:
@@ -73,6 +73,6 @@ def test_draws_belong_to_seed_epoch_and_image_and_leave_the_global_generator_alo
     assert torch.equal(expected, torch.rand(1))
 
 
-def test_images_that_have_the_size_are_evaluated_as_they_are() -> None:
+def test_images_that_have_the_size_are_evaluated_unchanged() -> None:
     picture = image(28, 28, 1)
     assert torch.equal(Views(PLAIN, 28, seed=0, whole=True).evaluation(picture), picture)

@@ -1,4 +1,4 @@
-"""`data=webdataset` end to end on shards of webdataset's own writer, a corrupt image and a cut shard among them."""
+"""`data=webdataset` from the command line, on shards with a corrupt image and a shard that is cut off."""
 
 from pathlib import Path
 

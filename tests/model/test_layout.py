@@ -38,7 +38,7 @@ def test_rows_and_columns_may_differ() -> None:
     assert blueprint(CCTT, PLAN, (224, 96)).stages[-1].grid == (7, 3)
 
 
-def test_a_mixed_stage_holds_convolution_then_attention() -> None:
+def test_a_mixed_stage_has_convolution_then_attention() -> None:
     mixed = PLAN | {"blocks": [2, 2, 4, [8, 42], 2], "widths": [192, 192, 384, [768, 1536], 3072], "head_size": 128}
     segments = blueprint(CCTT, mixed, 224).stages[2].segments
     assert [(s.kind, s.blocks, s.width) for s in segments] == [("C", 8, 768), ("T", 42, 1536)]
@@ -52,7 +52,7 @@ def test_a_mixed_stage_holds_convolution_then_attention() -> None:
         ({"blocks": [2, 2, 3, 5]}, 224, r"plan.blocks=\[2, 2, 3, 5\] has 4 entries; layout=CCTT needs 5"),
         ({"widths": [64, 96, 192, 384, 0]}, 224, "at least 1"),
         ({"blocks": [2, 2, 3, 1.5, 2]}, 224, "whole number"),
-        ({"strides": [2, [2, 1], 2, 2, 2]}, 224, r"plan.strides=\[2, \[2, 1\], 2, 2, 2\] has a pair behind the stem"),
+        ({"strides": [2, [2, 1], 2, 2, 2]}, 224, r"plan.strides=\[2, \[2, 1\], 2, 2, 2\] has a pair after the stem"),
         ({"head_size": 36}, 224, "plan.head_size=36 does not divide the width 384 of S3; valid: 8, 12"),
         ({"head_size": 0}, 224, "plan.head_size=0"),
         ({}, 100, "image_size=100 is not divisible by 32"),
@@ -61,7 +61,7 @@ def test_a_mixed_stage_holds_convolution_then_attention() -> None:
         (
             {"blocks": [2, 2, 3, 5, [1, 2]], "widths": [64, 96, 192, 384, [384, 768]]},
             224,
-            "only be the first one with T",
+            "only the first stage with T can be mixed",
         ),
         ({"blocks": [2, 2, 3, [5, 1], 2]}, 224, "a pair of each"),
     ],

@@ -1,16 +1,18 @@
-"""create_model: names, shapes, settings of the paper's ablations, and errors before anything is built."""
+"""create_model: names, shapes, the settings of the paper's ablations, and errors before anything is built."""
 
 import pytest
 import torch
 from torch import nn
 
 from coatlab import create_model
+from coatlab.config.compose import compose
+from coatlab.config.files import choices
 from coatlab.errors import InputError
 from coatlab.model.blocks.mbconv import LayerNorm2d, MBConv
 from coatlab.model.blocks.transformer import Transformer
 from coatlab.model.network import Network
 
-LAYOUTS = ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
+LAYOUTS = choices("layout")
 
 
 def nano(layout: str = "CCTT", **settings: object) -> Network:
@@ -23,8 +25,7 @@ def parameters(network: nn.Module) -> int:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_has_the_blocks_it_names(layout: str) -> None:
-    network = nano(layout)
-    kinds = "T" if layout == "ViT_REL" else layout
+    network, kinds = nano(layout), compose([f"layout={layout}"]).layout.stages
     for stage, kind in zip(network.stages, kinds, strict=True):
         assert {type(block) for block in stage} == {{"C": MBConv, "T": Transformer}[kind]}
     assert network(torch.randn(2, 1, 32, 32)).shape == (2, 10)

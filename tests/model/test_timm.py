@@ -1,7 +1,7 @@
 """timm as the oracle: with its weights, our blocks and our whole network compute the same.
 
-timm can be asked for the paper's choices (stride on the 1x1 convolution, max-pooling), and we for timm's
-(stride on the depthwise convolution, average pooling): equal both ways.
+timm can be set to the paper's choices (stride on the 1x1 convolution, max-pooling), and coatlab to timm's (stride on
+the depthwise convolution, average pooling). Both settings are compared.
 """
 
 import pytest

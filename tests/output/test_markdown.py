@@ -1,4 +1,4 @@
-"""A table as Markdown: no cell can break it, and its columns line up."""
+"""A table as Markdown: no cell breaks it, and its columns line up."""
 
 import pandas as pd
 

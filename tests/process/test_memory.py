@@ -1,4 +1,4 @@
-"""The allocator keeps freed memory: page faults of repeated large allocations all but stop."""
+"""Freed memory is kept: repeated large allocations cause hardly any page faults."""
 
 import platform
 import subprocess
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 CODE = """
 import resource, sys, torch
-from coatlab.allocator import keep_freed_memory
+from coatlab.process.memory import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 for _ in range(5): torch.ones(16_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -27,7 +27,7 @@ def faults(mode: str) -> tuple[bool, int]:
 
 def test_page_faults_stop_where_the_c_library_is_glibc() -> None:
     kept, with_it = faults("keep")
-    # 64 MB a time: above what glibc ever learns to keep by itself
+    # each allocation has 64 MB: more than glibc ever keeps by itself
     assert kept == (platform.libc_ver()[0] == "glibc")
     if kept:
         assert with_it < faults("plain")[1] / 10

@@ -1,4 +1,4 @@
-"""A signal is a flag; a second Ctrl-C is not; forked workers do not react."""
+"""A signal sets a flag, a second Ctrl-C stops at once, and forked workers do not react."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def test_ctrl_c_that_ends_the_reader_of_the_output_too_is_remembered(monkeypatch
 
 
 @pytest.mark.slow
-def test_a_forked_worker_leaves_it_to_its_parent() -> None:
+def test_a_forked_worker_leaves_a_signal_to_its_parent() -> None:
     with Signals() as signals:
         child = os.fork()
         if child == 0:
@@ -50,7 +50,7 @@ def test_a_forked_worker_leaves_it_to_its_parent() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_the_handlers_before_come_back() -> None:
+def test_the_old_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (*STOPPING, signal.SIGINT)]
     with Signals() as signals:
         signals.arm(signal.SIGINT, *STOPPING)

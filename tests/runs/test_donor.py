@@ -69,7 +69,7 @@ def test_the_words_of_a_description_are_read_as_they_were_meant(tmp_path: Path) 
     ("words", "sentence"),
     [
         (["init.run=CCTT"], "init.run=CCTT names 2 runs: CCTT-relative-nano-fashion_mnist-s0-"),
-        (["init.run=abc"], "init.run=abc names no run; give a folder, or what one run in"),
+        (["init.run=abc"], "init.run=abc names no run; give a folder, or the beginning of"),
         ([], r"init=finetune needs init\.run \(a complete run\) or init\.pretrain"),
         (["init.run=a", "init.pretrain={data:fractals}"], "init=finetune needs"),
         (["init.run=CTTT-relative-nano"], "is interrupted; only a complete run can give its weights"),

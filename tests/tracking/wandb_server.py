@@ -1,8 +1,9 @@
-"""W&B's server as far as its public API is read: a local one that answers the queries of wandb's own client.
+"""A local stand-in for W&B's server, which answers the queries of wandb's own client for reading runs.
 
-The queries are the client's (wandb 0.31: `Runs`, page by page; `RunHistoryKeys`, `RunParquetHistory`, the file it names
-and `HistoryPage` of each run), and its code makes runs, configs, summaries and histories of the answers. These are made
-of run folders as the tracker sends them: the record's `FACTS` in the summary, the config, a row a step.
+The client (wandb 0.31) asks for `Runs`, page by page, and for each run `RunHistoryKeys`, `RunParquetHistory`, the file
+that it names, and `HistoryPage`. The client's code turns the answers into runs, configs, summaries and histories. The
+answers are made from run folders in the form in which the tracker sends them: the record's `FACTS` in the summary, the
+config, and one row per step.
 """
 
 import gzip
@@ -26,7 +27,7 @@ UNUSED = ("tags", "sweepName", "commit", "readOnly", "heartbeatAt", "description
 
 
 class Run:
-    """A run on the server: what GraphQL calls a node, and its rows as W&B keeps them, in JSON."""
+    """A run on the server: its node (GraphQL's word for an object), and its rows as JSON, as W&B keeps them."""
 
     def __init__(self, folder: Path, state: str = "finished", id: str | None = None) -> None:
         record = read_record(folder)
@@ -59,21 +60,21 @@ class Run:
         self.exported = 0  # rows, the first ones, that W&B has moved to a parquet file
 
     def parquet(self) -> bytes:
-        """Return the file of the rows that are exported."""
+        """Return the parquet file of the exported rows."""
         rows = [json.loads(row) for row in self.rows[: self.exported]]
         file = io.BytesIO()
         pd.DataFrame(rows).to_parquet(file, index=False)
         return file.getvalue()
 
     def answer(self) -> dict[str, Any]:
-        """Return the node with what follows from the rows."""
+        """Return the node, with the entries that depend on the rows."""
         last = json.loads(self.rows[-1])["_step"] if self.rows else -1
         return self.node | {"historyLineCount": len(self.rows), "historyKeys": {"keys": {}, "lastStep": last}}
 
 
 @contextmanager
 def serving(*runs: Run) -> Iterator[wandb.Api]:
-    """Serve the runs as project someone/coatlab; yield wandb's own client of that server."""
+    """Serve runs as the project someone/coatlab; yield wandb's own client for that server."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -35,7 +35,7 @@ def test_the_newest_that_can_be_read_is_found(tmp_path: Path, capsys: pytest.Cap
     older = newest(tmp_path)
     assert older is not None
     assert (older[0], older[1]["number"]) == (tmp_path / PREVIOUS, 1)
-    assert "going back to the one before" in capsys.readouterr().out
+    assert "going back to the previous one" in capsys.readouterr().out
 
 
 def test_a_disk_that_fills_up_keeps_the_last_good_one(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: Command
         last.write_bytes(last.read_bytes()[:1000])
     done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
     assert done.returncode == 0, done.stderr
-    assert "going back to the one before" in done.stdout
+    assert "going back to the previous one" in done.stdout
     assert_same_run(command, undisturbed)
 
 

@@ -1,1 +1,1 @@
-"""Speed and memory, measured: commands, never timed tests."""
+"""Measure speed and memory: `python -m coatlab.benchmark --help`. Times are measured by commands, never by tests."""

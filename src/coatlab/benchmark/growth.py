@@ -1,4 +1,4 @@
-"""Log-log pictures of measured growth, and figures as files."""
+"""A log-log figure of how time and memory grow with the number of tokens."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,7 +9,13 @@ UNITS = {"seconds": ("milliseconds", 1e3), "bytes": ("peak memory, MB", 1e-6)}
 
 
 def draw_growth(rows: pd.DataFrame, slopes: dict[str, pd.Series], title: str) -> Figure:
-    """Draw time and memory over tokens for each pass, a line a variant with its exponent in the legend."""
+    """Draw time and memory over tokens for each pass, with a line per variant and its exponent in the legend.
+
+    Args:
+        rows: from `scaling.measure`.
+        slopes: for `seconds` and `bytes`, the exponents from `scaling.exponents`.
+        title: above the figure.
+    """
     passes = list(rows["pass"].unique())
     figure = Figure(figsize=(7 * len(slopes), 3.6 * len(passes)), layout="constrained")
     figure.suptitle(title)

@@ -1,9 +1,9 @@
-"""What a sweep through cluster=local costs over the bare work: equal small runs against their training steps alone.
+"""What a sweep through cluster=local costs compared with the bare training steps of the same small, equal runs.
 
-Bare: a process of one thread on every core, each with its part of the runs one after the other, and in a run nothing
-but batches, forward, backward and optimizer. The sweep does the same steps and all else that makes a run: evaluation
-after every epoch and on the test files, checkpoints, records. Both are timed as a user waits for them, from the start
-of Python to its end, in turns.
+Bare: one process with one thread per core. Each takes its part of the runs one after the other and does nothing but
+batches, forward, backward and optimizer. The sweep takes the same steps and does everything else that belongs to a run:
+evaluation after every epoch and on the test images, checkpoints, records. Both are timed as a user experiences them,
+from the start of Python to its end, and measured in turn.
 """
 
 import itertools
@@ -18,28 +18,32 @@ import torch
 
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.config.compose import compose, resolve
-from coatlab.config.files import conf_dir
+from coatlab.config.files import repository
 from coatlab.config.rules import check
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError, RunError
 from coatlab.process.machine import cores
 from coatlab.process.memory import keep_freed_memory
 
-# long enough that the test files, which every run looks at once, are a small part
+# long enough that evaluating the test images, once per run, is a small part
 RUN = ("data.train_size=8000", "data.eval_size=500", "data.train_eval_size=500", "trainer.max_epochs=8")
 ALWAYS = ("trainer.accelerator=cpu", "trainer.threads=1", "tracker=none")
 
 
 def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
-    """Return a row a turn: seconds of the sweep, seconds of the bare loops, and their ratio.
+    """Measure the sweep and the bare loops in turn.
+
+    Returns:
+        One row per turn: seconds of the sweep, seconds of the bare loops, and their ratio.
 
     Raises:
-        InputError: a key is not valid, or there is no src/train.py.
-        RunError: a run failed; what it said is in the message.
+        InputError: an override is not valid, or coatlab is an installed wheel, without src/train.py.
+        RunError: a run failed; the message has the end of its output.
     """
-    train = conf_dir().parent / "src" / "train.py"
-    if not train.is_file():
-        raise InputError(f"the benchmark needs a checkout of coatlab; {train} does not exist")
+    checkout = repository()
+    if checkout is None:
+        raise InputError("this benchmark needs a checkout of coatlab: an installed wheel has no src/train.py")
+    train = checkout / "src" / "train.py"
     words = [*RUN, *overrides, *ALWAYS]
     check(resolve(compose(words)))
     rows = []
@@ -55,13 +59,13 @@ def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
 
 
 def shares(runs: int) -> list[list[int]]:
-    """Share the seeds 0 to runs - 1 among a process on every core."""
+    """Share the seeds 0 to runs - 1 among processes, one per core."""
     processes = min(cores(), runs)
     return [list(range(process, runs, processes)) for process in range(processes)]
 
 
 def train_bare(words: Sequence[str], seeds: Sequence[int]) -> None:
-    """Take the training steps of runs, one run after the other, and nothing else."""
+    """Take the training steps of one run after the other, and do nothing else."""
     keep_freed_memory()
     torch.set_num_threads(1)
     for seed in seeds:
@@ -76,17 +80,17 @@ def train_bare(words: Sequence[str], seeds: Sequence[int]) -> None:
 
 
 def _time(commands: Sequence[Sequence[str]]) -> float:
-    """Return the seconds until all of some commands of Python, started together, have ended."""
+    """Start Python commands together; return the seconds until all of them have ended."""
     began = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as said:
-        started = [subprocess.Popen([sys.executable, *command], stdout=said, stderr=said) for command in commands]
+    with tempfile.TemporaryFile("w+") as output:
+        started = [subprocess.Popen([sys.executable, *command], stdout=output, stderr=output) for command in commands]
         try:
             failed = [process for process in started if process.wait() != 0]
             seconds = time.perf_counter() - began
         finally:
             for process in started:
-                process.terminate()  # does nothing to those that ended
+                process.terminate()  # does nothing to one that has ended
         if failed:
-            said.seek(0)
-            raise RunError(f"a benchmarked command failed: {said.read()[-2000:]}")
+            output.seek(0)
+            raise RunError(f"a benchmarked command failed: {output.read()[-2000:]}")
     return seconds

@@ -1,9 +1,9 @@
-"""How the cost of attention grows with the number of tokens: time and peak memory of each variant, alone, over grids.
+"""How time and peak memory of each attention variant grow with the number of tokens.
 
-Only the inner attention is measured, at a fixed width and batch size 1: projections and the feed-forward network are
-linear in the tokens and the same for all. Times are medians over turns in which the variants alternate. Memory is the
-peak of what a first pass allocates beyond its inputs, what it keeps for later passes included, as torch's profiler
-(CPU) or allocator (GPU) sees it. The exponent is the slope of a straight line through all points of a log-log plot.
+Only the inner attention is measured, at a fixed width and with one image: projections and the feed-forward network are
+linear in the tokens and the same for all variants. Times are medians over turns in which the variants alternate. Memory
+is the most that a first pass allocates beyond its inputs, including what it keeps for later passes, as seen by torch's
+profiler (CPU) or allocator (GPU). The exponent is the slope of a straight line through all points of a log-log plot.
 """
 
 import json
@@ -18,25 +18,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from hydra.utils import get_class
 from rich.progress import Progress
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.benchmark import Timer
 
 from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices
 from coatlab.config.rules import check_keys
+from coatlab.config.targets import python_path
 from coatlab.create import attention_factory
 from coatlab.errors import InputError
 from coatlab.model.attention.inner import InnerAttention
 
 PASSES = ("inference", "training")
-SECONDS = 0.15  # each turn of a variant lasts at least so long, or one pass
-SPARE = 0.8  # of the memory that is free, the part that may be filled
+SECONDS = 0.15  # a variant is repeated for at least this long in each turn
+SPARE = 0.8  # the part of the free memory that may be used
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is measured: grids of side x side tokens, at a width, on a device, in one of PASSES."""
+    """How variants are measured: on grids of side x side tokens, with which heads, where and how often."""
 
     sides: Sequence[int]
     heads: int
@@ -47,11 +50,21 @@ class Setup:
     threads: int
 
 
+def all_variants() -> list[str]:
+    """List every variant of conf/attention, each followed by the alternatives that its class names."""
+    names = []
+    for name in choices("attention"):
+        found = get_class(python_path("attention", {"name": name}))
+        assert issubclass(found, InnerAttention), found
+        names += [name, *(f"{name}/{setting}" for setting in found.alternatives)]
+    return names
+
+
 def variant(words: str, setup: Setup, side: int) -> InnerAttention:
-    """Build a variant from its name and settings, as in `linear/feature_map=favor`, with the papers' window sizes.
+    """Build a variant from its name and settings, as in `linear/feature_map=favor`, with windows as in CoAtNet-0.
 
     Raises:
-        InputError: a variant or a setting that does not exist, or a value that is not valid.
+        InputError: a variant or a setting does not exist, or a value is not valid.
     """
     name, *settings = words.split("/")
     config = resolve(compose([f"attention={name}", "size=coatnet_0"]))
@@ -66,9 +79,11 @@ def variant(words: str, setup: Setup, side: int) -> InnerAttention:
 
 
 def measure(variants: Sequence[str], setup: Setup) -> pd.DataFrame:
-    """Measure all variants at all sides in both passes: a row each, with seconds and bytes.
+    """Measure all variants at all sides in both passes.
 
-    A pass whose memory, by the growth so far, would not fit is left out; the row says how much it would need.
+    Returns:
+        One row per variant, side and pass, with `seconds` and `bytes`. A pass that would probably not fit into memory
+        is left out: both are NaN, and `note` says how much it would need.
     """
     rows: list[dict[str, Any]] = []
     total = len(setup.sides) * len(PASSES) * len(variants)
@@ -84,7 +99,7 @@ def measure(variants: Sequence[str], setup: Setup) -> pd.DataFrame:
 
 
 def exponents(rows: pd.DataFrame, column: str) -> pd.Series:
-    """Fit the slope of log(column) over log(tokens) for each variant and pass."""
+    """Fit the slope of log(column) over log(tokens), for each pass and variant."""
     slopes = {}
     for key, part in rows.dropna(subset=[column]).groupby(["pass", "variant"], sort=False):
         few = len(part) < 2
@@ -108,8 +123,8 @@ def _side(
             continue
         attend, training = variant(name, setup, side), kind == "training"
         steps[name] = _step(attend.train(training), qkv)
-        steps[name]()  # compiles
-        attend.train().train(training)  # drops what evaluation keeps: that memory is the pass's, too
+        steps[name]()  # compiles, where a variant does
+        attend.train().train(training)  # drops the bias that evaluation keeps, so that the next pass allocates it again
         rows[name] |= {"bytes": _peak(steps[name], setup.device), "note": ""}
         steps[name]()
     times: dict[str, list[float]] = {name: [] for name in steps}
@@ -122,7 +137,7 @@ def _side(
 
 
 def _step(attend: InnerAttention, qkv: list[Tensor]) -> Callable[[], None]:
-    """Return one pass of a variant as a function, of training or inference as its module is."""
+    """Return a function that does one pass of a variant: of training if its module is in training mode."""
     training = attend.training
     inputs = [x.clone().requires_grad_(training) for x in qkv]
     gradient = torch.ones_like(qkv[0])
@@ -137,7 +152,7 @@ def _step(attend: InnerAttention, qkv: list[Tensor]) -> Callable[[], None]:
 
 
 def _peak(step: Callable[[], None], device: torch.device) -> float:
-    """Return the most bytes that a pass holds at a moment beyond what there was before it."""
+    """Return the most bytes that a pass holds at any moment, beyond those held before it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -156,7 +171,7 @@ def _peak(step: Callable[[], None], device: torch.device) -> float:
 
 
 def _expected(before: Sequence[dict[str, Any]], side: int) -> float:
-    """Extrapolate the memory of a larger grid from the last one, as if it were quadratic in the tokens."""
+    """Extrapolate the memory of a larger grid from the last one measured, assuming that it is quadratic in tokens."""
     if not before:
         return 0.0
     last = before[-1]
@@ -166,7 +181,7 @@ def _expected(before: Sequence[dict[str, Any]], side: int) -> float:
 
 
 def _free(device: torch.device) -> float:
-    """Return the bytes of memory that are free; infinite where the system does not say."""
+    """Return the bytes of free memory; infinite if the system does not tell."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:

@@ -1,8 +1,8 @@
-"""Whether data keep up with training: images per second of the pipeline alone, of training steps alone, and of both.
+"""Do data keep up with training? Images per second of the pipeline alone, of training steps alone, and of both.
 
-The pipeline is everything up to a normalized batch on the device; a step is forward, backward and optimizer on a batch
-that is already there. Both together are an epoch as a run trains it, less evaluation and records. The three are
-measured in turns, and each number is a median over them.
+The pipeline is everything up to a normalized batch on the device. A step is forward, backward and optimizer on a batch
+that is already there. Both together are a training epoch without evaluation and records. The three are measured in
+turn, and each number is a median over the turns.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from coatlab.training.task import Task
 
 
 def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, turns: int) -> dict[str, float]:
-    """Return images per second of `pipeline`, `model` and `both`, medians over turns of at least some seconds each."""
+    """Return images per second of `pipeline`, `model` and `both`: medians over turns of at least `seconds` each."""
     data = make_data(config)
     data.setup()
     torch.manual_seed(config["seed"])
@@ -50,7 +50,7 @@ def endless_batches(data: ImageData, device: torch.device) -> Iterator[Batch]:
 
 
 def training_step(config: Mapping[str, Any], data: ImageData, device: torch.device) -> Callable[..., None]:
-    """Return a training step of the config's network and recipe."""
+    """Return a function that takes one training step with the config's network and recipe."""
     shape = {"image_size": data.image_size, "num_classes": data.num_classes, "channels": data.channels}
     recipe = config["recipe"]
     network = network_of(config, **shape, stochastic_depth=recipe["stochastic_depth"])
@@ -66,7 +66,7 @@ def training_step(config: Mapping[str, Any], data: ImageData, device: torch.devi
 
 
 def _rate(job: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """Return how often a job runs in a second, over at least `seconds` and one time."""
+    """Return how often a job runs per second, measured over at least `seconds` and at least once."""
     _wait(device)
     began, times = time.perf_counter(), 0
     while times == 0 or time.perf_counter() - began < seconds:

@@ -30,6 +30,7 @@ from coatlab.config.files import choices
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.files import write_atomic
 from coatlab.output.markdown import to_markdown
+from coatlab.output.text import shown
 
 WIDE = 160
 PLAN_KEYS = ("blocks", "widths", "strides", "pad")
@@ -140,7 +141,7 @@ def compare(size: str, attention: str, write: bool) -> int:
             differs = True
             print(f"{size} {layout}: {plan_text(before) if before else 'no plan'} -> {plan_text(found.plan)}")
     if write:
-        print(f"written: {write_plans(size, attention, plans)}")
+        print(f"written: {shown(write_plans(size, attention, plans))}")
     for sentence in refused:
         print(sentence, file=sys.stderr)
     return 1 if refused or (differs and not write) else 0

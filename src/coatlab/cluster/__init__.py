@@ -1,1 +1,1 @@
-"""Where the cells of a sweep run: launchers for `cluster=local` and `cluster=slurm`."""
+"""Where the cells of a sweep run: launchers for `cluster=none`, `cluster=local` and `cluster=slurm`."""

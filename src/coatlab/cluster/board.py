@@ -1,6 +1,6 @@
-"""What a person sees of a whole sweep: a bar for all cells and a line for each running one, or a line a finished cell.
+"""The display of a sweep: on a terminal a bar for all cells and one per running cell, else a line per finished cell.
 
-How far a cell is comes from its metrics.jsonl. The display has no thread of its own: the launcher forks.
+The progress of a cell is read from its metrics.jsonl. The display has no thread of its own, because the launcher forks.
 """
 
 import time
@@ -17,10 +17,10 @@ from coatlab.runs.spec import Spec
 
 
 class Display(Console):
-    """A console whose reader may leave: Ctrl-C ends `| tee`, too, and the cells are to be saved all the same."""
+    """A console that survives the end of its reader: Ctrl-C also ends `| tee`, and the cells must still be saved."""
 
     def on_broken_pipe(self) -> None:
-        """Say nothing more; rich itself would exit."""
+        """Print nothing more; rich itself would exit."""
         self.quiet = True
 
 
@@ -29,7 +29,7 @@ class Board:
 
     Args:
         cells: how many the launcher was given.
-        console: where to; stderr if not given.
+        console: where to print; stderr if not given.
     """
 
     def __init__(self, cells: int, console: Console | None = None) -> None:
@@ -60,9 +60,13 @@ class Board:
         self._progress.stop()
 
     def end(self, name: str, why: str | None, note: str = "", elsewhere: bool = False) -> None:
-        """Say how a cell ended: `why` it failed, None if it did not; `note` follows only a failure.
+        """Print how a cell ended.
 
-        Or that it did not begin: another command was faster and is at it, `elsewhere`.
+        Args:
+            name: of its line.
+            why: it failed; None if it did not.
+            note: printed after the reason of a failure.
+            elsewhere: it was not started here, because another command is already running it.
         """
         self.done, self.failed = self.done + (why is None), self.failed + (why is not None)
         self._drop(name)
@@ -73,7 +77,7 @@ class Board:
         self.console.print(f"{count}  {word}  {escape(name)}{rest}", highlight=False, soft_wrap=True)
 
     def update(self, running: Mapping[str, Spec]) -> None:
-        """Show the cells that run, by name of their line, with epoch and speed; and the time left."""
+        """Show the running cells, by the name of their line, with epoch and speed, and the time left."""
         if self._progress.disable:
             return
         for gone in self._lines.keys() - running.keys():
@@ -92,7 +96,7 @@ class Board:
         self._progress.refresh()
 
     def _left(self, part: float) -> str:
-        """Word the time left, from the cells (and parts of cells) that were run since the start."""
+        """Estimate the time left from the cells, and parts of cells, that have run since the start."""
         if part <= 0:
             return ""
         seconds = (time.monotonic() - self._began) / part * (self.cells - part)

@@ -1,8 +1,8 @@
 """One cell in a process of its own: forked, so that torch is imported once for a whole sweep.
 
 The process leads its own session, so that Ctrl-C reaches only the launcher, which then asks every cell to save and
-stop. It dies with the launcher, whatever kills that: on Linux the kernel sees to it. What it prints goes to a log file
-beside the run folders. Its exit code is that of the same run by hand.
+stop. On Linux the kernel kills it when the launcher dies, for whatever reason. Its output goes to a log file beside the
+run folders. Its exit code is the one that the same run has when it is started by hand.
 """
 
 import multiprocessing
@@ -41,7 +41,7 @@ class CellProcess:
             number: of the job.
             context, master: Hydra's, and the sweep's config.
             place: which of the places of this machine it takes.
-            gpu: the only one that it sees; "" to leave that as it is.
+            gpu: the only one that it sees; "" for no such restriction.
         """
         log = log_file(spec)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -59,40 +59,40 @@ class CellProcess:
 
     @property
     def sentinel(self) -> int:
-        """Return what multiprocessing.connection.wait takes."""
+        """A handle for multiprocessing.connection.wait."""
         return int(self._process.sentinel)
 
     @property
     def alive(self) -> bool:
-        """Tell whether it runs."""
+        """Whether it is still running."""
         return self._process.is_alive()
 
     def stop(self) -> None:
-        """Ask it to save its state and end."""
+        """Ask it to save its state and stop."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it and everything it started, at once."""
+        """Kill it and everything that it has started."""
         if self._process.pid is not None and self.alive:
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:  # it has not come to lead its session yet
+            except ProcessLookupError:  # it does not lead its session yet
                 self._process.kill()
         self._process.join()
 
     def ended(self) -> str:
-        """Say in words how it ended."""
+        """Return in words how it ended."""
         code = self._process.exitcode
         assert code is not None
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     def printed(self) -> str:
-        """Return what this attempt printed."""
+        """Return what this attempt has printed."""
         return self.log.read_bytes()[self._printed_before :].decode(errors="replace")
 
 
 def log_file(spec: Spec) -> Path:
-    """Return where a cell's output goes, attempt after attempt: runs/.logs/<name of the run folder>.log."""
+    """Return the file that collects a cell's output over all attempts: runs/.logs/<name of the run folder>.log."""
     return spec.folder.parent / ".logs" / f"{spec.folder.name}.log"
 
 
@@ -102,7 +102,7 @@ def _work(
     """Run a cell in the forked process."""
     os.setsid()
     die_with_parent(launcher)
-    for stopping in STOPPING:  # until training takes them there is nothing to save
+    for stopping in STOPPING:  # until training handles them there is nothing to save
         signal.signal(stopping, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
@@ -110,7 +110,7 @@ def _work(
         os.dup2(nothing.fileno(), 0)
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 (a line at a time, for as long as it lives)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 (line by line, for the life of the process)
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

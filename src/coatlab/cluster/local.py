@@ -1,8 +1,8 @@
 """Hydra launcher for `cluster=local`: cells in parallel on this machine, each in a process of its own.
 
-Plain forked processes, because the pools give up too much: joblib (loky) ends all cells when one is killed, and
-submitit's local executor starts all cells at once and imports torch in each. A cell that fails or is killed leaves the
-others alone. Ctrl-C and TERM ask every cell to save and stop; a second Ctrl-C, or the end of this process, kills all.
+Plain forked processes, because existing pools do not fit: joblib (loky) ends all cells when one is killed, and
+submitit's local executor starts all cells at once and imports torch in each. When a cell fails or is killed, the others
+go on. Ctrl-C and TERM ask every cell to save and stop; a second Ctrl-C, or the end of this process, kills all of them.
 """
 
 import signal
@@ -16,6 +16,7 @@ from coatlab.cluster.fork import CellProcess
 from coatlab.cluster.job import cluster_settings, failed, outcome, reason
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.share import Share, share, visible_gpus
+from coatlab.output.text import shown
 from coatlab.process.machine import cores
 from coatlab.process.signals import Signals
 from coatlab.runs.spec import Spec
@@ -35,13 +36,13 @@ class LocalLauncher(CoatlabLauncher):
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         machine = self._share(len(specs))
-        import coatlab.training.fit  # noqa: F401  (torch and all that, once: the cells are forked from here)
+        import coatlab.training.fit  # noqa: F401  (imports torch once: the cells are forked from here)
 
         ended: dict[int, JobReturn] = {}
         todo = [(number, spec.with_threads(machine.threads)) for number, spec in enumerate(specs)]
         free = list(range(machine.jobs))
         running: list[tuple[int, CellProcess]] = []
-        asked = False  # the cells, to stop
+        asked = False  # whether the cells have been asked to stop
         with Signals() as signals, Board(len(todo)) as board:
             signals.arm(signal.SIGINT)
             try:
@@ -65,7 +66,7 @@ class LocalLauncher(CoatlabLauncher):
                         free.append(process.place)
                         how = ended[number] = outcome(process.spec, process.ended(), process.printed())
                         name, elsewhere = process.spec.folder.name, how.status == JobStatus.UNKNOWN
-                        board.end(name, reason(how), f"log: {process.log}", elsewhere)
+                        board.end(name, reason(how), f"log: {shown(process.log)}", elsewhere)
             finally:
                 for _, process in running:
                     process.kill()

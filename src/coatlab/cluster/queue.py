@@ -1,7 +1,7 @@
-"""What is asked of Slurm: in which state jobs are, and to queue this job again.
+"""Talking to Slurm: asking for the states of jobs, and requeueing this job.
 
-squeue is asked, not sacct, so that a cluster without accounting serves as well. A controller that does not answer is
-no answer: a waiting launcher waits on, and a job that wants to be queued again tries on.
+squeue is used, not sacct, so that clusters without accounting work as well. When the controller does not answer, a
+waiting launcher goes on waiting, and a job that wants to be requeued tries again.
 """
 
 import os
@@ -16,14 +16,14 @@ OVER = (
     "REVOKED", "TIMEOUT",
 )  # fmt: skip
 UNKNOWN_JOB = "Invalid job id specified"
-CONTROLLER_SECONDS = 120.0  # so long a job that must leave tries to reach the controller
+CONTROLLER_SECONDS = 120.0  # how long a job that must stop tries to reach the controller
 RETRY_SECONDS = 2.0
 
 
 def states(jobs: Collection[str]) -> dict[str, str] | None:
-    """Return the states of jobs (`12` or `12_3`) as Slurm names them; it forgets a job minutes after its end.
+    """Return the states of jobs (`12` or `12_3`) as Slurm names them; None if the controller does not answer.
 
-    None: the controller does not answer.
+    Slurm forgets a job some minutes after its end; such a job is left out.
     """
     numbers = sorted({job.partition("_")[0] for job in jobs})
     if not numbers:
@@ -37,21 +37,22 @@ def states(jobs: Collection[str]) -> dict[str, str] | None:
 
 
 def is_over(state: str | None) -> bool:
-    """Tell whether a job in a state will not run again; None: Slurm knows it no more."""
+    """Whether a job in this state will not run again; None: Slurm no longer knows the job."""
     return state is None or state in OVER
 
 
 def requeue_this_job(most: int, environment: Mapping[str, str] = os.environ) -> bool:
-    """Put the job that this process runs in back into the queue, unless Slurm has decided about it already.
+    """Requeue the job that this process belongs to, unless Slurm has already decided what becomes of it.
 
-    In any state but RUNNING it has: cancelled stays cancelled, and what Slurm itself requeued is not requeued twice.
+    It has if the state is not RUNNING: a cancelled job stays cancelled, and a job that Slurm has requeued itself is not
+    requeued twice.
 
     Args:
-        most: a job that was restarted so often is not queued again.
+        most: a job that was restarted this many times is not requeued.
         environment: Slurm's variables.
 
     Returns:
-        Whether we queued it again.
+        Whether this call has requeued it.
     """
     if int(environment.get("SLURM_RESTART_COUNT", "0")) >= most:
         _say(f"not queued again: cluster.requeues={most} is reached; the same command goes on")
@@ -82,7 +83,7 @@ def job_name(environment: Mapping[str, str]) -> str:
 
 
 def _ask(*command: str) -> str | None:
-    """Return what a command of Slurm prints; None where the controller cannot be asked."""
+    """Return what a Slurm command prints; None if the controller cannot be reached."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError):

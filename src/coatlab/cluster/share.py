@@ -1,7 +1,8 @@
-"""How a machine is shared by cells: how many at the same time, threads for each, a GPU for each.
+"""How cells share a machine: how many run at the same time, with how many threads, on which GPU.
 
-On a CPU small runs pack best with one thread each: two runs of one thread are about 1.15 times as fast as one run of
-two threads after the other. On GPUs every cell sees one GPU; small networks leave room for several (cluster.per_gpu).
+On a CPU small runs are fastest with one thread each: two runs of one thread side by side take 1/1.15 of the time of two
+runs of two threads, one after the other. On GPUs every cell sees one GPU; several small networks fit on one GPU
+(cluster.per_gpu).
 """
 
 import os
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Share:
-    """Cells at the same time, CPU threads of each, and the GPU of each place; "" where it sees none or all."""
+    """Cells at the same time, CPU threads of each, and the GPU of each place; "" for no restriction."""
 
     jobs: int
     threads: int
@@ -24,11 +25,11 @@ def share(cells: int, cores: int, gpus: Sequence[str], *, jobs: int | None, per_
 
     Args:
         cells: how many there are to run.
-        cores: that this process may use.
-        gpus: their names, as CUDA_VISIBLE_DEVICES has them; empty: the CPU trains.
-        jobs: cells at the same time, if the user says so.
+        cores: available to this process.
+        gpus: their names, as in CUDA_VISIBLE_DEVICES; empty: train on the CPU.
+        jobs: cells at the same time, if the user has set it.
         per_gpu: cells that share a GPU.
-        threads: of each cell, if the user says so.
+        threads: of each cell, if the user has set it.
     """
     places = jobs or (len(gpus) * per_gpu if gpus else max(cores // (threads or 1), 1))
     places = min(places, cells)

@@ -1,9 +1,10 @@
 """Hydra launcher for `cluster=slurm`: cells as tasks of one array job, through Hydra's submitit launcher.
 
-submitit writes the batch script and starts the cell; it neither waits nor requeues here. Waiting for its result never
-ends where a job was killed hard. And of three that could requeue (submitit, Lightning, we) one must: on the node
-`SlurmLauncher.__call__` takes the signals first thing, and requeues where Slurm has not done it (queue.py).
-Which job runs a cell is noted in runs/.slurm, so that the same command finds jobs that are still queued.
+submitit writes the batch script and starts the cell. Waiting and requeueing are ours: waiting for submitit's result
+never ends if a job was killed hard, and of the three that could requeue a job (submitit, Lightning and this launcher)
+exactly one must do it. So `SlurmLauncher.__call__` handles the signals on the node from its first line on, and requeues
+the job unless Slurm has done so (queue.py). The job of each cell is noted in runs/.slurm, so that the same command
+finds jobs that are still queued.
 """
 
 import shlex
@@ -28,6 +29,7 @@ from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.queue import is_over, requeue_this_job, states
 from coatlab.errors import Held, InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 from coatlab.process.place import place
 from coatlab.process.signals import STOPPING, raise_when_signalled
 from coatlab.runs.spec import Spec
@@ -55,9 +57,9 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
             try:
                 error = error_of(run_under_hydra(self.hydra_context, self.config, spec, number, alone=True, id=id))
             except Stopped:
-                for signal_number in STOPPING:  # requeueing brings the next one, and must not be cut by it
+                for signal_number in STOPPING:  # requeueing sends the next one, which must not interrupt it
                     signal.signal(signal_number, signal.SIG_IGN)
-                if place().rank == 0:  # of the processes that train one run together
+                if place().rank == 0:  # among the processes that train one run together
                     requeue_this_job(self.settings["requeues"])
                 raise
             if isinstance(error, Held):
@@ -85,17 +87,17 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
         return [ended[number] for number in cells]
 
     def queued(self, folders: Sequence[Path]) -> set[Path]:
-        """Return the run folders whose jobs are queued or run: those that `launch` waits for."""
+        """Return the run folders whose jobs are queued or running, for which `launch_specs` waits."""
         noted = {folder: _note(folder).read_text() for folder in folders if _note(folder).exists()}
         known = states(set(noted.values())) or {}
         return {folder for folder, job in noted.items() if not is_over(known.get(job))}
 
     def _jobs(self, cells: dict[int, Spec], first: int) -> dict[int, str]:
-        """Return the job of each cell: the one that is queued already, or a new one."""
+        """Return the job of each cell: the one that is already queued, or a new one."""
         noted = {number: job for number, cell in cells.items() if (job := _noted(cell)) is not None}
         known = states(set(noted.values()))
         if known is None:
-            raise RunError("Slurm's controller does not answer; give the same command again when it does")
+            raise RunError("Slurm's controller does not answer; run the same command again when it does")
         jobs = {number: job for number, job in noted.items() if not is_over(known.get(job))}
         new = [number for number in cells if number not in jobs]
         if jobs:
@@ -108,7 +110,7 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
                 jobs[number] = job
             array = submitted[0].partition("_")[0]
             print(f"submitted {len(new)} cells as job {array}")
-            print(f"logs:    {folder}/{array}_*_log.out")
+            print(f"logs:    {shown(folder)}/{array}_*_log.out")
             print(f"state:   squeue --jobs {array}")
             print(f"cancel:  scancel {array}")
             print(f"finish:  {_same_command()}")
@@ -120,12 +122,12 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
         from submitit.core.utils import FailedJobError
 
         settings, trainer = self.settings, self.config.trainer
-        # a job that comes to its limit before `__call__` is restarted by submitit, as often as it takes
+        # a job that reaches its limit before `__call__` has started is restarted by submitit, as often as needed
         executor = submitit.AutoExecutor(folder.resolve(), cluster="slurm", slurm_max_num_timeout=10**6)
         executor.update_parameters(
             name=self.config.hydra.job.name,
             timeout_min=settings["minutes"],
-            # on one node the process that leads starts the others; over several, Slurm starts all
+            # on one node the leading process starts the others; over several nodes Slurm starts all of them
             nodes=trainer.nodes,
             tasks_per_node=trainer.devices if trainer.nodes > 1 else 1,
             cpus_per_task=settings["cpus"],
@@ -138,7 +140,7 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
             slurm_constraint=settings["constraint"],
             slurm_array_parallelism=settings["throttle"] or len(cells),
             slurm_signal_delay_s=settings["signal_seconds"],
-            # a job runs the source that submitted it, installed or not
+            # a job runs the source code that submitted it, installed or not
             slurm_setup=[*settings["setup"], f"export PYTHONPATH={shlex.quote(str(SOURCE))}:$PYTHONPATH"],
             slurm_additional_parameters={"requeue": True, **(settings["extra"] or {})},
         )
@@ -149,7 +151,7 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
             raise RunError(f"Slurm refuses the jobs: {' '.join(str(error).split())}") from error
 
     def _wait(self, cells: dict[int, Spec], jobs: dict[int, str], board: Board) -> dict[int, JobReturn]:
-        """Show what happens until no job is queued or runs, and return how each cell ended."""
+        """Show progress until no job is queued or running, and return how each cell ended."""
         ended: dict[int, JobReturn] = {}
         silent = False
         try:
@@ -170,9 +172,8 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
                             log = _log(cell, jobs[number])
                             printed = log.read_text(errors="replace") if log.exists() else ""
                             how = ended[number] = outcome(cell, f"Slurm says {state or 'nothing'} of its job", printed)
-                            board.end(
-                                cell.folder.name, reason(how), f"log: {log}", elsewhere=how.status == JobStatus.UNKNOWN
-                            )
+                            note = f"log: {shown(log)}"
+                            board.end(cell.folder.name, reason(how), note, elsewhere=how.status == JobStatus.UNKNOWN)
                     running = [number for number in open_cells if known.get(jobs[number]) == "RUNNING"]
                     board.update({cells[number].folder.name: cells[number] for number in running})
         except KeyboardInterrupt:
@@ -191,7 +192,7 @@ def _noted(spec: Spec) -> str | None:
 
 
 def _log(spec: Spec, job: str) -> Path:
-    """Return where submitit and Slurm write what a cell prints."""
+    """Return the file to which submitit and Slurm write a cell's output."""
     return spec.folder.parent / ".slurm" / f"{job}_0_log.out"
 
 

@@ -7,6 +7,7 @@ from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
 from coatlab.config.files import conf_dir
+from coatlab.config.places import expand_home
 from coatlab.config.targets import without_paths
 from coatlab.errors import InputError, not_one_of
 from coatlab.model.layout import check_letters
@@ -52,7 +53,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     """Resolve every interpolation into a plain dictionary.
 
     Raises:
-        InputError: the size has no plan for the layout.
+        InputError: the size has no plan for the layout, or `~` in a path stands for no known home directory.
     """
     if config.budget == "matched" and config.attention.name != "relative":
         _use_matched_plan(config)
@@ -63,6 +64,9 @@ def resolve(config: DictConfig) -> dict[str, Any]:
             f"size={config.size.name} has no plan for layout={name}, only for {', '.join(plans)}; "
             f"give {', '.join(f'plan.{key}' for key in open_entries)} or choose another size"
         )
+    for key, path in list(config.paths.items()):
+        if isinstance(path, str):
+            config.paths[key] = str(expand_home(path))  # before others refer to it
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     return without_paths({str(key): value for key, value in resolved.items()})

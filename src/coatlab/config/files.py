@@ -1,14 +1,19 @@
-"""Where the configs lie: the folder conf/, its groups and the choices of each."""
+"""Where the repository and the configs lie: the folder conf/, its groups and the choices of each."""
 
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
+def repository() -> Path | None:
+    """Return the checkout that this code is part of; None for an installed wheel."""
+    checkout = _PACKAGE.parents[1]
+    return checkout if all((checkout / path).exists() for path in ("conf/train.yaml", "src/train.py")) else None
+
+
 def conf_dir() -> Path:
-    """Return the folder of the configs: conf/ of the checkout, or the copy inside an installed wheel."""
-    checkout = _PACKAGE.parents[1] / "conf"
-    return checkout if (checkout / "train.yaml").is_file() else _PACKAGE / "conf"
+    """Return the folder of the configs: conf/ of the repository, or the copy inside an installed wheel."""
+    return (repository() or _PACKAGE) / "conf"
 
 
 def choices(group: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, through torchvision, which knows where they are and verifies them."""
+"""CIFAR-10 and CIFAR-100, through torchvision, which downloads them and verifies their checksums."""
 
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from coatlab.errors import InputError, not_one_of
 
 
 class CIFAR(InMemoryData):
-    """CIFAR in memory; `num_classes` says which."""
+    """CIFAR-10 or CIFAR-100 in memory, by `num_classes`."""
 
     def load(self) -> Images:
-        """Read torchvision's copy in `data.root`, or fetch it into the cache.
+        """Read torchvision's copy in `data.root`; without a root, read it from the cache or download it there.
 
         Raises:
-            InputError: it is not there and cannot be had, or is damaged; or there is none of so many classes.
+            InputError: the files are missing and cannot be downloaded, or are damaged; or `num_classes` is neither 10
+                nor 100.
         """
         sources = {10: datasets.CIFAR10, 100: datasets.CIFAR100}
         if self.num_classes not in sources:
@@ -27,9 +28,9 @@ class CIFAR(InMemoryData):
         try:
             train, test = (source(str(folder), train=part, download=self.root is None) for part in (True, False))
         except (OSError, RuntimeError) as error:
-            how = "it is not complete there" if self.root else f"nor can it be downloaded ({error})"
+            how = "is missing or incomplete" if self.root else f"is missing and cannot be downloaded ({error})"
             raise InputError(
-                f"data={self.name} was not found in {folder}, {how}; set data.root to a folder that has it"
+                f"data={self.name} was not found in {folder}: it {how}; set data.root to a folder that has it"
             ) from error
         return Images(
             _channels_first(train.data),

@@ -1,10 +1,10 @@
-"""Fashion-MNIST: real images that every machine can have (Xiao et al. 2017, MIT licence).
+"""Fashion-MNIST: real images that every machine can get (Xiao et al. 2017, MIT licence).
 
-The files are looked for in this order, and their contents verified by SHA-256:
-1. the folder `data.root`;
-2. the folder of Debian's package `dataset-fashion-mnist`;
+The files are taken from the first of these places that has them, and their contents are verified by SHA-256:
+1. the folder `data.root`; if it is given, no other place is tried;
+2. the folder of Debian's package `dataset-fashion-mnist`, where it is installed;
 3. the cache, from an earlier fetch;
-4. Debian's package, fetched and unpacked into the cache, which needs no root;
+4. Debian's package, fetched and unpacked into the cache, which works without being root;
 5. torchvision's download, into the cache.
 """
 
@@ -31,7 +31,12 @@ FETCH_SECONDS = 120
 
 
 class FashionMNIST(InMemoryData):
-    """Fashion-MNIST in memory. `sha256` maps each file's name to the hash of its unpacked content."""
+    """Fashion-MNIST in memory.
+
+    Args:
+        sha256: for the name of each file, the SHA-256 of its unpacked content.
+        settings: as in `InMemoryData`.
+    """
 
     def __init__(self, *, sha256: dict[str, str], **settings: Any) -> None:
         super().__init__(**settings)
@@ -41,7 +46,7 @@ class FashionMNIST(InMemoryData):
         """Find, verify and read the four files.
 
         Raises:
-            InputError: no place has them (the sentence lists those tried), or a file is damaged.
+            InputError: no place has them (the sentence lists the places tried), or a file is damaged.
         """
         folder = self._find()
         images, labels = {}, {}
@@ -94,7 +99,7 @@ class FashionMNIST(InMemoryData):
             ) from error
         if hashlib.sha256(content).hexdigest() != self.sha256[name]:
             raise InputError(
-                f"{path} has not the content it should (SHA-256 differs); delete it to fetch it "
+                f"{path} does not have the expected content (SHA-256 differs); delete it to fetch it "
                 f"again, or point data.root elsewhere"
             )
         header = next(size for ending, size in HEADER_BYTES.items() if name.endswith(ending))
@@ -106,7 +111,7 @@ def _file(folder: Path, name: str) -> Path | None:
 
 
 def _fetch_into(cache: Path, fetch: Callable[[Path], Path]) -> None:
-    """Fetch into a temporary folder beside the cache and move it there whole."""
+    """Fetch into a temporary folder next to the cache, then move each file into the cache at once."""
     cache.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".fashion_mnist-") as temporary:
         found = fetch(Path(temporary))
@@ -116,16 +121,16 @@ def _fetch_into(cache: Path, fetch: Callable[[Path], Path]) -> None:
 
 
 def _fetch_package(folder: Path) -> Path:
-    """Fetch Debian's package and unpack it, as any user; with lists of its own where the machine has none."""
+    """Fetch Debian's package and unpack it, as any user; fetch package lists first if the machine has none."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise FileNotFoundError("no apt-get here")
+        raise FileNotFoundError("this machine has no apt-get")
     lists = folder / "lists"
     (lists / "partial").mkdir(parents=True)
-    own = ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={folder}", "-o", "Debug::NoLocking=1"]
+    own_lists = ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={folder}", "-o", "Debug::NoLocking=1"]
     download = ["apt-get", "-q", "download", PACKAGE]
     if _run(download, folder).returncode:
-        _run(["apt-get", "-q", *own, "update"], folder)
-        _run([download[0], *own, *download[1:]], folder, check=True)
+        _run(["apt-get", "-q", *own_lists, "update"], folder)
+        _run([download[0], *own_lists, *download[1:]], folder, check=True)
     package = next(folder.glob(f"{PACKAGE}_*.deb"))
     _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder, check=True)
     return folder / "unpacked" / PACKAGE_FOLDER.relative_to("/")

@@ -1,6 +1,7 @@
-"""Any folder of class folders: `data=folder data.root=DIR` (class_folders.py says which forms it may have).
+"""Any folder with one folder per class: `data=folder data.root=DIR` (class_folders.py describes the forms it may have).
 
-Names and sizes of the files are part of what a run is: a changed folder is another experiment, a moved one is not.
+The names and sizes of the files count in a run's fingerprint: a changed folder makes another experiment, a moved one
+does not.
 """
 
 import os
@@ -15,7 +16,7 @@ from coatlab.errors import InputError
 
 
 class Files:
-    """The images of a listing, as they lie on the disk."""
+    """The files of a listing."""
 
     def __init__(self, root: Path, listing: Listing) -> None:
         self.root, self.paths = root, listing.paths
@@ -34,7 +35,7 @@ class Folder(EncodedData):
     """Batches from class folders.
 
     Args:
-        content: hash of the files that the run was named by (class_folders.catalog).
+        content: hash of the files when the run got its fingerprint (`class_folders.catalog`); None: not checked.
         shared: as in `EncodedData`.
     """
 
@@ -46,15 +47,15 @@ class Folder(EncodedData):
         """List the files.
 
         Raises:
-            InputError: the folder is not what it must be, or its files changed since the run was named.
+            InputError: the folder does not have a valid form, or its files have changed since `content` was made.
         """
         found = scan(Path(str(self.root)))
         if self.content not in (None, found.content):
-            raise InputError(f"the files below data.root={self.root} have changed; give the command again")
+            raise InputError(f"the files below data.root={self.root} have changed; run the command again")
         return source_of(found)
 
 
 def source_of(found: ClassFolders) -> Source:
-    """Return the files of class folders."""
+    """Return the training and test files of class folders."""
     test = None if found.test is None else Files(found.root, found.test)
     return Source(Files(found.root, found.train), test)

@@ -1,13 +1,13 @@
-"""Abundant data without a download: pictures of fractals, every training image new (the part of JFT in the paper).
+"""Abundant data without a download: pictures of fractals, every training image new. Stands in for the paper's JFT.
 
-After FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"): a class is an iterated function system, an
-image is an instance of it (ifs.py). An epoch is `train_size` images that no epoch before it had, so nothing can be
-memorized and a training set never ends. The draws of an image come from a counter-based generator that is keyed by the
-set and counts by epoch and index: images of two sets, epochs or indices have different draws by construction, and one
-can be made again from its address alone, in any process and order.
+Like FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"): a class is an iterated function system and
+an image is an instance of it (ifs.py). Each epoch has `train_size` images that no earlier epoch had, so that nothing
+can be memorized. The random numbers ("draws") of an image come from a counter-based generator: its key is the set, its
+counter is the epoch and the index. Two sets, epochs or indices therefore never share draws, and any process can make
+any image again, in any order.
 
-`train_eval` is a fixed part of the first epoch's images. The classes of a seed are a sequence: the first 10 of 100 are
-the 10 of 10. They are cached in `data.cache` with a checksum; a damaged file is made anew.
+`train_eval` is a fixed part of the first epoch's images. The classes of a seed are a sequence: `num_classes=10` gives
+the first 10 of `num_classes=100`. They are cached in `data.cache` with a checksum; a damaged file is replaced.
 """
 
 import hashlib
@@ -26,18 +26,20 @@ from coatlab.data.in_memory import Gather
 from coatlab.output.files import write_atomic
 
 STREAMS = {"train": 2, "eval": 3, "test": 4}  # 0 and 1 draw the classes
-RENDERED_AT_ONCE = 250
-HEADER = 64  # of a cached file: the hexadecimal SHA-256 of what follows
+RENDERED_AT_ONCE = 250  # images
+HEADER = 64  # bytes at the start of a cached file: the SHA-256 of the rest, in hexadecimal
 
 
 class Instances(Indexed):
     """Images of an endless set, by epoch and index; the class of an index is the same in every epoch.
 
     Args:
-        systems: (classes, maps, 6).
-        size: images an epoch.
-        stream: keys the draws.
-        rendered: whether `batch` gives pictures, or the draws they are rendered from.
+        systems: (classes, maps, 6), from `find_systems`.
+        size: images per epoch.
+        stream, seed: the key of the generator.
+        side: pixels of a row and of a column.
+        channels: 1 (grey) or 3.
+        rendered: whether `batch` gives pictures; otherwise it gives the draws from which they are rendered.
     """
 
     def __init__(self, systems: Tensor, size: int, stream: int, seed: int, side: int, channels: int, rendered: bool):
@@ -58,7 +60,7 @@ class Instances(Indexed):
         return (self.picture(draws_BU, labels_B) if self.rendered else draws_BU), labels_B
 
     def picture(self, draws_BU: Tensor, labels_B: Tensor) -> Tensor:
-        """Render draws on the device they are on."""
+        """Render pictures from draws, on the device where the draws are."""
         return render(self.systems[labels_B.cpu()], draws_BU, self.side, self.channels)
 
 
@@ -66,10 +68,12 @@ class Fractals(ImageData):
     """Batches of fractals.
 
     Args:
-        train_size: new images an epoch; eval_size, test_size: of the fixed sets; train_eval_size: of the first epoch.
-        classes_seed: which systems the classes are, and which images are drawn.
-        cache: folder of the class definitions.
-        render: loader (in the process that prepares batches) or device (in batches, where the network trains).
+        train_size: new images per epoch.
+        eval_size, test_size: images of these fixed sets.
+        train_eval_size: images of the first epoch that are evaluated after every epoch.
+        classes_seed: chooses the classes and the images.
+        cache: folder where the class definitions are kept.
+        render: loader (in the process that prepares batches) or device (batch by batch, where the network trains).
         shared: as in `ImageData`.
     """
 
@@ -91,7 +95,7 @@ class Fractals(ImageData):
         self.cache, self.classes_seed, self.render = Path(cache), classes_seed, render
 
     def make_sets(self) -> Mapping[str, Indexed]:
-        """Find the classes, and render the sets that are looked at more than once."""
+        """Find the classes, and render the sets that are evaluated."""
         self.systems = self._systems()
         sets: dict[str, Indexed] = {"train": self._instances("train", rendered=self.render == "loader")}
         for name, source in (("eval", "eval"), ("train_eval", "train"), ("test", "test")):
@@ -107,7 +111,7 @@ class Fractals(ImageData):
         return {"classes_sha256": hashlib.sha256(_bytes(self.systems)).hexdigest()}
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Render draws that come as such, then normalize."""
+        """Render the pictures if the batch has draws, then normalize."""
         images, labels_B = batch
         if images.dim() == 2:
             images = self._instances("train", rendered=True).picture(images, labels_B)
@@ -118,7 +122,7 @@ class Fractals(ImageData):
         return Instances(self.systems, size, stream, seed, self.image_size, self.channels, rendered)
 
     def _systems(self) -> Tensor:
-        """Read the classes from the cache, or find them and put them there; a damaged file is found anew."""
+        """Read the classes from the cache; if that fails, find them and write them there."""
         path = self.cache / "fractals" / f"classes-{self.num_classes}-seed-{self.classes_seed}.npy"
         try:
             content = path.read_bytes()
@@ -132,7 +136,8 @@ class Fractals(ImageData):
             write_atomic(path, lambda file: file.write(hashlib.sha256(data).hexdigest().encode() + data))
         except OSError as error:  # a cache only saves time
             print(
-                f"data.cache={self.cache} cannot be written ({error.strerror}); the classes are found anew every time"
+                f"data.cache={self.cache} cannot be written ({error.strerror}); "
+                "the classes are searched again in every run"
             )
         return systems
 

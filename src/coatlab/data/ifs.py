@@ -1,13 +1,15 @@
-"""Iterated function systems: drawn by a seed, tested, rendered in batches (after FractalDB, Kataoka et al. 2020).
+"""Iterated function systems: drawn from a seed, tested, and rendered in batches (after FractalDB, Kataoka et al. 2020).
 
 A system is a few contractive affine maps of the plane; its attractor is a fractal. A class of `data=fractals` is a
-system; an instance perturbs the numbers of its maps, its drawing (brush and contrast) and its pose, and is rendered by
-the chaos game: points that jump by randomly chosen maps settle on the attractor. All randomness comes in as uniform
-numbers, so a picture is a function of its class and its draws, on any device up to rounding.
+system. An instance perturbs the numbers of its maps, how it is drawn (brush and contrast) and its pose. It is rendered
+by the chaos game: points jump by randomly chosen maps until they settle on the attractor. All randomness is passed in
+as uniform numbers ("draws"), so that a picture depends only on its class and its draws, on any device up to rounding.
 
-Deviations from FractalDB: maps are contractive one by one, so that no system diverges; up to 4 maps instead of 8 and an
-upper limit of the filling rate, as fuller pictures look alike at 32 pixels; all numbers are perturbed at once and a
-little, where FractalDB perturbs one at a time by up to 20 %; poses rotate freely within a range.
+Deviations from FractalDB:
+- Each map is contractive, so that no system diverges.
+- There are up to 4 maps instead of 8, and an upper limit on the filling rate: fuller pictures look alike at 32 pixels.
+- All numbers are perturbed at once by a little; FractalDB perturbs one at a time by up to 20 %.
+- Poses rotate freely within a range.
 
 B images, M maps, P points of one jump, T jumps, U uniform numbers of an image.
 """
@@ -21,28 +23,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MAPS = 4
-CONTRACTION = 0.85  # largest stretch of a map of a class: perturbed by JITTER it is still below 1
+CONTRACTION = 0.85  # upper limit on how much a map of a class stretches: still below 1 when perturbed by JITTER
 FILLED = (0.15, 0.45)  # share of the pixels of a 32 x 32 picture that a class touches
-JITTER = 0.1  # of an instance's numbers, relative
-ANGLE, SMALLEST, FLIP = (
-    math.pi / 6,
-    0.7,
-    0.5,
-)  # pose: rotation to both sides, scale down to, probability of a mirror image
-BRUSH = 3
-GAMMA = (0.3, 0.9)  # contrast
-BURN = 12  # jumps before points are drawn: they are on the attractor then
-POSE = MAPS * 6 + BRUSH * BRUSH + 8  # uniform numbers of an instance beside its jumps
-TESTED = 32  # pixels of the picture that a class is tested by
+JITTER = 0.1  # largest relative change of an instance's numbers
+ANGLE = math.pi / 6  # largest rotation of a pose, to either side
+SMALLEST = 0.7  # smallest scale of a pose
+FLIP = 0.5  # probability of a mirror image
+BRUSH = 3  # pixels of a brush, per side
+GAMMA = (0.3, 0.9)  # range of the contrast
+BURN = 12  # jumps before points are drawn: by then they are on the attractor
+POSE = MAPS * 6 + BRUSH * BRUSH + 8  # draws before the jumps: of maps, brush and contrast, pose (5), colour (3)
+TESTED = 32  # pixels per side of the picture that decides whether a system becomes a class
 
 
 def find_systems(count: int, seed: int) -> Tensor:
-    """Search the first `count` systems of a seed: those drawn in order that fill neither too little nor too much.
+    """Find the first `count` systems of a seed: drawn in order, those whose pictures are too empty or full left out.
 
     Returns:
         (count, MAPS, 6) in float64: a, b, c, d, e, f of x' = a x + b y + e, y' = c x + d y + f; unused maps are NaN.
     """
-    jumps = np.random.Generator(np.random.Philox(key=(seed, 1)))  # every candidate is tested by the same
+    jumps = np.random.Generator(np.random.Philox(key=(seed, 1)))  # every candidate is tested with the same jumps
     draws = torch.full((1, draws_of(TESTED)), 0.5)
     draws[:, POSE:] = torch.from_numpy(jumps.random(draws.shape[1] - POSE, dtype=np.float32))
     found: list[np.ndarray] = []
@@ -56,7 +56,7 @@ def find_systems(count: int, seed: int) -> Tensor:
 
 
 def draws_of(side: int) -> int:
-    """Return how many uniform numbers a picture needs: those of its pose and style, and two points a pixel."""
+    """Return how many draws a picture needs: those of its pose and style, and two points per pixel."""
     return POSE + (BURN + side) * 2 * side
 
 
@@ -70,7 +70,7 @@ def render(systems_BM6: Tensor, draws_BU: Tensor, side: int, channels: int) -> T
 
 
 def density(systems_BM6: Tensor, draws_BU: Tensor, side: int) -> Tensor:
-    """Count how many points of the chaos game fall into each pixel, (B, side, side) in float32."""
+    """Play the chaos game and count the points in each pixel, (B, side, side) in float32."""
     maps = systems_BM6.to(draws_BU.device, torch.float32)
     used_BM = ~maps[:, :, 0].isnan()
     maps = maps.nan_to_num() * (1 + JITTER * (2 * draws_BU[:, : MAPS * 6].unflatten(1, (MAPS, 6)) - 1))
@@ -84,7 +84,7 @@ def density(systems_BM6: Tensor, draws_BU: Tensor, side: int) -> Tensor:
 
 
 def _drawn(seed: int, batch: int = 256) -> Iterator[np.ndarray]:
-    """Yield batches of candidate systems, (batch, MAPS, 6), forever; every map of them is contractive."""
+    """Yield batches of candidate systems, (batch, MAPS, 6), forever; every map is contractive."""
     stream = np.random.Generator(np.random.Philox(key=(seed, 0)))
     while True:
         maps = stream.uniform(-1, 1, (batch, MAPS, 6))
@@ -118,7 +118,7 @@ def _play(maps_BM6: Tensor, used_BM: Tensor, draws_BTP: Tensor) -> tuple[Tensor,
 
 
 def _posed(x: Tensor, y: Tensor, draws_B5: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn, mirror, scale and place each picture inside -1..1; draws of 0.5 leave it upright and as large as can be."""
+    """Turn, mirror, scale and place each picture inside -1..1; draws of 0.5 leave it upright at full size."""
     turn, mirror, scale, right, down = draws_B5.unsqueeze(2).unbind(1)
     angle = (2 * turn - 1) * ANGLE
     x, y = angle.cos() * x - angle.sin() * y, angle.sin() * x + angle.cos() * y
@@ -133,7 +133,7 @@ def _posed(x: Tensor, y: Tensor, draws_B5: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _style(draws_BU: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return each instance's brush (B, K, K), contrast (B,) and colour (B, channels); grey pictures are white."""
+    """Return each instance's brush (B, K, K), contrast (B,) and colour (B, channels): white for grey pictures."""
     brush = draws_BU[:, MAPS * 6 : MAPS * 6 + BRUSH * BRUSH].reshape(-1, BRUSH, BRUSH).clone()
     brush[:, BRUSH // 2, BRUSH // 2] = 1
     brush = torch.where(brush > 0.5, brush, 0.0)

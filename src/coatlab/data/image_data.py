@@ -1,8 +1,8 @@
-"""What every source of images shares: batches by index, three sets that are evaluated, normalization on the device.
+"""What all data sets share: batches by index, three sets for evaluation, normalization on the device.
 
-A source subclasses `ImageData` and says in `make_sets` what can be indexed. Three sets are evaluated: `eval`, held out
-and looked at every epoch, so choices may be made on it; `train_eval`, a fixed part of the training images in evaluation
-mode; and `test`, looked at once, after training.
+A data set is a subclass of `ImageData` whose `make_sets` returns the training images and three sets for evaluation, all
+of which can be indexed. `eval` is held out and evaluated after every epoch, so that choices may be made on it.
+`train_eval` is a fixed part of the training images, in evaluation mode. `test` is evaluated once, after training.
 
 B batch, C channels, H rows, W columns.
 """
@@ -33,15 +33,15 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Indexed(Dataset[Batch], ABC):
-    """A set that gives a whole batch at once: no per-image collating."""
+    """A set that returns a whole batch at once, so that nothing has to collate single images."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Return the number of images, of an epoch if they never recur."""
+        """Return the number of images; of one epoch, if every epoch has new ones."""
 
     @abstractmethod
     def batch(self, epoch: int, indices: Tensor) -> Batch:
-        """Return the images of an epoch at some indices, and their classes."""
+        """Return the images of an epoch at some indices (B, C, H, W), and their classes (B,)."""
 
     def __getitem__(self, key: tuple[int, Tensor] | list[int]) -> Batch:
         epoch, indices = key if isinstance(key, tuple) else (0, torch.tensor(key, dtype=torch.long))
@@ -49,7 +49,7 @@ class Indexed(Dataset[Batch], ABC):
 
 
 class Augmented(Indexed):
-    """A training set of images of one size, as a recipe's training views."""
+    """A training set of images of one size, augmented as the recipe says."""
 
     def __init__(self, images: Indexed, views: Views) -> None:
         self.images, self.views = images, views
@@ -58,28 +58,29 @@ class Augmented(Indexed):
         return len(self.images)
 
     def batch(self, epoch: int, indices: Tensor) -> Batch:
-        """Return the views of an epoch, and their classes."""
+        """Return the augmented images of an epoch, and their classes."""
         images_BCHW, labels_B = self.images.batch(epoch, indices)
         pairs = zip(images_BCHW, indices.tolist(), strict=True)
         return torch.stack([self.views.training(image, epoch, number) for image, number in pairs]), labels_B
 
 
 class ImageData(L.LightningDataModule, ABC):
-    """Train, evaluation and test batches of a source.
+    """Training, evaluation and test batches of a data set.
 
     Args:
-        seed: order of the training batches, and what augmentation draws.
-        recipe: what it makes of images (views.py).
-        name, num_classes, channels: of the source.
-        batch_size: images a step.
-        workers: processes that prepare batches; 0: the process that trains.
-        pad: pixels of border, of value 0, on each side; then images are resized to `image_size` if they differ.
-        mean, std: a number a channel, of pixel values in 0..1.
+        seed: of the order of training batches and of augmentation.
+        recipe: its keys that concern images (views.py).
+        name, num_classes, channels: of the data set.
+        batch_size: images per step.
+        workers: processes that prepare batches; 0: the training process does it.
+        pad: pixels of value 0 added on each side. Afterwards images are resized to `image_size` if they differ from it.
+        image_size: rows and columns that the network sees.
+        mean, std: one number per channel, for pixel values in 0..1.
     """
 
     eval_batch = EVAL_BATCH
-    rank, ranks = 0, 1  # of the processes that train together
-    decodes = False  # whether evaluation images too are prepared by workers
+    rank, ranks = 0, 1  # this process's number among those that train together, and how many they are
+    decodes = False  # whether workers prepare evaluation images as well
 
     def __init__(
         self,
@@ -107,20 +108,20 @@ class ImageData(L.LightningDataModule, ABC):
 
     @abstractmethod
     def make_sets(self) -> Mapping[str, Indexed]:
-        """Return `train`, `eval`, `train_eval` and `test`; each source says how."""
+        """Return the sets `train`, `eval`, `train_eval` and `test`."""
 
     def facts(self) -> dict[str, Any]:
-        """Return what the record says of the images beside the config."""
+        """Return what the run's record keeps about the images in addition to the config."""
         return {}
 
     def agree(self, strategy: Strategy) -> None:
-        """Tell the other processes of the run what this one has found out; all call it at the same time."""
+        """Share with the other processes of the run what this one has found out; all call it at the same time."""
 
     def recall(self, facts: Mapping[str, Any]) -> None:
-        """Take up the facts that an earlier attempt of the run recorded."""
+        """Take over the facts that an earlier attempt of the run recorded."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Make the sets; called by Lightning before each stage, and does nothing the second time."""
+        """Make the sets. Lightning calls this before each stage; only the first call does something."""
         if self.sets:
             return
         sets = dict(self.make_sets())
@@ -129,7 +130,7 @@ class ImageData(L.LightningDataModule, ABC):
         self.batches.share(self.rank, self.ranks)
 
     def augment(self, train: Indexed) -> Indexed:
-        """Return the training set as the recipe's views of it."""
+        """Return the training set, augmented if the recipe says so."""
         side = train.batch(0, torch.tensor([0]))[0].shape[-1]
         views = Views(self.recipe, side, self.seed, whole=True)
         return Augmented(train, views) if views.augments else train
@@ -139,25 +140,25 @@ class ImageData(L.LightningDataModule, ABC):
         return EpochBatches(len(self.sets["train"]), self.batch_size, self.seed)
 
     def share(self, rank: int, ranks: int) -> None:
-        """Give this process its part of every batch; before `setup`.
+        """Give this process its part of every batch; must be called before `setup`.
 
         Raises:
-            InputError: a batch cannot be divided equally.
+            InputError: a batch cannot be divided equally among the processes.
         """
         if self.batch_size % ranks:
             raise InputError(f"data.batch_size={self.batch_size} cannot be divided equally among {ranks} processes")
         self.rank, self.ranks = rank, ranks
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return full batches in an order that depends on seed and epoch alone."""
+        """Return full batches in an order that depends on nothing but seed and epoch."""
         return self._loader("train", self.batches, persistent_workers=self.workers > 0)
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
-        """Return the two sets that are measured every epoch: `eval` and `train_eval`."""
+        """Return the two sets that are evaluated after every epoch: `eval` and `train_eval`."""
         return [self._in_order("eval"), self._in_order("train_eval")]
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Return the official test files."""
+        """Return the test images."""
         return self._in_order("test")
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -177,7 +178,7 @@ class ImageData(L.LightningDataModule, ABC):
         return self._loader(name, InOrder(len(self.sets[name]), self.eval_batch, self.rank, self.ranks))
 
     def _loader(self, name: str, sampler: Sampler[Any], **settings: Any) -> DataLoader[Batch]:
-        # evaluation sets that are held in memory are only gathered
+        # evaluation images that are already in memory need no workers
         workers = self.workers if name == "train" or self.decodes else 0
         if workers:
             multiprocessing.util.Finalize(None, _end_workers, exitpriority=10)
@@ -201,14 +202,14 @@ def make_data(config: Mapping[str, Any]) -> ImageData:
 
 
 def _leave_signals_to_the_run(worker: int) -> None:
-    """Ignore, in a worker, what a cluster or Ctrl-C sends to every process: the run saves, then ends its workers."""
+    """Ignore signals that a cluster or Ctrl-C sends to every process: the run saves first, then ends its workers."""
     for number in (*STOPPING, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _end_workers() -> None:
-    """End workers that an error left behind: multiprocessing would ask them with TERM, and wait for ever."""
+    """Kill workers that an error left behind. multiprocessing would send TERM, which they ignore, and wait forever."""
     if workers := multiprocessing.active_children():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch would take it for an accident
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # otherwise torch reports that a worker died unexpectedly
         for worker in workers:
             worker.kill()

@@ -1,8 +1,8 @@
 """ImageNet-1K (Russakovsky et al. 2015) in torchvision's folder layout: train/<wnid>/*.JPEG and val/<wnid>/*.JPEG.
 
-It is looked for in `data.root`, which is $IMAGENET_DIR where that is set, else in the cache. The 50,000 images of
-`val`, on which the paper reports, are the test files here; `eval` is held out of the training files, so that choices
-made on it do not touch them.
+It is read from `data.root`, by default $IMAGENET_DIR; without either, from the folder `imagenet` of the cache. The
+50,000 images of `val`, on which the paper reports, are the test images here. `eval` is held out of the training images,
+so that choices made on it do not touch the test images.
 """
 
 from pathlib import Path
@@ -18,8 +18,8 @@ class ImageNet(EncodedData):
     """Batches from ImageNet.
 
     Args:
-        train_files, val_files: how many there must be, so that part of a copy is not taken for the whole.
-        cache: has the folder `imagenet` where no root is given.
+        train_files, val_files: how many there must be, so that an incomplete copy is noticed.
+        cache: folder that has `imagenet`, if no root is given.
         shared: as in `EncodedData`.
     """
 
@@ -31,7 +31,7 @@ class ImageNet(EncodedData):
         """List the files.
 
         Raises:
-            InputError: the folders are not there, or not complete.
+            InputError: a folder is missing or incomplete.
         """
         root = Path(str(self.root))
         for part in self.files:
@@ -51,6 +51,6 @@ class ImageNet(EncodedData):
             if there != self.files[part]:
                 raise InputError(
                     f"{root / part} has {there} images, not data.{part}_files={self.files[part]}; complete it, or set "
-                    f"the key to what there is"
+                    f"that key to the number there is"
                 )
         return source

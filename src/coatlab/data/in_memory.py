@@ -1,7 +1,7 @@
-"""Data sets that fit in memory: held as uint8, batches gathered by index.
+"""Data sets that fit in memory: images are kept as uint8, and batches are gathered by index.
 
-A source subclasses `InMemoryData` and says in `load` where its images come from; what is held out of the training files
-and which subset is trained on is the same for all (splits.py).
+A data set is a subclass of `InMemoryData` whose `load` returns its images. Which of the training images are held out,
+and which subset is trained on, is decided in the same way for all (splits.py).
 """
 
 from abc import abstractmethod
@@ -18,7 +18,7 @@ from coatlab.errors import InputError
 
 @dataclass(frozen=True)
 class Images:
-    """The files of a source: uint8 images (N, C, H, W) and their classes (N,)."""
+    """The images of a data set: uint8 (N, C, H, W), and their classes (N,)."""
 
     train: Tensor
     train_labels: Tensor
@@ -27,7 +27,7 @@ class Images:
 
 
 class Gather(Indexed):
-    """Images and classes in memory, indexed a batch at a time; the epoch does not matter."""
+    """Images (N, C, H, W) and classes (N,) in memory; every epoch has the same images."""
 
     def __init__(self, images_NCHW: Tensor, labels_N: Tensor) -> None:
         self.images, self.labels = images_NCHW, labels_N
@@ -41,15 +41,16 @@ class Gather(Indexed):
 
 
 class InMemoryData(ImageData):
-    """Batches of a source that fits in memory.
+    """Batches of a data set that fits in memory.
 
     Args:
-        root: folder with the files, or None to find them; `cache` is where fetched files are kept.
-        train_size, eval_size, train_eval_size, split_seed: see conf/data.
+        root: folder with the files; None: the data set finds or downloads them.
+        cache: folder where downloaded files are kept.
+        train_size, eval_size, train_eval_size, split_seed: see conf/data/fashion_mnist.yaml.
         shared: as in `ImageData`.
 
     Raises:
-        InputError: files missing or damaged, or more images asked for than there are.
+        InputError: files are missing or damaged, or fewer than the config asks for.
     """
 
     def __init__(
@@ -70,13 +71,13 @@ class InMemoryData(ImageData):
 
     @abstractmethod
     def load(self) -> Images:
-        """Return the source's files; each source says how."""
+        """Return all images of the data set."""
 
     def make_sets(self) -> Mapping[str, Indexed]:
-        """Load the files and split them.
+        """Load the images and split them.
 
         Raises:
-            InputError: their channels or classes are not those of the config.
+            InputError: the images do not have the config's number of channels or classes.
         """
         files = self.load()
         channels, classes = files.train.shape[1], int(files.train_labels.max()) + 1

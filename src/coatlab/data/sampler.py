@@ -1,4 +1,4 @@
-"""The order of training batches, as a pure function of seed, epoch and position: nothing to save or restore."""
+"""The order of training batches: it depends only on seed, epoch and position, so that a resume needs no saved state."""
 
 import math
 from collections.abc import Iterator
@@ -7,22 +7,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-# Large primes keep the streams of (seed, epoch) apart without a table of used seeds.
+# A large prime keeps the random streams of different (seed, epoch) apart.
 SEED_STRIDE = 1_000_003
 
 
 class EpochBatches(Sampler[tuple[int, Tensor]]):
-    """Yield (epoch, indices) for each full batch of a shuffled epoch; a last partial batch is dropped.
+    """Yield (epoch, indices) for each full batch of a shuffled epoch; a last, smaller batch is dropped.
+
+    Lightning calls `set_epoch` before each epoch. After a resume, `start_at` makes the first epoch begin in the middle.
 
     Args:
         size: number of images.
-        batch_size: images a batch.
+        batch_size: images per batch.
         seed: the run's seed.
-        chunks: lengths of consecutive parts of the set that lie together on a disk; None: it does not matter.
-        at_once: how many of these are shuffled together.
-
-    `set_epoch` is called by Lightning before each epoch; `start_at` makes the first epoch begin in its middle,
-    after a resume.
+        chunks: lengths of the consecutive parts of the set that are stored together, such as shards; None: images are
+            shuffled without regard to where they are.
+        at_once: how many chunks are shuffled together.
     """
 
     def __init__(self, size: int, batch_size: int, seed: int, chunks: Tensor | None = None, at_once: int = 1) -> None:
@@ -32,7 +32,7 @@ class EpochBatches(Sampler[tuple[int, Tensor]]):
         self.rank, self.ranks = 0, 1
 
     def share(self, rank: int, ranks: int) -> None:
-        """Yield only this process's part of every batch: each `ranks`-th image, so that parts have equal sizes."""
+        """From now on yield only this process's part of every batch: every `ranks`-th image, beginning at `rank`."""
         self.rank, self.ranks = rank, ranks
 
     def set_epoch(self, epoch: int) -> None:
@@ -55,7 +55,7 @@ class EpochBatches(Sampler[tuple[int, Tensor]]):
             yield epoch, whole[self.rank :: self.ranks]
 
     def _order(self, generator: torch.Generator) -> Tensor:
-        """Shuffle the whole set; or its chunks, and then the images of some chunks at a time."""
+        """Shuffle the whole set; or shuffle its chunks, and then the images of `at_once` chunks at a time."""
         if self.chunks is None:
             return torch.randperm(self.size, generator=generator)
         parts = torch.arange(self.size).split(self.chunks.tolist())
@@ -65,14 +65,14 @@ class EpochBatches(Sampler[tuple[int, Tensor]]):
 
 
 class InOrder(Sampler[list[int]]):
-    """Yield batches of indices in their order, this process's share of them.
+    """Yield this process's share of the indices in batches, in order.
 
-    Every process yields as many batches, so that they stay in step; the last may be empty.
+    Every process yields the same number of batches, so that they stay in step; its last batch may be empty.
 
     Args:
         size: number of images.
-        batch_size: images a batch.
-        rank, ranks: which of how many processes.
+        batch_size: images per batch.
+        rank, ranks: the number of this process, and how many processes there are.
     """
 
     def __init__(self, size: int, batch_size: int, rank: int = 0, ranks: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Class-balanced, seeded, nested subsets, and the evaluation split that is held out of the training files."""
+"""Class-balanced, seeded, nested training subsets, and the images held out for evaluation."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from coatlab.errors import InputError
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the training files: `train` in the order in which subsets grow, and `evaluation`."""
+    """Indices into the training files: `train`, in the order in which subsets grow, and `evaluation`."""
 
     train: Tensor
     evaluation: Tensor
@@ -19,16 +19,18 @@ class Split:
 def split(labels: Tensor, *, train_size: int | None, eval_size: int, seed: int) -> Split:
     """Split training files into images to train on and images to evaluate on.
 
-    The images are put into one order, by drawing the classes in turn, each class shuffled by `seed`. The first
-    `eval_size` are held out; a subset is the next `train_size`. So both are class-balanced to within one image,
-    a smaller subset lies inside every larger one, and none of it depends on the run's own seed.
+    Each class is shuffled by `seed`, and all images are put into one order by taking the classes in turn. The first
+    `eval_size` images are held out; the next `train_size` are the training subset. Both are therefore class-balanced to
+    within one image, a smaller subset is part of every larger one, and the run's own seed changes nothing.
 
     Args:
         labels: (images,) class of each image.
-        train_size: images to train on; None takes all that are not held out.
+        train_size: images to train on; None: all that are not held out.
+        eval_size: images held out.
+        seed: `data.split_seed`.
 
     Raises:
-        InputError: more images asked for than there are.
+        InputError: there are fewer images than asked for.
     """
     left = len(labels) - eval_size
     if left < 1:
@@ -46,7 +48,7 @@ def split(labels: Tensor, *, train_size: int | None, eval_size: int, seed: int) 
 
 
 def _turn_within_class(labels: Tensor) -> Tensor:
-    """Number the images of each class 0, 1, 2, ... in the order given, plus the class's place within a turn."""
+    """Return each image's place when classes take turns: its number within its class * classes + its class."""
     classes, inverse = torch.unique(labels, return_inverse=True)
     turn = torch.empty(len(labels), dtype=torch.long)
     for place in range(len(classes)):

@@ -1,14 +1,15 @@
-"""What a recipe makes of an image: the view that is evaluated, and the one that is trained on (Table 10).
+"""The two views of an image: the one that is evaluated, and the augmented one that is trained on (Table 10).
 
-Evaluation: the shorter side is resized to side / 0.875 and the middle is cut out (`center_crop`), or the whole image
-is resized to the square. Training: a random part of the image, resized ("Inception" crop), a flip and RandAugment, each
-where the recipe asks for it, else the view of evaluation.
+Evaluation: with `center_crop` the shorter side is resized to side / 0.875 and the middle is cut out; without it the
+whole image is resized to a square. Training: the recipe can ask for a random part of the image, resized ("Inception"
+crop), a flip, and RandAugment. What it does not ask for is left out; without a random crop, the image is cut out as in
+evaluation.
 
-What is drawn for an image depends on (seed, epoch, number of the image) and on nothing else: not on the process that
-prepares it, nor on a resume.
+Random numbers depend on nothing but seed, epoch and the number of the image: neither on the process that prepares it,
+nor on whether the run was resumed.
 
-Deviations: random crop and flip are no rows of Table 10; they are what the field does with ImageNet. torchvision's
-RandAugment counts its magnitude of 30, the authors' of 10. Pixels are interpolated bilinearly with antialiasing.
+Deviations: random crop and flip are not in Table 10, but are usual for ImageNet. Magnitudes of RandAugment go up to 30
+in torchvision, up to 10 in the authors' code. Pixels are interpolated bilinearly with antialiasing.
 
 C channels, H rows, W columns.
 """
@@ -23,7 +24,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-CENTER = 0.875  # of the shorter side is left by the centre crop
+CENTER = 0.875  # the part of the shorter side that the center crop keeps
 PLAIN = {"center_crop": True, "random_crop": False, "horizontal_flip": False, "randaugment": None}
 
 
@@ -34,7 +35,7 @@ class Views:
         recipe: `center_crop`, `random_crop`, `horizontal_flip` and `randaugment` (null, or layers and magnitude).
         side: pixels of a view.
         seed: of the run.
-        whole: images have that size already, so that evaluation sees them as they are.
+        whole: images already have that size, and are evaluated unchanged.
     """
 
     def __init__(self, recipe: Mapping[str, Any], side: int, seed: int, whole: bool = False) -> None:
@@ -49,18 +50,18 @@ class Views:
 
     @property
     def augments(self) -> bool:
-        """Tell whether training sees anything but the view of evaluation."""
+        """Tell whether the training view differs from the evaluation view."""
         return bool(self.random_crop or self.transforms)
 
     def evaluation(self, image_CHW: Tensor) -> Tensor:
-        """Return the view (C, side, side) that is evaluated."""
+        """Return the evaluation view of an image, (C, side, side)."""
         if not self.center_crop:
             return F.resize(image_CHW, [self.side, self.side], antialias=True)
         resized = F.resize(image_CHW, [math.ceil(self.side / CENTER)], antialias=True)
         return F.center_crop(resized, [self.side, self.side])
 
     def training(self, image_CHW: Tensor, epoch: int, number: int) -> Tensor:
-        """Return the view (C, side, side) of image `number` that is trained on in an epoch."""
+        """Return the training view of image `number` in an epoch, (C, side, side)."""
         if not self.augments:
             return self.evaluation(image_CHW)
         key = hashlib.blake2b(f"{self.seed} {epoch} {number}".encode(), digest_size=7).digest()

@@ -1,7 +1,8 @@
 """Shards in WebDataset's form, for sets too large for folders: `data=webdataset data.root=DIR data.shards=...`.
 
-Batches are shuffled within groups of shards, `data.shards_at_once` at a time, and the shards are grouped anew in every
-epoch: what is read lies together, and the order is still a function of seed and epoch alone.
+In every epoch the shards are put into a new random order and images are shuffled within groups of
+`data.shards_at_once` shards. Reads therefore stay close together on the disk, and the order still depends on nothing
+but seed and epoch.
 """
 
 from pathlib import Path
@@ -29,10 +30,10 @@ class WebDataset(EncodedData):
     """Batches from shards.
 
     Args:
-        shards, test_shards: names relative to root; without test shards, test images are held out.
-        shards_at_once: how many are shuffled together.
-        cache: folder of the index.
-        content: hash of the shards that the run was named by (shards.catalog).
+        shards, test_shards: names relative to root. Without test shards, some of the images are held out for the test.
+        shards_at_once: how many shards are shuffled together.
+        cache: folder where the index is kept.
+        content: hash of the shards when the run got its fingerprint (`shards.catalog`); None: not checked.
         shared: as in `EncodedData`.
     """
 
@@ -54,15 +55,15 @@ class WebDataset(EncodedData):
         """Index the shards.
 
         Raises:
-            InputError: a shard is missing or cut off, or they changed since the run was named.
+            InputError: a shard is missing or cut off, or the shards have changed since `content` was made.
         """
         both = [index(Path(str(self.root)), pattern, Path(self.cache)) for pattern in self.patterns if pattern]
         if self.content not in (None, "-".join(content for _, content in both)):
-            raise InputError(f"the shards below data.root={self.root} have changed; give the command again")
+            raise InputError(f"the shards below data.root={self.root} have changed; run the command again")
         broken = [name for shards, _ in both for name in shards.broken]
         if broken and self.on_corrupt == "stop":
             raise InputError(
-                f"{', '.join(broken)} ends too early; replace it, or use what is whole with data.on_corrupt=skip"
+                f"{', '.join(broken)} ends too early; replace it, or use its whole images with data.on_corrupt=skip"
             )
         self.broken = broken
         train, *test = (Samples(shards) for shards, _ in both)
@@ -73,7 +74,7 @@ class WebDataset(EncodedData):
         return train.sort().values
 
     def make_batches(self) -> EpochBatches:
-        """Return an order that shuffles groups of shards."""
+        """Return batches that are shuffled within groups of shards."""
         train = self.sets["train"]
         assert isinstance(train, Encoded)
         assert isinstance(train.corrupt.contents, Samples)
@@ -82,5 +83,5 @@ class WebDataset(EncodedData):
         return EpochBatches(len(train), self.batch_size, self.seed, chunks=lengths, at_once=self.at_once)
 
     def facts(self) -> dict[str, Any]:
-        """Add the shards that ended too early."""
+        """Return the facts of `EncodedData`, and the shards that ended too early."""
         return super().facts() | {"broken_shards": self.broken}

@@ -1,1 +1,4 @@
-"""The networks: layouts, attention variants, blocks. Nothing is imported here: config reads layouts without torch."""
+"""The networks: layouts, attention variants, blocks.
+
+This file imports nothing, so that `coatlab.config` can read layouts without loading torch.
+"""

@@ -1,14 +1,13 @@
-"""From a layout, a plan and an attention variant to a network (sec. 2.2, App. A.1).
+"""Build a network from a layout, a plan and an attention variant (sec. 2.2, App. A.1).
 
-`create_model` is for Python users and reads the same conf/ files as the command line;
-`build_network` is what both end in. Head: global average pooling, LayerNorm, a dense layer of the last
-width with tanh, and the classifier. The dense layer is not in the paper; only with it do the printed
-parameter counts of every member come out, and the authors' MaxViT release has it.
+Both `create_model` (for Python users) and the command line call `build_network`. The head is global average pooling,
+LayerNorm, a dense layer with tanh that keeps the last width, and the classifier. The dense layer is not in the paper,
+but the printed parameter counts come out only with it, and the authors' MaxViT release has it.
 
-Compared with timm's `coatnet_N_224`, which has the same parameters, two things differ and ours follow the paper:
-- stride of MBConv: eq. 5 strides the expand convolution; timm the depthwise one (Table 9's row);
-- pooling: the paper max-pools; timm averages.
-`network.downsample=depthwise_conv network.pool=average` makes the two equal to rounding.
+timm's `coatnet_N_224` has the same parameters but differs in two places, where we follow the paper:
+- stride of MBConv: eq. 5 puts it on the expand convolution, timm on the depthwise one (Table 9);
+- pooling: the paper takes the maximum, timm the average.
+With `network.downsample=depthwise_conv network.pool=average` both compute the same up to rounding.
 """
 
 import math
@@ -36,9 +35,10 @@ class Network(nn.Module):
         self.plan = plan
 
     def attention_fields(self) -> dict[str, dict[str, Any]]:
-        """Return, for each stage with attention, its grid, the field of a query, and its reach (`InnerAttention`).
+        """Return, for each stage with attention, its grid, the field of a query, and its reach (see `InnerAttention`).
 
-        For the record: a local attention whose field covers a small grid is global there, a confound of a comparison.
+        The record keeps this: on a small grid the field of a local attention may cover everything. The attention is
+        then global, and a comparison of local with global attention says nothing about that stage.
         """
         fields = {}
         for number, stage in enumerate(self.stages, start=1):
@@ -48,7 +48,11 @@ class Network(nn.Module):
         return fields
 
     def features(self, x_BCHW: Tensor) -> list[Tensor]:
-        """Return the maps after S1, S2, ... of images of `plan.image_size` pixels."""
+        """Return the feature maps after S1, S2, ..., each (B, width, rows, columns).
+
+        Args:
+            x_BCHW: images of `plan.image_size` pixels.
+        """
         maps = []
         x_BCHW = self.stem(x_BCHW)
         for stage in self.stages:
@@ -57,7 +61,7 @@ class Network(nn.Module):
         return maps
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return class logits, (B, classes), of images (B, channels, rows, columns)."""
+        """Return class logits (B, classes) for images (B, channels, rows, columns)."""
         return self.head(self.features(x_BCHW)[-1].mean((2, 3)))
 
 
@@ -73,17 +77,19 @@ def build_network(
 ) -> Network:
     """Build and initialize the network of a checked plan.
 
-    Weights are drawn by torch's generator. Networks of one plan that differ in their attention start from the same
-    weights in all that they share, so that runs of one seed are pairs.
+    Weights are drawn from torch's global generator. Networks of the same plan and seed that differ only in their
+    attention start with the same weights in everything they share, so that their runs can be compared in pairs.
 
     Args:
         plan: from `layout.blueprint`.
         attention: builds the inner attention of one transformer block.
-        stochastic_depth: drop probability of the last block; earlier blocks scale linearly from 0.
+        num_classes: outputs of the classifier.
+        channels: of the images.
+        stochastic_depth: drop probability of the last block; it grows linearly from 0 at the first block.
         dense_head: whether the head has the dense layer with tanh.
         settings: norm, downsample, pool, expansion and squeeze of the blocks, as in conf/network.
     """
-    seed = int(torch.randint(2**63 - 1, (), device="cpu"))  # before any variant draws what is its own
+    seed = int(torch.randint(2**63 - 1, (), device="cpu"))  # drawn before a variant draws weights of its own
     total = sum(segment.blocks for stage in plan.stages for segment in stage.segments)
     stem = make_stem(plan.stem, channels, plan.stem_width, plan.stem_stride, plan.stem_blocks)
     stages, width_in, depth, transformers = [], plan.stem_width, 0, 0
@@ -117,7 +123,7 @@ def build_network(
 
 
 def make_stem(kind: Stem, channels: int, width: int, stride: Grid, blocks: int) -> nn.Module:
-    """Build S0."""
+    """Build the stem, S0."""
     return ConvStem(channels, width, stride[0], blocks) if kind == "conv" else PatchStem(channels, width, stride)
 
 
@@ -139,7 +145,7 @@ def make_block(
     expansion: int,
     squeeze: float,
 ) -> nn.Module:
-    """Build one block of a stage; what the other kind needs is ignored."""
+    """Build one block of a stage; settings that only the other kind of block needs are ignored."""
     shared: dict[str, Any] = {"stride": stride, "pool": pool, "expansion": expansion, "drop": drop}
     if kind == "C":
         return MBConv(width_in, width, norm=norm, downsample=downsample, squeeze=squeeze, **shared)
@@ -148,7 +154,7 @@ def make_block(
 
 
 def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Module:
-    """Build the classifier over pooled features."""
+    """Build the head, applied to pooled features (B, width)."""
     between = [nn.Linear(width, width), nn.Tanh()] if dense else []
     return nn.Sequential(nn.LayerNorm(width, eps=EPSILON), *between, nn.Linear(width, num_classes))
 
@@ -157,7 +163,7 @@ def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Module:
 def _initialize(module: nn.Module, generator: torch.Generator | None) -> None:
     """Initialize one layer: He (fan out) for convolutions, Glorot for linear layers; biases zero.
 
-    The paper is silent; these are the usual choices for MBConv and for vision transformers.
+    The paper does not say; these are the usual choices for MBConv and for vision transformers.
     """
     if isinstance(module, nn.Conv2d):
         fan_out = math.prod(module.kernel_size) * module.out_channels // module.groups

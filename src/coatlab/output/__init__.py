@@ -1,1 +1,1 @@
-"""What is written for people and to disk: text, Markdown, figures, whole files."""
+"""Output for people and to disk: text, Markdown tables, figures, and files that are written atomically."""

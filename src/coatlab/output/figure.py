@@ -1,4 +1,4 @@
-"""Colours and markers of every figure, and figures as files: the same figure gives the same file."""
+"""Colours and markers of all figures, and how figures are written: the same figure always gives the same file."""
 
 import io
 from pathlib import Path
@@ -8,15 +8,20 @@ from matplotlib.figure import Figure
 
 from coatlab.output.files import write_atomic
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; markers for grey paper.
+# colours of Okabe and Ito, which colour-blind readers can tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#F0E442")
-
-
-MARKERS = "osD^vP*Xh"
+MARKERS = "osD^vP*Xh"  # to tell lines apart without colour
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
-    """Write a figure as SVG, the same file for the same figure, and as PNG, each whole or not at all."""
+    """Write a figure as SVG and as PNG, each atomically.
+
+    Args:
+        path: of the files, without a suffix.
+
+    Returns:
+        The paths of the SVG and of the PNG.
+    """
     written = []
     for kind in ("svg", "png"):
         image = encoded(figure, path.name, kind)
@@ -26,7 +31,12 @@ def save(figure: Figure, path: Path) -> list[Path]:
 
 
 def encoded(figure: Figure, name: str, kind: str) -> bytes:
-    """Return a figure as an image: svg, in which the ids come from the name, or png."""
+    """Return a figure as the content of a file.
+
+    Args:
+        name: ids inside an SVG are derived from it, so that they are the same every time.
+        kind: svg or png.
+    """
     file = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {})

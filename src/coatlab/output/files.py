@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file is written whole or not at all."""
 
 import os
 from collections.abc import Callable
@@ -7,10 +7,14 @@ from typing import BinaryIO
 
 
 def write_atomic(path: Path, write: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
-    """Write a file whole or not at all; `keep` names where the file it replaces stays.
+    """Write a file whole or not at all.
+
+    Args:
+        write: writes the content to an open file.
+        keep: path to which the replaced file is moved; None: it is not kept.
 
     Raises:
-        OSError: a full or read-only disk; what was there before is still there.
+        OSError: the disk is full or read-only, for example; the file that was there before is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -7,16 +7,16 @@ import pandas as pd
 
 from coatlab.output.text import line
 
-# an underscore inside a word is no markup, and names of settings are full of them
+# an underscore inside a word is not markup, and many settings have one in their names
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&!#$]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def to_markdown(table: pd.DataFrame, markup: bool = False) -> str:
-    """Write a table of strings as Markdown, aligned, so that it reads well in a terminal too.
+    """Write a table as Markdown, with aligned columns, so that it is readable in a terminal as well.
 
     Args:
-        table: the cells, and the columns' titles.
-        markup: the cells are Markdown already; else they are text, and shown as it is.
+        table: cells and titles of columns.
+        markup: cells already are Markdown; otherwise they are text in which special characters are escaped.
     """
     header = [escape(str(column)) for column in table.columns]
     rows = [[str(cell) if markup else escape(str(cell)) for cell in row] for row in table.itertuples(index=False)]
@@ -25,7 +25,7 @@ def to_markdown(table: pd.DataFrame, markup: bool = False) -> str:
 
 
 def escape(text: str) -> str:
-    """Write text so that Markdown shows it as it is, on one line and without what steers a terminal."""
+    """Escape text so that Markdown shows it literally; put it on one line, without control characters."""
     return _MARKUP.sub(lambda found: "\\" + found[0], line(text))
 
 

@@ -1,5 +1,6 @@
-"""Text for people: on one line, and durations in words."""
+"""Text for people: on one line, durations in words, and paths as they are printed."""
 
+from pathlib import Path
 from unicodedata import category
 
 
@@ -8,9 +9,22 @@ def line(text: str) -> str:
     return " ".join("".join(letter if category(letter)[0] != "C" else " " for letter in text).split())
 
 
+def one_line(text: object) -> str:
+    """Put a text or an error's message on one line."""
+    return " ".join(str(text).split())
+
+
 def duration(seconds: float) -> str:
-    """Write seconds as a person says them, in two units at most."""
+    """Write seconds as a person says them, as in `2 h 5 min`; with at most two units."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def shown(path: Path | str) -> str:
+    """Write a path relative to the working directory if it is below it, else absolute."""
+    here, path = Path.cwd(), Path(path)
+    # only `..` makes it resolve links: whoever links runs/ to another disk knows it as runs/
+    whole = path.resolve() if ".." in path.parts else path.absolute()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)

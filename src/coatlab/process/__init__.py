@@ -1,1 +1,5 @@
-"""This process and its machine: signals, memory, parent, place among others."""
+"""This process and its machine.
+
+signals.py: signals as a flag. memory.py: what glibc does with freed memory. parent.py: ending with the parent process.
+place.py: the rank among the processes of a run. machine.py: versions and hardware.
+"""

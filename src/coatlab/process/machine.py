@@ -1,4 +1,4 @@
-"""Where and with what a run was made: code version, packages, hardware. Goes into the record."""
+"""The code version, packages and hardware of this process, for the record of a run."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "
 
 
 def code_version() -> dict[str, Any]:
-    """Return coatlab's version, and the commit where it runs from a checkout (`dirty`: with changes)."""
+    """Return coatlab's version; in a checkout also the commit, and whether files differ from it (`dirty`)."""
     folder = Path(__file__).resolve().parent
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
@@ -20,7 +20,7 @@ def code_version() -> dict[str, Any]:
 
 
 def software() -> dict[str, Any]:
-    """Return the versions of Python, the system and the packages that can change a result."""
+    """Return the versions of Python, of the system, and of the packages that can change a result."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),

@@ -1,4 +1,4 @@
-"""No orphans: a process that ends when its parent does, however that ends."""
+"""No orphans: make a process end when its parent ends, even if the parent is killed."""
 
 import ctypes
 import os
@@ -9,10 +9,10 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int | None = None) -> None:
-    """Have the kernel kill this process when its parent dies; on Linux, elsewhere nothing.
+    """Make the kernel kill this process when its parent dies. Works on Linux only; elsewhere nothing is done.
 
     Args:
-        parent: its process id, where it may have died before we asked.
+        parent: the parent's process id. If the parent has died before this call, this process ends at once.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

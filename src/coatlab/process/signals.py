@@ -1,7 +1,7 @@
-"""Signals as a flag that training reads between batches, so that a checkpoint is never cut in its middle.
+"""Signals set a flag that training reads between batches, so that no signal interrupts the writing of a checkpoint.
 
-TERM, USR1 and USR2 (clusters) and INT (Ctrl-C) set the flag; a second Ctrl-C stops at once. Only the process
-that armed them reacts: forked data workers leave the decision to it.
+TERM, USR1 and USR2 (sent by clusters) and INT (Ctrl-C) set the flag; a second Ctrl-C stops at once. Only the process
+that installed the handlers reacts: forked data workers leave the decision to it.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Signals:
-    """A context that records the first stopping signal in `received`, and restores the old handlers at its end."""
+    """A context that notes the first stopping signal in `received`, and restores the old handlers at its end."""
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -35,13 +35,13 @@ class Signals:
             signal.signal(number, handler)
 
     def arm(self, *numbers: int) -> None:
-        """Take the handlers; again after a library has put its own in their place."""
+        """Install our handlers; called again after a library has installed its own."""
         for number in numbers:
             before = signal.signal(number, self._handle)
             self._before.setdefault(number, before)
 
     def stop_if_received(self) -> None:
-        """Raise Stopped if a signal has come.
+        """Raise Stopped if a signal has been received.
 
         Raises:
             Stopped: with the signal's number.
@@ -57,14 +57,14 @@ class Signals:
         if self.received is None:
             self.received = number
         if number == signal.SIGINT:
-            with contextlib.suppress(OSError):  # nobody reads any more: Ctrl-C has ended `| tee`, too
+            with contextlib.suppress(OSError):  # Ctrl-C may also have ended `| tee`, which read our output
                 os.write(sys.stderr.fileno(), b"\nsaving the run's state; Ctrl-C again stops at once\n")
 
 
 def raise_when_signalled() -> None:
-    """Raise Stopped at once on a stopping signal, from now on and wherever `Signals` is not in charge.
+    """From now on raise Stopped as soon as a stopping signal arrives, except inside a `Signals` context.
 
-    For a job whose own end is ours to decide: before and after training there is no state to be saved.
+    For jobs that we start: before and after training there is no state to save, so a signal can end them at once.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:

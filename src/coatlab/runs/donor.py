@@ -1,7 +1,7 @@
 """The donor of a fine-tuning run: the run whose weights it starts from, found and checked.
 
-It is named by `init.run`, or described by `init.pretrain`: the keys that make it from the defaults, with this run's
-layout, attention, plan, network and seed. A described donor has a known fingerprint before it exists.
+`init.run` names it, or `init.pretrain` describes it by the keys in which it differs from the defaults; layout,
+attention, plan, network and seed are this run's. The fingerprint of a described donor is known before it exists.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from coatlab.errors import InputError
 from coatlab.runs.identity import diff, fingerprint, folder_name
 from coatlab.runs.record import read_record, read_records
 
-NETWORK = ("layout", "attention", "plan", "network", "size")  # what must be the same for weights to fit
+NETWORK = ("layout", "attention", "plan", "network", "size")  # must be equal for the weights to fit
 SAME_MACHINE = ("accelerator", "threads", "channels_last", "compile", "keep_freed_memory", "progress")
 
 
@@ -23,7 +23,7 @@ def pretraining(config: Mapping[str, Any]) -> list[str]:
     """Return the words of `init.pretrain`, as the command line has them.
 
     Raises:
-        InputError: it is something else than keys and values.
+        InputError: it is not a dictionary of keys and values.
     """
     keys = config["init"]["pretrain"]
     if not isinstance(keys, Mapping):
@@ -51,7 +51,7 @@ def find(config: Mapping[str, Any]) -> Path:
     """Return the folder of the complete run that a fine-tuning run starts from.
 
     Raises:
-        InputError: none is named, there is none, several have that name, it is not complete, or its network is another.
+        InputError: no run is named or found, several match, or the one found is incomplete or has another network.
     """
     init, runs = config["init"], Path(config["paths"]["runs"])
     if (init["run"] is None) == (init["pretrain"] is None):
@@ -68,7 +68,7 @@ def find(config: Mapping[str, Any]) -> Path:
 def with_donor(config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return the config with its donor's fingerprint in it, and the config of the donor where one is described.
 
-    The fingerprint makes the donor part of the run's identity. A run from random weights comes back as it is.
+    The fingerprint makes the donor part of the run's identity. A run from random weights is returned unchanged.
 
     Raises:
         InputError: as `find`; a described donor need not exist.
@@ -108,5 +108,8 @@ def _named(name: str, runs: Path) -> Path:
     ]
     if len(found) != 1:
         what = f"{len(found)} runs: " + ", ".join(folder.name for folder in found) if found else "no run"
-        raise InputError(f"init.run={name} names {what}; give a folder, or what one run in {runs} begins with")
+        raise InputError(
+            f"init.run={name} names {what}; give a folder, or the beginning of the name or fingerprint of one run in "
+            f"{runs}"
+        )
     return found[0]

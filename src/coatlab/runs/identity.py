@@ -12,7 +12,7 @@ from typing import Any
 
 from coatlab.config.words import flatten
 
-# How fast, where and under which name, never what: devices and memory layout change at most the rounding.
+# These say how fast, where and under which name, never what is trained: at most rounding depends on them.
 OPTED_OUT = (
     "cluster",
     "hydra",
@@ -21,17 +21,17 @@ OPTED_OUT = (
     "sweep",
     "tracker",
     "budget",
-    "size.plans",  # the plan in use stands under `plan`; another layout's must not count
+    "size.plans",  # the plan in use is under `plan`; those of other layouts must not count
     "size.matched",
     "size.given",
     "size.budget",
     "size.shape",
-    "size.local",  # what is used stands under `attention`
-    "init.run",  # the fingerprint of the run that it names stands under `init.donor`
+    "size.local",  # the value in use is under `attention`
+    "init.run",  # the fingerprint of the run that it names is under `init.donor`
     "init.pretrain",
     "init.pretrain_only",
-    "recipe.epochs",  # trainer.max_epochs is what runs
-    "recipe.per_size",  # what is used stands under the recipe's own keys
+    "recipe.epochs",  # the value in use is trainer.max_epochs
+    "recipe.per_size",  # the values in use are under the recipe's own keys
     "attention.implementation",
     "data.root",
     "data.cache",
@@ -52,6 +52,7 @@ OPTED_OUT = (
 # Settings of one kind of block, ignored by layouts that have none of that kind.
 ONLY_WITH_CONVOLUTION = ("network.norm", "network.downsample", "network.squeeze")
 PROCESSES = ("trainer.devices", "trainer.nodes")
+PER_SEED = ("seed", "init.donor")  # what differs between the seeds of one cell
 ONLY_WITH_ATTENTION = ("attention", "plan.head_size", "size.head_size")
 
 
@@ -66,8 +67,8 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
     if "T" in letters and "C" not in letters and config["plan"]["strides"][1:] == [1]:
         dropped += ("network.pool",)  # nothing is down-sampled behind a patch stem
     if not _normalizes_apart(config, letters):
-        dropped += PROCESSES  # a batch is shared among them, and their gradients are averaged
-    else:  # on how many nodes they are is nothing
+        dropped += PROCESSES  # they share every batch and average their gradients: the result is the same
+    else:  # only their number matters, not the nodes that they are on
         flat |= {"trainer.devices": flat.get("trainer.devices", 1) * flat.get("trainer.nodes", 1), "trainer.nodes": 1}
     if flat.get("attention.feature_map") != "favor":
         dropped += ("attention.features",)  # random features of one map
@@ -114,7 +115,7 @@ def folder_name(config: Mapping[str, Any]) -> str:
 
 
 def _normalizes_apart(config: Mapping[str, Any], letters: str) -> bool:
-    """Tell whether several processes take batch statistics, each over its share of a batch alone."""
+    """Whether several processes take batch statistics, each over its own share of a batch."""
     trainer = config.get("trainer", {})  # records before there were several processes have no such keys
     several = trainer.get("devices", 1) * trainer.get("nodes", 1) > 1
     return several and not trainer["sync_batchnorm"] and "C" in letters and config["network"]["norm"] == "batch"
@@ -128,7 +129,7 @@ def _letters(config: Mapping[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """Write equal numbers equally (1.0 as 1), so that spelling is not identity."""
+    """Write equal numbers in one way (1.0 as 1), so that spelling does not change the identity."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list | tuple):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from coatlab.errors import Held
+from coatlab.output.text import shown
 
 _FLOCK = "qqihh" if sys.platform == "darwin" else "hhqqi"  # struct flock, in C's alignment
 
@@ -21,9 +22,9 @@ _FLOCK_TYPE = 3 if sys.platform == "darwin" else 0  # where l_type stands in it
 
 
 def holder(folder: Path) -> str | None:
-    """Return who holds the folder's lock, or None; the lock is looked at, never taken, so nobody is refused for it."""
+    """Return who holds the folder's lock, or None. The lock is only queried, which never blocks another process."""
     try:
-        # a process that holds the lock itself would lose it when this file is closed
+        # POSIX: closing any handle of the file drops the locks that this very process holds on it
         with open(folder / ".lock") as lock:
             asked = struct.pack(_FLOCK, *((0, 0, 0, fcntl.F_WRLCK, 0) if _FLOCK_TYPE else (fcntl.F_WRLCK, 0, 0, 0, 0)))
             answer = struct.unpack(_FLOCK, fcntl.fcntl(lock, fcntl.F_GETLK, asked))
@@ -37,15 +38,15 @@ def take_lock(folder: Path, wait: bool) -> IO[str]:
     lock = open(folder / ".lock", "a+")  # noqa: SIM115 (held as long as the run)
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # either, says POSIX; others are of file systems without locks
+    except (BlockingIOError, PermissionError):  # POSIX allows either; other errors come from file systems without locks
         lock.seek(0)
         other = lock.read().strip() or "another process"
         if not wait:
             lock.close()
             raise Held(
-                f"{folder} is being run by {other}; wait for it, or stop it and give the same command again"
+                f"{shown(folder)} is being run by {other}; wait for it, or stop it and run the same command again"
             ) from None
-        print(f"waiting for {folder}, which is being run by {other}", file=sys.stderr)
+        print(f"waiting for {shown(folder)}, which is being run by {other}", file=sys.stderr)
         fcntl.lockf(lock, fcntl.LOCK_EX)
     lock.seek(0)
     lock.truncate()

@@ -1,15 +1,15 @@
-"""What a run leaves on disk: schema and atomic input and output of a run folder.
+"""What a run leaves on disk: the schema of its record, and reading and writing it.
 
     runs/<layout>-<attention>-<size>-<data>-s<seed>-<fingerprint8>/
         record.json      the run in one file: status, config, fingerprint, environment, cost, what attention sees,
                          final metrics
-        metrics.jsonl    one row a logged step, append-only; a checkpoint holds its length in bytes
+        metrics.jsonl    one row per logged step and per epoch, append-only; a checkpoint holds its length in bytes
         checkpoints/     last.ckpt and previous.ckpt while running; weights.pt when complete
         .hydra/          config.yaml and overrides.yaml, as Hydra users expect
         wandb/           W&B's files
 
-Every file is written to a temporary name beside it, synced and renamed, so that a reader sees the old or
-the new one whole, whatever happens to the writer.
+Every file is written to a temporary name beside it, synced and renamed, so that a reader sees either the old
+file or the new one, whatever happens to the writer.
 """
 
 import json
@@ -20,10 +20,11 @@ from typing import Any
 
 from coatlab.errors import Outdated, RunError
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 
 SCHEMA = 2  # 1: fingerprints counted the Python paths of classes
-# running: being written, or its process died; interrupted: stopped by a signal; both go on when asked again.
-# failed: ended by an error, tried again when asked. diverged and complete are final.
+# running: in progress, or its process died; interrupted: stopped by a signal; the same command resumes both.
+# failed: ended by an error, tried again by the same command. diverged and complete are final.
 STATUSES = ("running", "interrupted", "failed", "diverged", "complete")
 FINAL = ("diverged", "complete")
 # what every record has from its beginning
@@ -53,22 +54,23 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path} is not a record ({type(error).__name__}: {error}); move the folder away to start anew"
+            f"{shown(path)} is not a record ({type(error).__name__}: {error}); move the folder away to start again"
         ) from error
     if schema < SCHEMA:
         raise Outdated(
-            f"{folder} was made by an older coatlab (record schema {schema}; this version reads {SCHEMA}), so it is "
-            "neither continued nor compared; run its command again, or read it with the version that made it"
+            f"{shown(folder)} was made by an older coatlab (record schema {schema}; this version reads {SCHEMA}), "
+            "so it is neither continued nor compared; run its command again, or read it with the version that made it"
         )
     if schema > SCHEMA:
         raise RunError(
-            f"{path} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; update coatlab"
+            f"{shown(path)} has schema {schema}, newer than {SCHEMA}, the newest that this version reads; "
+            "update coatlab"
         )
     return dict(record)
 
 
 def read_records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Read the records that can be read below `runs`, in the order of their names."""
+    """Read the records below `runs`, in the order of their folder names; unreadable ones are left out."""
     for path in sorted(runs.glob("*/record.json")):
         try:
             record = read_record(path.parent)
@@ -79,7 +81,7 @@ def read_records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Read metrics.jsonl up to the first row that is none, as a dying process leaves the last one unfinished."""
+    """Read metrics.jsonl up to the first line that is no row: a process that dies leaves its last line unfinished."""
     path = folder / "metrics.jsonl"
     if not path.exists():
         return []

@@ -4,8 +4,7 @@
         if not run.finished:
             ...train, then run.complete(final measures)
 
-The folder is named by the run's content, so the same command finds it again. The lock is the kernel's: it
-goes with the process, also on kill -9.
+The folder is named by the run's content, so the same command finds it again.
 """
 
 import os
@@ -20,6 +19,7 @@ from omegaconf import OmegaConf
 
 from coatlab.errors import RunError, Stopped
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 from coatlab.process.machine import code_version, processor, software
 from coatlab.process.place import place
 from coatlab.runs.lock import now, take_lock
@@ -28,26 +28,26 @@ from coatlab.runs.spec import Spec
 
 
 class Run:
-    """One run that this process holds; made by `open_run`."""
+    """A run whose folder this process has locked; made by `open_run`."""
 
-    leads = True  # this process writes; those that train the run with it do not
+    leads = True  # this process writes the record; the others that train the same run do not
 
     def __init__(self, folder: Path, config: Mapping[str, Any], record: dict[str, Any], lock: IO[str] | None) -> None:
         self.folder, self.config, self.record, self._lock = folder, config, record, lock
 
     @property
     def finished(self) -> bool:
-        """Tell whether nothing is left to do: complete, or diverged."""
+        """Whether nothing is left to do: the run is complete, or diverged."""
         return self.record["status"] in FINAL
 
     @property
     def score(self) -> float | None:
-        """Return the final evaluation accuracy, if there is one: what a sweep compares."""
+        """The final accuracy on held-out images, which a sweep compares; None if there is none."""
         value = self.record["final"].get("eval/accuracy")
         return None if value is None else float(value)
 
     def update(self, **entries: Any) -> None:
-        """Put entries into the record and write it."""
+        """Put entries into the record and write it to disk."""
         self.record.update(entries)
         write_record(self.folder, self.record)
 
@@ -56,11 +56,11 @@ class Run:
         self._end("complete", final=dict(final), **entries)
 
     def diverge(self, reason: str, final: Mapping[str, float | None]) -> None:
-        """Write that the run diverged: final, since the same command would diverge again."""
+        """Write that the run diverged. That is final: the same command would diverge again."""
         self._end("diverged", error=reason, final=dict(final))
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         if self._lock is not None:
             self._lock.close()
 
@@ -78,13 +78,13 @@ class Run:
             else:
                 lines = traceback.format_exception(error)
                 self._end("failed", error=f"{type(error).__name__}: {error}", traceback="".join(lines))
-        except OSError as full:  # the disk may be why the run failed; what the record said before still stands
+        except OSError as full:  # a full disk may be why the run failed; the record on disk is unchanged
             error.add_note(f"and {self.folder / 'record.json'} could not be updated: {full}")  # type: ignore[union-attr]
         finally:
             self.close()
 
     def begin_attempt(self) -> None:
-        """Write that this process runs it now."""
+        """Write that this process is running it now."""
         self.record["attempts"].append(
             {
                 "started": now(),
@@ -96,7 +96,7 @@ class Run:
         )
         self.update(
             status="running",
-            config=_recorded(self.config),  # how it runs may have changed since: devices, places
+            config=_recorded(self.config),  # settings outside the identity, such as devices, may have changed
             error=None,
             traceback=None,
             code=code_version(),
@@ -131,11 +131,11 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
     try:
         record = read_record(folder)
         for stray in folder.rglob(".*.tmp"):
-            stray.unlink()  # of a process that was killed while it wrote; nobody else writes here now
+            stray.unlink()  # left by a process that was killed while writing; only the lock's holder writes here
         if record is None:
             record = _new_record(spec)
         elif record["fingerprint"] != spec.fingerprint:
-            raise RunError(f"{folder} holds another run (fingerprint {record['fingerprint']}); move it away")
+            raise RunError(f"{shown(folder)} holds another run (fingerprint {record['fingerprint']}); move it away")
         run = Run(folder, config, record, lock)
         _add_study(run)
         if not run.finished:
@@ -144,7 +144,7 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
         return run
     except OSError as error:
         lock.close()
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise RunError(f"{shown(folder)} cannot be written: {error.strerror or error}") from error
     except BaseException:
         lock.close()
         raise
@@ -171,7 +171,7 @@ def _new_record(spec: Spec) -> dict[str, Any]:
 
 
 def _add_study(run: Run) -> None:
-    """Note that a study asked for this run; one run can serve several."""
+    """Note in the record that a study asked for this run; one run can serve several studies."""
     study = run.config.get("study")
     if study and study not in run.record["studies"]:
         run.record["studies"].append(study)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from coatlab.output.text import duration
+from coatlab.output.text import duration, shown
 from coatlab.runs.identity import attention_name
 
 
@@ -20,14 +20,14 @@ def show_result(record: dict[str, Any], folder: Path, title: str) -> None:
         "layout": config["layout"]["name"],
         "attention": _attention(record),
         "parameters": f"{record['cost']['parameters'] / 1e6:.3f} M",
-        "MACs": f"{record['cost']['macs'] / 1e6:.2f} M an image at {config['data']['image_size']} pixels",
+        "MACs": f"{record['cost']['macs'] / 1e6:.2f} M per image at {config['data']['image_size']} pixels",
         "epochs": f"{final['epoch']:.0f}, {final['images_per_second']:.0f} images/s",
         "train loss": f"{final['train_eval/loss']:.4f} (accuracy {final['train_eval/accuracy']:.2%}, evaluation mode)",
         "evaluation accuracy": f"{final['eval/accuracy']:.2%} (held out), {final['test/accuracy']:.2%} (test files)",
         "gap": f"{final['gap']:+.2%}",
         "time": duration(record["timings"]["seconds"]),
-        "folder": str(folder),
-        "compare": shlex.join(["python", "-m", "analysis", study, "--runs", str(folder.parent)]),
+        "folder": shown(folder),
+        "compare": shlex.join(["python", "-m", "analysis", study, "--runs", shown(folder.parent)]),
     }
     if start := record.get("init"):
         rows["starts from"] = f"{Path(start['folder']).name}, {len(start['resized'])} tables resized"
@@ -40,8 +40,8 @@ def show_start(record: dict[str, Any], folder: Path, title: str, images: int) ->
     """Print what is going to be trained: network and cost, images, steps, rates, regularization, device and folder.
 
     Args:
-        record: of a run that is about to train.
-        images: training images of an epoch.
+        record: of the run that is about to be trained.
+        images: training images per epoch.
     """
     config, cost, used, device = record["config"], record["cost"], record["recipe"], record["hardware"]
     data, recipe, trainer = config["data"], config["recipe"], config["trainer"]
@@ -49,15 +49,15 @@ def show_start(record: dict[str, Any], folder: Path, title: str, images: int) ->
     rows = {
         "layout": f"{config['layout']['name']}, size {config['size']['name']}",
         "attention": _attention(record),
-        "cost": f"{cost['parameters'] / 1e6:.3f} M parameters, {cost['macs'] / 1e6:.2f} M MACs an image",
+        "cost": f"{cost['parameters'] / 1e6:.3f} M parameters, {cost['macs'] / 1e6:.2f} M MACs per image",
         "images": f"{data['name']}: {images} of {data['num_classes']} classes, {data['image_size']} pixels",
-        "steps": f"{used['steps_per_epoch']} an epoch, {used['steps']} in all",
+        "steps": f"{used['steps_per_epoch']} per epoch, {used['steps']} in all",
         "batch": f"{used['batch']}{accumulated}",
         "learning rate": _rate(recipe, used),
         "recipe": f"{recipe['name']}: {recipe['loss']} loss, label smoothing {recipe['label_smoothing']:g}",
         "regularization": _regularization(recipe),
         "device": f"{device['gpu'] or device['device']}, {device['threads']} threads, {trainer['precision']}",
-        "folder": str(folder),
+        "folder": shown(folder),
     }
     if start := record.get("init"):
         rows["starts from"] = Path(start["folder"]).name
@@ -72,7 +72,7 @@ def _print(title: str, rows: Mapping[str, str]) -> None:
 
 
 def _rate(recipe: Mapping[str, Any], used: Mapping[str, Any]) -> str:
-    """Say the course of the learning rate and, if the batch has scaled it, from what."""
+    """Describe the learning rate over the run and, if the batch size has scaled it, what it was scaled from."""
     course = "" if recipe["schedule"] == "constant" else f" to {used['min_lr']:.3g}"
     warmup = f", {used['warmup_steps']} steps of warm-up" if used["warmup_steps"] else ""
     scaled = f" ({recipe['lr']:g} is for a batch of {used['reference_batch']})" if used["scale"] < 1 else ""
@@ -80,7 +80,7 @@ def _rate(recipe: Mapping[str, Any], used: Mapping[str, Any]) -> str:
 
 
 def _regularization(recipe: Mapping[str, Any]) -> str:
-    """Name what is on, with its number."""
+    """List the regularization in use, each with its strength."""
     augment = recipe["randaugment"]
     numbers = {
         "weight decay": recipe["weight_decay"],
@@ -95,7 +95,7 @@ def _regularization(recipe: Mapping[str, Any]) -> str:
 
 
 def _attention(record: dict[str, Any]) -> str:
-    """Name the attention and, where it is local, the field of each stage; one that covers its grid is called global."""
+    """Name the attention and, if it is local, the field in each stage; a field that covers its grid is global."""
     name = attention_name(record["config"])
     parts = []
     for stage, entry in record.get("attention", {}).items():
@@ -111,5 +111,5 @@ def _by(sides: list[int]) -> str:
 
 def _upload(tracker: dict[str, Any]) -> str | None:
     if tracker.get("mode") == "offline":
-        return shlex.join(["wandb", "sync", tracker["folder"]])
+        return shlex.join(["wandb", "sync", shown(tracker["folder"])])
     return tracker.get("url")

@@ -1,7 +1,7 @@
-"""How long a run will take, from the records of runs like it on this machine.
+"""How long a run will take, judged by the records of similar runs on this machine.
 
-Like it: the same experiment but for the seed; else the same network at the same resolution and precision, in
-proportion to the training images seen. What no record tells stays unknown.
+Similar: the same experiment with another seed; else the same network at the same resolution and precision, scaled by
+the number of training images seen. Without such a record the time is unknown.
 """
 
 import socket
@@ -17,11 +17,11 @@ Expect = Callable[[Mapping[str, Any]], float | None]
 
 
 def expectation(records: Iterable[Mapping[str, Any]], host: str | None = None) -> Expect:
-    """Learn from complete records how long runs take, and return what answers in seconds for a config, or None.
+    """Learn from complete records how long runs take; return a function from a config to seconds, or None if unknown.
 
     Args:
-        records: of any runs in any state.
-        host: whose runs count; None: this machine's.
+        records: of any runs, in any state.
+        host: the machine whose runs count; None: this one.
     """
     repeated, proportional = defaultdict(list), defaultdict(list)
     for record in records:
@@ -55,5 +55,5 @@ def _network(config: Mapping[str, Any]) -> str:
 
 
 def _images(config: Mapping[str, Any]) -> int:
-    """Return how many training images a run sees; 0 where the data alone knows."""
+    """Return how many training images a run sees; 0 if only the data set knows."""
     return int((config["data"]["train_size"] or 0) * config["trainer"]["max_epochs"])

@@ -1,15 +1,15 @@
-"""From a sweep's yaml and the command line to the cells, as lists of overrides.
+"""From a sweep's yaml and the command line to its cells, each a list of overrides.
 
     hydra:
       sweeper:
         params: {layout: "CCTT,CTTT"}                      # a product
-        cells:                                             # times each of these alternatives: a union of products
+        cells:                                             # each combined with every one of these alternatives
           - {size: nano, plan.blocks: [2, 1, 2, 5, 1]}
           - {size: coatnet_2, plan.blocks: [2, 2, 6, 14, 2], seed: "0,1"}
-        pick: {size: nano}                                 # of which these, unless the command line says otherwise
+        pick: {size: nano}                                 # keep only these, unless the command line says otherwise
 
-A value with commas sweeps, as on the command line. There, `key=value` narrows: it takes the cells that have that
-value. A value that no cell has wins: it takes the place of the one that was there, and cells that become equal are one.
+A value with commas is swept over, as on the command line. On the command line, `key=value` selects the cells that have
+that value. If no cell has it, it replaces the value in all cells, and cells that become equal are merged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
         parser: Hydra's; one with a config loader knows `glob(*)`.
 
     Raises:
-        InputError: a sweep over an interval, which no list of cells can have, or over studies.
+        InputError: a sweep over an interval, which has no list of cells, or over several studies.
     """
 
     def axes(settings: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -56,7 +56,7 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
 def _choose(
     points: Sequence[Point], key: str, values: Sequence[str], usual: Sequence[str] | None = None
 ) -> list[Point]:
-    """Take the points that have one of the values; a value that none has is put into the `usual` ones, or into all."""
+    """Select the points that have one of the values; a value that none has is set in the `usual` ones, or in all."""
     chosen = []
     for value in values:
         having = [point for point in points if point.get(key) == value]
@@ -70,7 +70,7 @@ def _product(axes: Mapping[str, Sequence[str]]) -> list[Point]:
 
 
 def _values(word: str, parser: OverridesParser) -> tuple[str, list[str]]:
-    """Return the key of an override and the values it sweeps over, written in one way."""
+    """Return the key of an override and the values that it sweeps over, each written in one way."""
     (override,) = parser.parse_overrides([word])
     if not override.is_sweep_override():
         return override.get_key_element(), [override.get_value_element_as_str()]

@@ -21,8 +21,10 @@ from omegaconf import DictConfig, OmegaConf
 from coatlab.cli import sentence_of
 from coatlab.cluster.job import error_of
 from coatlab.cluster.launcher import spec_launcher
+from coatlab.config.places import expand_home
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
+from coatlab.output.text import shown
 from coatlab.runs.spec import make_specs
 from coatlab.sweep.expand import expand
 from coatlab.sweep.todo import make_todo, note_study, show_outcome, show_todo
@@ -59,7 +61,7 @@ class StudySweeper(Sweeper):
         cells = expand(self.study, arguments, OverridesParser.create(config_loader=loader))
         specs = make_specs(cells, lambda words: loader.load_sweep_config(master, words))
         todo = make_todo(specs, retry=master.sweep.retry == "failed", queued=self._launcher.queued)
-        show_todo(todo, Path(master.paths.runs), master.study)
+        show_todo(todo, expand_home(master.paths.runs), master.study)
         self._save(master)
         note_study(todo, master.study)
         errors: dict[str, str] = {}
@@ -80,4 +82,4 @@ class StudySweeper(Sweeper):
         try:
             write_atomic(folder / "multirun.yaml", lambda file: file.write(OmegaConf.to_yaml(config).encode()))
         except OSError as error:
-            raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+            raise RunError(f"{shown(folder)} cannot be written: {error.strerror or error}") from error

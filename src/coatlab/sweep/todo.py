@@ -1,4 +1,4 @@
-"""What a sweep has to do and what came of it: its cells by state, shown before and after."""
+"""What a sweep has to do, shown before it starts, and what came of it, shown at its end."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from coatlab.errors import RunError
-from coatlab.output.text import duration
+from coatlab.output.text import duration, shown
 from coatlab.runs.record import FINAL, read_records
 from coatlab.runs.run import open_run
 from coatlab.runs.spec import Spec
@@ -36,7 +36,7 @@ class Todo:
     same: int  # cells that are the same experiment as one of these
 
     def donors(self) -> list[Spec]:
-        """List the described runs that cells to be launched start from and that are not there, each once."""
+        """List the donors that runs to be launched need and that are not complete, each once."""
         launched = {one.spec.fingerprint for one in self.entries if one.launch}
         missing = {
             one.spec.donor.fingerprint: one.spec.donor
@@ -46,9 +46,9 @@ class Todo:
         return [donor for mark, donor in missing.items() if mark not in launched]
 
     def waves(self) -> Iterator[list[Spec]]:
-        """Yield what to launch together: missing donors with the cells that wait for none, then those that do.
+        """Yield what to launch together: first missing donors and the runs that wait for none, then the runs that wait.
 
-        The second wave is decided when the first is over: a cell whose donor failed is not in it.
+        The second wave is decided after the first has ended: a run whose donor failed is left out of it.
         """
         launched = [one.spec for one in self.entries if one.launch]
         waiting = [spec for spec in launched if spec.donor and state_of(spec.donor.folder).name != "complete"]
@@ -61,12 +61,12 @@ class Todo:
 
 
 def make_todo(specs: Iterable[Spec], retry: bool, queued: Queued = lambda folders: set()) -> Todo:
-    """Sort out what is to be launched: neither the same twice, nor what is done, held, or final.
+    """Decide what is to be launched: every experiment once, unless it is complete, running or bound to fail.
 
     Args:
         specs: all that the sweep asks for.
-        retry: try again what failed.
-        queued: which of the running ones the launcher has in its queue: it waits for these.
+        retry: whether failed runs are tried again.
+        queued: tells which running ones are jobs of an earlier command, which the launcher waits for.
     """
     every = list(specs)
     distinct: dict[str, Spec] = {}
@@ -82,7 +82,7 @@ def make_todo(specs: Iterable[Spec], retry: bool, queued: Queued = lambda folder
 
 
 def note_study(todo: Todo, study: str | None) -> None:
-    """Write into the records of runs that are done already that this study asks for them, too.
+    """Note in the records of finished runs that this study asks for them as well.
 
     Raises:
         RunError: a record cannot be written.
@@ -95,7 +95,7 @@ def note_study(todo: Todo, study: str | None) -> None:
 
 
 def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
-    """Print what is done, held, failed and to do, and how long that will take by the records."""
+    """Print what is complete, running, failed and left to do, and how long that will take, judged by the records."""
     launched = [one for one in todo.entries if one.launch]
     count = Counter(one.before.name for one in todo.entries)
     followed = sum(one.before.name == "running" for one in launched)
@@ -111,6 +111,7 @@ def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
     title = f"{study or 'sweep'}: {len(todo.entries)} runs"
     console = _console()
     console.print(f"[bold]{escape(title)}[/]")
+    _row(console, "folder", shown(runs))
     for name, number in rows.items():
         if number or name in ("complete", "to do"):
             _row(console, name, str(number))
@@ -124,19 +125,19 @@ def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
         _row(console, "expected", _time([one.spec for one in launched] + donors, expect))
     for one in todo.entries:
         if (one.before.name == "running" and not one.launch) or (one.before.name in FAILURES and not one.launch):
-            _row(console, one.before.name, f"{one.spec.folder}: {one.before.reason}")
+            _row(console, one.before.name, f"{shown(one.spec.folder)}: {one.before.reason}")
 
 
 def show_outcome(todo: Todo, errors: Mapping[str, str], detached: bool = False) -> None:
-    """Print what came of a sweep, by the records.
+    """Print what came of a sweep, as the records have it.
 
     Args:
         todo: what was to be done.
-        errors: what launched cells raised, by fingerprint; it counts where the record does not say more.
-        detached: whether launched cells may still be to come.
+        errors: what launched runs raised, by fingerprint; shown where the record has no reason.
+        detached: whether launched runs may still be waiting in a queue.
 
     Raises:
-        RunError: a cell failed, or is not finished although nobody is at it.
+        RunError: a run failed, or is unfinished although no process is running it.
     """
     after = {}
     for one in todo.entries:
@@ -156,7 +157,7 @@ def show_outcome(todo: Todo, errors: Mapping[str, str], detached: bool = False) 
             _row(console, name, str(number))
     for folder, state in after.items():
         if state.name != "complete":
-            _row(console, state.name, f"{folder}: {state.reason or 'not begun'}")
+            _row(console, state.name, f"{shown(folder)}: {state.reason or 'not begun'}")
     if failed or (open_ and not detached):
         parts = [f"{failed} failed"] if failed else []
         parts += [f"{open_} not finished"] if open_ else []
@@ -164,12 +165,12 @@ def show_outcome(todo: Todo, errors: Mapping[str, str], detached: bool = False) 
 
 
 def _state(spec: Spec, retry: bool) -> tuple[State, bool]:
-    """Return where a run stands, and whether it cannot go on: its donor has failed, and it has failed with it."""
+    """Return where a run stands, and whether it is blocked because its donor has failed."""
     state = state_of(spec.folder)
     if spec.donor and state.name in ("missing", "interrupted", "failed"):
         first = state_of(spec.donor.folder)
         if first.name in FAILURES and not _open(first, retry):
-            reason = f"it starts from {spec.donor.folder}: {first.reason}"
+            reason = f"it starts from {shown(spec.donor.folder)}: {first.reason}"
             return replace(state, name="failed", reason=reason), True
     return state, False
 

@@ -1,8 +1,9 @@
-"""Weights & Biases as a mirror of metrics.jsonl, through Lightning's logger. No trouble of W&B stops a training.
+"""Mirror metrics.jsonl to Weights & Biases through Lightning's logger. No failure of W&B stops a training.
 
-The run id is the fingerprint, so a resumed run continues its W&B run. Rows carry their step explicitly and are
-replayed when a run goes on: online from the step where the server is, offline as a whole into a fresh segment
-(the older segments are set aside), so that `wandb sync` yields one run, nothing twice and nothing missing.
+The id of the W&B run is the fingerprint, so that a resumed run continues its W&B run. Every row has its step. When a
+run is resumed, rows are sent again ("replayed"): online, from the step that the server has reached; offline, all of
+them, into a new folder of W&B's (a "segment"), while older segments are set aside. `wandb sync` thus makes one run of
+them, in which no row is missing or doubled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,14 +12,14 @@ from typing import Any
 
 from lightning.pytorch.loggers import WandbLogger
 
-from coatlab.tracking.session import is_offline, open_run, say
+from coatlab.tracking.session import is_offline, open_session, say
 
-# of a record, what tables need besides the config
+# the entries of a record that tables need in addition to the config
 FACTS = ("status", "error", "studies", "cost", "attention", "final", "timings", "code", "hardware", "attempts")
 
 
 class WandbMirror(WandbLogger):
-    """A W&B run that may be lost at any moment."""
+    """A logger for a W&B run that may be lost at any moment; `lost` tells whether it was."""
 
     def __init__(self, run: Any) -> None:
         super().__init__(experiment=run, project=run.project, dir=run.dir)
@@ -26,20 +27,23 @@ class WandbMirror(WandbLogger):
         self.lost = False
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the config was given when the run was opened."""
+        """Do nothing: the config was sent when the run was opened."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Send one row, unless the mirror is lost; losing it is said once."""
+        """Send one row, unless the mirror is lost; its loss is reported once."""
         if self.lost:
             return
         try:
             self._run.log(dict(metrics), step=step)
-        except Exception as error:  # W&B's process is gone: the rows are safe in metrics.jsonl
+        except Exception as error:  # W&B's process has died; all rows are in metrics.jsonl
             self.lost = True
-            say(f"W&B is gone ({type(error).__name__}); the record goes on, and the next start replays it")
+            say(
+                f"W&B has stopped ({type(error).__name__}); metrics are still recorded in the run folder, "
+                "and sent to W&B when the run is resumed"
+            )
 
     def finish(self, final: Mapping[str, Any], exit_code: int, record: Mapping[str, Any] | None = None) -> None:
-        """Close the W&B run, with the final measures and, as `record`, what tables need in its summary."""
+        """Close the W&B run; its summary gets the final measures and those entries of the record that tables need."""
         try:
             if not self.lost:
                 facts = {key: record[key] for key in FACTS if key in record} if record else {}
@@ -49,10 +53,10 @@ class WandbMirror(WandbLogger):
             say(f"W&B could not be closed ({type(error).__name__}); its files stay in the run folder")
 
     def finalize(self, status: str) -> None:
-        """Do nothing: `finish` ends the run, after the final measures."""
+        """Do nothing: `finish` closes the W&B run, after the final measures."""
 
     def entry(self) -> dict[str, Any]:
-        """Return what the record says of the tracker."""
+        """Return the tracker's entry for the record."""
         offline = is_offline(self._run)
         return {
             "name": "wandb",
@@ -72,14 +76,17 @@ def open_mirror(
     config: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
 ) -> WandbMirror | None:
-    """Open the W&B run of an experiment and replay its rows; None if W&B cannot be used at all.
+    """Open the W&B run of a run and replay its rows; return None if W&B cannot be used at all.
 
     Args:
-        settings: conf/tracker/wandb.yaml: mode, project, entity, group.
-        folder: the run folder; its name is the W&B run's.
-        rows: metrics.jsonl so far.
+        settings: mode, project, entity and group, as in conf/tracker/wandb.yaml.
+        folder: the run folder, whose name the W&B run gets.
+        fingerprint: the id of the W&B run.
+        config: the run's resolved config.
+        rows: the rows of metrics.jsonl so far.
     """
-    run = open_run(settings, folder=folder, id=fingerprint, job_type="train", group=config.get("study"), config=config)
+    group = config.get("study")
+    run = open_session(settings, folder=folder, id=fingerprint, job_type="train", group=group, config=config)
     if run is None:
         return None
     mirror = WandbMirror(run)

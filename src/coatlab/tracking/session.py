@@ -1,7 +1,7 @@
-"""Opening a W&B run that may fail: online where that can be, else offline, else not at all, and never with an error.
+"""Open a W&B run: online if possible, otherwise offline, otherwise not at all. It never raises an error.
 
-The id is given, so that whoever opens the same run again continues it. Offline parts are written whole each time; older
-ones are set aside, so that `wandb sync` yields one run.
+The caller gives the id, so that opening the same run again continues it. Offline, each new folder of W&B's (a
+"segment") gets the whole run; older segments are set aside, so that `wandb sync` makes one run of them.
 """
 
 import netrc
@@ -14,21 +14,21 @@ from typing import Any
 from urllib.parse import urlparse
 
 INIT_SECONDS, FINISH_SECONDS = 15, 20
-DELETED = "previously created and deleted"  # W&B's words when it refuses an id
+DELETED = "previously created and deleted"  # part of W&B's message when it refuses the id of a deleted run
 
 
-def open_run(
+def open_session(
     settings: Mapping[str, Any], *, folder: Path, id: str, job_type: str, group: str | None, config: Mapping[str, Any]
 ) -> Any | None:
-    """Open a W&B run, named as its folder is; None if W&B cannot be used at all, which is said in a line.
+    """Open a W&B run; if W&B cannot be used at all, print a line that says so and return None.
 
     Args:
-        settings: conf/tracker/wandb.yaml: mode, project, entity, group.
-        folder: where W&B's files go.
-        id: of the run; with a suffix only if W&B refuses to use it again.
-        job_type: what W&B calls it.
-        group: where the settings have none.
-        config: what W&B shows as the run's config.
+        settings: mode, project, entity and group, as in conf/tracker/wandb.yaml.
+        folder: where W&B's files go; the run gets its name.
+        id: of the W&B run; it gets a suffix only if W&B refuses to use it again.
+        job_type: W&B's name for the kind of run: train or report.
+        group: of the W&B run, if the settings have none.
+        config: shown by W&B as the run's config.
     """
     mode = settings["mode"]
     if mode == "auto":
@@ -51,46 +51,50 @@ def open_run(
             return _init(id, arguments)
         except Exception as error:
             say(
-                f"W&B {attempt} is not available ({line(error)}); going on "
-                f"{'offline' if attempt == 'online' else 'without'}"
+                f"W&B {attempt} is not available ({line(error)}); continuing "
+                f"{'offline' if attempt == 'online' else 'without it'}"
             )
             _drop_service()
     return None
 
 
 def has_key() -> bool:
-    """Tell whether an API key is set, in the environment or by `wandb login`, without ever asking for one."""
+    """Tell whether there is an API key, in the environment or from `wandb login`; the user is never asked for one."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:
         known = netrc.netrc(os.environ.get("NETRC"))
     except (OSError, netrc.NetrcParseError):
         return False
-    import wandb  # takes a second
+    import wandb  # here, because it takes a second
 
     host = urlparse(wandb.Settings().base_url).hostname or ""  # the default has changed between releases
     return known.authenticators(host) is not None
 
 
 def is_offline(run: Any) -> bool:
-    """Tell whether a run is written to files alone."""
-    return bool(getattr(run.settings, "_offline", False) or run.offline)
+    """Tell whether a W&B run is only written to files."""
+    return bool(run.offline)
 
 
 def line(error: Exception) -> str:
-    """Word an error in a line."""
+    """Return an error's type and message in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
 
 
 def say(sentence: str) -> None:
-    """Tell of trouble with W&B, which stops nothing."""
+    """Print a sentence about trouble with W&B to stderr; nothing stops because of it."""
     print(sentence, file=sys.stderr)
 
 
-def _init(id: str, arguments: Mapping[str, Any]) -> Any:
+def wandb_settings() -> Any:
+    """Return our settings of a W&B run: quiet, short timeouts, no system metrics, rows on the disk every second.
+
+    The names that begin with x_ are experimental in W&B and may change; tried with wandb 0.31.0.
+    """
     import wandb
 
-    settings = wandb.Settings(
+    return wandb.Settings(
         console="off",
         silent=True,
         init_timeout=INIT_SECONDS,
@@ -98,6 +102,12 @@ def _init(id: str, arguments: Mapping[str, Any]) -> Any:
         x_disable_stats=True,
         x_transaction_log_flush_interval=1.0,
     )
+
+
+def _init(id: str, arguments: Mapping[str, Any]) -> Any:
+    import wandb
+
+    settings = wandb_settings()
     try:
         return wandb.init(id=id, settings=settings, **arguments)
     except Exception as error:
@@ -107,7 +117,7 @@ def _init(id: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def _set_segments_aside(folder: Path) -> None:
-    """Move offline segments of earlier attempts away: the fresh one replays them whole."""
+    """Move the offline segments of earlier attempts away: all of their rows are replayed into the new one."""
     for segment in (folder / "wandb").glob("offline-run-*"):
         if segment.is_dir() and not segment.is_symlink():
             aside = folder / "wandb" / "superseded"
@@ -116,11 +126,11 @@ def _set_segments_aside(folder: Path) -> None:
 
 
 def _drop_service() -> None:
-    """Part with W&B's process, which still holds the id of a run that could not be opened; the next one is fresh."""
+    """End W&B's service process, which still has the id of the run that could not be opened; W&B starts a new one."""
     import wandb
 
     try:
         wandb.teardown()
-    except (Exception, SystemExit) as error:  # it exits Python where its own process ended badly
-        say(f"W&B's process ended badly ({type(error).__name__})")
-    os.environ.pop("WANDB_SERVICE", None)  # a process inherited from a parent would be found again
+    except (Exception, SystemExit) as error:  # it exits Python if its process ended badly
+        say(f"W&B's service process ended badly ({type(error).__name__})")
+    os.environ.pop("WANDB_SERVICE", None)  # otherwise a service inherited from a parent process is used again

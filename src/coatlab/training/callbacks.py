@@ -1,9 +1,9 @@
-"""What happens around the training loop: exact resume, the epoch's measures, stopping on NaN, averaged weights.
+"""What happens around the training loop: exact resume, the measures of an epoch, stopping on NaN, averaged weights.
 
-The resume is exact to the bit on a CPU. A checkpoint is taken at the start of a batch, where no gradient is
-pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
-nothing else has to be saved. One checkpoint is taken at the last batch of every epoch, so that a stop during
-the evaluation costs one step.
+On a CPU a resumed run is bit-identical to an undisturbed one. A checkpoint is taken at the start of a batch, when no
+gradient is pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
+nothing else has to be saved. One checkpoint is taken at the last batch of every epoch, so that a stop during the
+evaluation costs one step.
 """
 
 import math
@@ -39,12 +39,12 @@ class Diverged(RunError):
 
 
 class Guard(L.Callback):
-    """Save at batch starts, periodically and when a signal asks to stop; make every step's draws repeatable.
+    """Save at batch starts, periodically and when a signal asks to stop; seed every step.
 
     Args:
         folder: the run folder.
-        metrics: its rows; a checkpoint holds how long they were. None where another process writes them.
-        signals: armed again here, since Lightning takes TERM for itself.
+        metrics: its rows, whose length goes into each checkpoint; None if another process writes them.
+        signals: armed again here, because Lightning replaces the handler of TERM.
         seed: the run's seed.
         every: seconds between checkpoints.
     """
@@ -53,27 +53,20 @@ class Guard(L.Callback):
         self.path, self.metrics, self.signals, self.seed, self.every = folder / LAST, metrics, signals, seed, every
         self.seconds = 0.0  # of training and evaluation, over all attempts
         self._started = self._saved = time.monotonic()
-        self._resumed = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the signals back from Lightning."""
+        """Install our signal handlers again, in place of Lightning's."""
         self.signals.arm(*STOPPING)
         self._started = self._saved = time.monotonic()
-        self._resumed = True
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the signals back from Lightning."""
+        """Install our signal handlers again, in place of Lightning's."""
         self.signals.arm(*STOPPING)
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """Save if it is time, stop if asked, and seed the step."""
-        loop = trainer.fit_loop.epoch_loop
-        if self._resumed:
-            # one too high after a mid-epoch resume, which would shift what the loggers call a step
-            loop._batches_that_stepped = trainer.global_step
-            self._resumed = False
+        """Save if it is time, stop if asked to, and seed the step."""
         window = trainer.accumulate_grad_batches
         if batch_idx % window == 0:  # gradients are not part of a checkpoint
             last = batch_idx + window >= trainer.num_training_batches
@@ -84,28 +77,28 @@ class Guard(L.Callback):
                 self._saved = time.monotonic()
             if received:
                 raise Stopped(received)
-        processed: int = loop.batch_progress.total.processed  # type: ignore[attr-defined]
+        processed: int = trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
         torch.manual_seed((trainer.global_rank << 48) + self.seed * SEED_STRIDE + processed)
 
     def on_validation_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Stop if asked: the checkpoint is one step old."""
+        """Stop if asked to: the checkpoint is one step old."""
         self._stop_if_asked(trainer)
 
     def on_test_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Stop if asked: the checkpoint is one step and one evaluation old."""
+        """Stop if asked to: the checkpoint is one step and one evaluation old."""
         self._stop_if_asked(trainer)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add how far the rows and the clock are."""
+        """Add the length of the metrics file and the time spent so far."""
         length = self.metrics.synced_length() if self.metrics is not None else 0
         checkpoint["coatlab"] = {"metrics_bytes": length, "seconds": self.elapsed()}
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Go on with the clock of the attempts before."""
+        """Continue the clock of earlier attempts."""
         self.seconds = checkpoint["coatlab"]["seconds"]
 
     def elapsed(self) -> float:
-        """Return the seconds of training and evaluation so far, those of earlier attempts included."""
+        """Return the seconds of training and evaluation so far, including earlier attempts."""
         return self.seconds + time.monotonic() - self._started
 
     def _stop_if_asked(self, trainer: L.Trainer) -> None:
@@ -115,7 +108,7 @@ class Guard(L.Callback):
 
 
 class Measure(L.Callback):
-    """Write the logged steps' losses and, after every epoch, its row of measures; stop when the loss is NaN.
+    """Write the loss of logged steps and, after every epoch, a row of measures; stop when the loss is not finite.
 
     Raises:
         Diverged: at a logged step or at an epoch's end.
@@ -138,18 +131,18 @@ class Measure(L.Callback):
         """Count images, and log the loss every `log_every` optimizer steps."""
         self._images += len(batch[1])
         if trainer.is_last_batch and trainer.strategy.root_device.type == "cuda":
-            torch.cuda.synchronize()  # a GPU is behind the Python that feeds it
+            torch.cuda.synchronize()  # a GPU lags behind the Python code that feeds it
         self._ended = time.perf_counter()
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and trainer.global_step % self.log_every == 0:
-            loss: Tensor = outputs["loss"] * trainer.accumulate_grad_batches  # Lightning hands out the scaled one
-            loss = trainer.strategy.reduce(loss, reduce_op="mean")  # of all processes, which so agree on NaN
+            loss: Tensor = outputs["loss"] * trainer.accumulate_grad_batches  # Lightning returns it divided by that
+            loss = trainer.strategy.reduce(loss, reduce_op="mean")  # over all processes, so that they agree on NaN
             self._log(trainer, {"train/step_loss": float(loss), "lr": _rate(trainer)})
             if not math.isfinite(float(loss)):
                 raise Diverged(trainer.global_step)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the epoch's row: everything that a figure or a table may ask for later."""
+        """Write the epoch's row: everything that a figure or a table may need later."""
         assert isinstance(pl_module, Task)
         _tell_the_others(trainer)
         self.row = {"epoch": trainer.current_epoch + 1, **pl_module.measures("train", *MEASURED)}
@@ -162,7 +155,7 @@ class Measure(L.Callback):
             raise Diverged(trainer.global_step)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Let the record know of the test images as well."""
+        """Put what was found out about the test images into the record as well."""
         _tell_the_others(trainer)
 
     def _log(self, trainer: L.Trainer, row: dict[str, float]) -> None:
@@ -171,23 +164,23 @@ class Measure(L.Callback):
 
 
 class MovingAverage(WeightAveraging):
-    """Average weights and statistics exponentially; the average is what is evaluated, tested and saved.
+    """Exponential moving average of weights and statistics; the average is what is evaluated, tested and saved.
 
-    It begins with the weights after the first step. Lightning's own EMA callback makes it before the network moves to
-    the device, so that on a GPU every step would copy all weights to the CPU, and rounds even what never changes.
+    It begins with the weights after the first step. Lightning's own EMA callback creates the average before the network
+    moves to the device, so that on a GPU every step would copy all weights to the CPU; it also rounds constants.
     """
 
     def __init__(self, decay: float) -> None:
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Make the average, on the device that trains."""
+        """Create the average on the device that trains."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
 
 
 def _agree(trainer: L.Trainer, signals: Signals, due: bool) -> tuple[int, bool]:
-    """Return the signal that any process of the run has received, 0 for none; and whether one is due to save."""
+    """Return the signal that any process of the run has received (0: none), and whether any of them is due to save."""
     mine = torch.tensor([signals.received or 0, int(due)], device=trainer.strategy.root_device)
     if trainer.world_size > 1:
         mine = trainer.strategy.reduce(mine, reduce_op="max")
@@ -196,7 +189,7 @@ def _agree(trainer: L.Trainer, signals: Signals, due: bool) -> tuple[int, bool]:
 
 
 def _tell_the_others(trainer: L.Trainer) -> None:
-    """Have every process of the run know what each found out about the data."""
+    """Share among the processes of the run what each has found out about the data."""
     if trainer.world_size > 1:
         trainer.datamodule.agree(trainer.strategy)  # type: ignore[attr-defined]
 
@@ -207,7 +200,7 @@ def _rate(trainer: L.Trainer) -> float:
 
 
 def _peak_memory(trainer: L.Trainer) -> float:
-    """Return the peak memory in MB: the device's of this epoch, on a CPU the process's since it began."""
+    """Return the peak memory in MB: of the GPU in this epoch, or on a CPU of the process since its start."""
     if trainer.strategy.root_device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

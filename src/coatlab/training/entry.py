@@ -5,6 +5,7 @@ import traceback
 
 from coatlab.cli import WANTS_TRACEBACK, sentence_of
 from coatlab.errors import Held, RunError
+from coatlab.output.text import shown
 from coatlab.process.place import place
 from coatlab.runs.run import open_run
 from coatlab.runs.spec import Spec
@@ -50,7 +51,8 @@ def _run_one(spec: Spec, wait: bool = False) -> float | None:
         return None
     with open_run(spec, wait=wait) as opened:
         if opened.record["status"] == "diverged":
-            raise RunError(f"{opened.folder} diverged: {opened.record['error']}; delete the folder to train it again")
+            where, why = shown(opened.folder), opened.record["error"]
+            raise RunError(f"{where} diverged: {why}; delete the folder to train it again")
         if opened.finished:
             show_result(opened.record, opened.folder, title="already complete")
             return opened.score

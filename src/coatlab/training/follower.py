@@ -1,4 +1,4 @@
-"""A process that trains a run which another one leads: it computes its share of every batch, and writes no file.
+"""A process that trains a run led by another process: it computes its share of every batch and writes no files.
 
 Rank 0 starts one by `python -m coatlab.training.follower <run folder>` (leader.py); a cluster starts src/train.py.
 """
@@ -10,13 +10,14 @@ from typing import Any
 
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import RunError
+from coatlab.output.text import shown
 from coatlab.process.parent import die_with_parent
 from coatlab.runs.record import FINAL, read_record
 from coatlab.runs.run import Run
 
 
 class Follower(Run):
-    """A run as a follower sees it: what the leader writes, it only remembers."""
+    """A run as a follower has it: changes of the record stay in memory, the leader writes them."""
 
     def __init__(self, folder: Path, record: dict[str, Any]) -> None:
         super().__init__(folder, record["config"], record, lock=None)
@@ -24,7 +25,7 @@ class Follower(Run):
     leads = False
 
     def update(self, **entries: Any) -> None:
-        """Remember entries of the record."""
+        """Put entries into the record in memory."""
         self.record.update(entries)
 
 
@@ -58,10 +59,10 @@ PATIENCE = 600  # seconds that a follower waits for rank 0 to begin
 
 
 def await_leader(folder: Path, launch: str, patience: float = PATIENCE) -> dict[str, Any] | None:
-    """Wait until rank 0 has opened the run, and return its record; None if there is nothing left to do.
+    """Wait until rank 0 has opened the run, and return its record; None if nothing is left to do.
 
     Raises:
-        RunError: it does not begin.
+        RunError: rank 0 does not begin.
     """
     end = time.monotonic() + patience
     while time.monotonic() < end:
@@ -73,4 +74,4 @@ def await_leader(folder: Path, launch: str, patience: float = PATIENCE) -> dict[
             if record["status"] in FINAL:
                 return None
         time.sleep(0.2)
-    raise RunError(f"the process that leads has not begun {folder} within {patience:g} seconds")
+    raise RunError(f"the process that leads has not begun {shown(folder)} within {patience:g} seconds")

@@ -1,8 +1,8 @@
-"""Which of several processes that train one run together this is, and the start of those that nobody has started.
+"""Starting the other processes that train a run together, and waiting for them.
 
-One process, rank 0, opens the run, holds its lock and writes its record; the others follow it. Where a cluster has
-started all of them (srun with several tasks, torchrun), each finds its rank in the environment. Where nobody has,
-rank 0 starts the others, on its own machine: `trainer.devices` processes in all.
+One process, rank 0 (the leader), opens the run, holds its lock and writes its record; the others follow it. If a
+cluster has started all of them (srun with several tasks, torchrun), each finds its rank in the environment. Otherwise
+rank 0 starts the others on its own machine: `trainer.devices` processes in all.
 """
 
 import os
@@ -17,23 +17,23 @@ from select import select
 
 from coatlab.errors import RunError
 
-GRACE = 20  # seconds in which followers end by themselves
+GRACE = 20  # seconds that followers have to end by themselves
 LOOK_SECONDS = 0.2
-READY = "COATLAB_READY"  # where a follower finds the pipe to its leader
+READY = "COATLAB_READY"  # environment variable with a follower's pipe to its leader
 
 Meet = Callable[[Callable[[], None]], None]
 
 
 @contextmanager
 def followers(folder: Path, count: int) -> Iterator[Meet]:
-    """Start `count` followers of a run on this machine; when the leader is through, so are they.
+    """Start `count` followers of a run on this machine; they end when the leader does.
 
-    Gives a function that each process calls before it first needs the others. There the leader waits for its followers,
-    since torch would wait half an hour for one that has died, and hear no signal meanwhile. What the function is given
-    is called again and again: it may raise, to end that.
+    Yields a function `meet(check)` that every process calls before it first communicates with the others. In it the
+    leader waits for its followers, because torch would wait half an hour for one that has died and ignore signals
+    meanwhile. `check` is called repeatedly during that wait and may raise to end it.
 
     Raises:
-        RunError: a follower failed, which is why the leader did.
+        RunError: a follower failed, and therefore the leader did.
     """
     if not count:
         yield _tell_leader
@@ -63,7 +63,7 @@ def followers(folder: Path, count: int) -> Iterator[Meet]:
             process.kill()
             process.wait()
         for log in logs if through else []:
-            log.unlink()  # what libraries say of a run that went well
+            log.unlink()  # after a good run they hold only chatter of libraries
         for _, pipe in started:
             os.close(pipe)
         for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK"):
@@ -71,7 +71,7 @@ def followers(folder: Path, count: int) -> Iterator[Meet]:
 
 
 def _start(folder: Path, rank: int, world: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a follower; return it, and the end of a pipe at which it tells that it is ready, or that it has ended."""
+    """Start a follower; return it and the end of a pipe that becomes readable when it is ready or has ended."""
     told, tells = os.pipe()
     ranks = {"COATLAB_RANK": str(rank), "COATLAB_WORLD": str(world), "LOCAL_RANK": str(rank), READY: str(tells)}
     with open(log, "wb") as out:
@@ -87,7 +87,7 @@ def _start(folder: Path, rank: int, world: int, log: Path) -> tuple[subprocess.P
 
 
 def _tell_leader(look: Callable[[], None]) -> None:
-    """Tell the leader, where that has started this process, that it is ready."""
+    """Tell the leader, if it has started this process, that this process is ready."""
     if pipe := os.environ.pop(READY, None):
         os.write(int(pipe), b"!")
         os.close(int(pipe))
@@ -105,7 +105,7 @@ def _await(started: Mapping[subprocess.Popen[bytes], int], look: Callable[[], No
             look()
         except BaseException:
             for process in started:
-                process.kill()  # else they wait for the leader
+                process.kill()  # otherwise they would wait for the leader
             raise
         for pipe in select(waiting, [], [], LOOK_SECONDS)[0]:
             waiting.remove(pipe)
@@ -114,7 +114,7 @@ def _await(started: Mapping[subprocess.Popen[bytes], int], look: Callable[[], No
 
 
 def _wait(processes: list[subprocess.Popen[bytes]], seconds: float) -> None:
-    """Wait until all have ended, or for some seconds."""
+    """Wait until all have ended, but at most some seconds."""
     end = time.monotonic() + seconds
     for process in processes:
         try:

@@ -1,4 +1,4 @@
-"""metrics.jsonl, the record of a run's course, as a Lightning logger."""
+"""metrics.jsonl, the history of a run, as a Lightning logger."""
 
 import json
 import math
@@ -11,11 +11,11 @@ from lightning.pytorch.loggers.logger import Logger
 
 
 class MetricsFile(Logger):
-    """Append a row a call to metrics.jsonl; on resume, cut it to the length the checkpoint knows.
+    """Append a row per call to metrics.jsonl; on resume, cut the file to the length that the checkpoint states.
 
     Args:
         folder: the run folder.
-        keep: bytes that belong to the state training resumes from; what follows will be written again.
+        keep: bytes that belong to the state from which training resumes; the rows after them will be written again.
     """
 
     def __init__(self, folder: Path, keep: int = 0) -> None:
@@ -26,12 +26,12 @@ class MetricsFile(Logger):
 
     @property
     def name(self) -> str:
-        """Return no name: Lightning asks for one to build folders, and the folder is given."""
+        """Empty: Lightning uses a logger's name to build folders, and the folder is given."""
         return ""
 
     @property
     def version(self) -> str:
-        """Return no version, for the same reason."""
+        """Empty, for the same reason."""
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
@@ -44,12 +44,12 @@ class MetricsFile(Logger):
         self._file.flush()
 
     def synced_length(self) -> int:
-        """Bring every row to the disk and return the file's length in bytes, to be kept in a checkpoint."""
+        """Sync every row to disk and return the file's length in bytes, to be kept in a checkpoint."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
 
     def close(self) -> None:
-        """Bring every row to the disk and close the file."""
+        """Sync every row to disk and close the file."""
         self.synced_length()
         self._file.close()

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a live bar with the time left, or a line an epoch in a log file."""
+"""The display of a run: on a terminal a live bar with the time left, else a line per epoch."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class LiveProgress(L.Callback):
 
     Args:
         title: name of the run.
-        measure: holds the last epoch's row; must stand before this one in the list of callbacks.
+        measure: holds the last epoch's row; it must precede this callback in the list.
     """
 
     def __init__(self, title: str, measure: Measure) -> None:
@@ -36,7 +36,7 @@ class LiveProgress(L.Callback):
         )
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open the bar, at the step where a resumed run stands."""
+        """Open the bar at the step from which training goes on."""
         total = int(trainer.estimated_stepping_batches)
         self.task = self.bar.add_task(self.title, total=total, completed=trainer.global_step, state="")
         self.bar.start()
@@ -47,7 +47,7 @@ class LiveProgress(L.Callback):
             self.bar.update(self.task, completed=trainer.global_step)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say why the bar stands still."""
+        """Say why the bar does not move."""
         self.bar.update(self.task, state="evaluating")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -61,12 +61,12 @@ class LiveProgress(L.Callback):
         self.bar.stop()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Leave the terminal as it was found."""
+        """Restore the terminal."""
         self.bar.stop()
 
 
 def epoch_line(row: dict[str, float], epochs: int) -> str:
-    """Write an epoch's measures in a line."""
+    """Return the measures of an epoch on one line."""
     return (
         f"epoch {row['epoch']:.0f}/{epochs}  train loss {row['train_eval/loss']:.3f}  "
         f"train {row['train_eval/accuracy']:.1%}  eval {row['eval/accuracy']:.1%}  gap {row['gap']:+.1%}  "

@@ -1,8 +1,8 @@
-"""The recipe as one run trains it: rates for its batch, a warm-up in its steps.
+"""The recipe as one run uses it: learning rates for its batch size, warm-up in its steps.
 
 Deviation from Table 10, which is stated for batches of 512 to 4096 images on many TPU cores: with a smaller batch the
 rates shrink in proportion (Goyal et al. 2017), and the warm-up covers as many images in more steps. With a larger batch
-nothing changes. `recipe.scale_lr=false` turns it off; a recipe without a `batch_size` is for any batch.
+nothing changes. `recipe.scale_lr=false` turns this off; a recipe without a `batch_size` is for any batch size.
 """
 
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from typing import Any
 
 
 def for_run(recipe: Mapping[str, Any], *, batch: int, steps_per_epoch: int, epochs: int) -> dict[str, Any]:
-    """Return what the record says of a recipe: the rates and the warm-up that are used, and why.
+    """Return the rates and the warm-up that a run uses, and how they came about, as the record has them.
 
-    A warm-up that is not shorter than the run is cut to a tenth of it, so that a short trial still trains.
+    A warm-up that is not shorter than the run is cut to a tenth of the run, so that a short trial still trains.
 
     Args:
         recipe: of a checked config.
-        batch: images an optimizer step.
+        batch: images per optimizer step.
         steps_per_epoch: optimizer steps.
         epochs: of the whole run.
 
     Returns:
-        lr, min_lr and warmup_steps, which replace the recipe's own; batch, reference_batch and scale, which say where
-        they come from; steps and steps_per_epoch.
+        lr, min_lr and warmup_steps, which replace the recipe's own; batch, reference_batch and scale, from which they
+        were derived; steps and steps_per_epoch.
     """
     reference, steps = recipe["batch_size"], steps_per_epoch * epochs
     scale = min(1.0, batch / reference) if reference is not None and recipe["scale_lr"] else 1.0

@@ -1,9 +1,9 @@
-"""The LightningModule: loss, measures, optimizer. What is measured every epoch is defined here.
+"""The LightningModule: loss, measures and optimizer. What is measured every epoch is defined here.
 
-`train/*` are means over the epoch as the steps saw it: moving weights, training mode, mixed images. They do not
-enter comparisons; under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the
-mixture. `train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is their difference in
-accuracy: the paper's generalization gap.
+`train/*` are means over the steps of an epoch, with changing weights, in training mode, on augmented images. They are
+not compared; under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the mixture.
+`train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is their difference in accuracy:
+the paper's generalization gap.
 
 B batch, C channels, H rows, W columns, K classes, R processes, S sums.
 """
@@ -44,7 +44,7 @@ class Task(L.LightningModule):
         self.recipe = recipe
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         alpha = recipe["mixup_alpha"]
-        # one weight a batch, from the generator that is seeded at every step; each image with its neighbour
+        # one weight per batch, from the generator that is seeded at every step; each image is mixed with its neighbour
         self.mixup = None if alpha is None else MixUp(alpha=alpha, num_classes=num_classes)
         names = ("train", *MEASURED, "test")
         self.means = nn.ModuleDict(
@@ -55,7 +55,7 @@ class Task(L.LightningModule):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return logits (B, K)."""
-        images_BCHW = images_BCHW.to(self.dtype, memory_format=self.memory_format)  # float64 where the network is
+        images_BCHW = images_BCHW.to(self.dtype, memory_format=self.memory_format)  # float64 if the network is
         return self.network(images_BCHW)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -74,7 +74,7 @@ class Task(L.LightningModule):
         self._evaluate(MEASURED[dataloader_idx], batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure one batch of the test files."""
+        """Measure one batch of the test images."""
         self._evaluate("test", batch)
 
     def losses(self, logits_BK: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -82,7 +82,7 @@ class Task(L.LightningModule):
 
         Targets are classes, (B,), or how much of each class an image has, (B, K), as MixUp gives them.
         """
-        logits_BK = logits_BK.to(torch.promote_types(logits_BK.dtype, torch.float32))  # half precision is not enough
+        logits_BK = logits_BK.to(torch.promote_types(logits_BK.dtype, torch.float32))  # half precision is too coarse
         if self.recipe["loss"] == "softmax":
             return F.cross_entropy(logits_BK, targets, label_smoothing=smoothing, reduction="none")
         classes = logits_BK.shape[1]
@@ -91,15 +91,15 @@ class Task(L.LightningModule):
         return F.binary_cross_entropy_with_logits(logits_BK, targets_BK.to(logits_BK), reduction="none").sum(1)
 
     def on_validation_epoch_start(self) -> None:
-        """Evaluate with one set of statistics, where several processes have each their own."""
+        """Evaluate with the same batch statistics in all processes."""
         self._share_statistics()
 
     def on_test_epoch_start(self) -> None:
-        """As before the evaluation of an epoch."""
+        """Do as before the evaluation of an epoch."""
         self._share_statistics()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the sums of every process, where several train."""
+        """Keep the sums of every process, if several train."""
         if self.trainer.world_size > 1:
             state = checkpoint[_moving(checkpoint)]
             mine_S = torch.stack([state[key] for key in _sums(state)])
@@ -108,7 +108,7 @@ class Task(L.LightningModule):
             checkpoint["sums_RS"] = torch.stack(every)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with this process's sums; if there were others than now, with those of all of them in the first."""
+        """Restore this process's sums; if the number of processes has changed, the first one takes all of them."""
         if (sums_RS := checkpoint.get("sums_RS")) is not None:
             state, rank = checkpoint[_moving(checkpoint)], self.trainer.global_rank
             if len(sums_RS) != self.trainer.world_size:
@@ -141,18 +141,18 @@ class Task(L.LightningModule):
     def _evaluate(self, name: str, batch: Batch) -> None:
         images_BCHW, labels_B = batch
         if not len(labels_B):
-            return  # every image of the batch was left out
+            return  # every image of the batch was skipped as corrupt
         logits_BK = self(images_BCHW)
         self._measure(name, logits_BK, labels_B, self.losses(logits_BK, labels_B))
 
     def _measure(self, name: str, logits_BK: Tensor, labels_B: Tensor, losses_B: Tensor) -> None:
-        # every image by itself: torchmetrics 1.9 ignores weights where it does not look for NaN
+        # image by image: torchmetrics 1.9 ignores weights when its NaN check is off
         self.means[f"{name}_loss"].update(losses_B)  # type: ignore[operator]
         self.means[f"{name}_accuracy"].update((logits_BK.argmax(1) == labels_B).float())  # type: ignore[operator]
 
 
 def _moving(checkpoint: Mapping[str, Any]) -> str:
-    """Return where a checkpoint has the state that training goes on from; Lightning puts averaged weights before it."""
+    """Return the checkpoint's key of the weights that are trained; with averaging, `state_dict` holds the average."""
     return "current_model_state" if "current_model_state" in checkpoint else "state_dict"
 
 

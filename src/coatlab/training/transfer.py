@@ -1,8 +1,8 @@
-"""Weights from a donor (sec. 4.1, fine-tuning): the classifier is new, tables follow the resolution, the rest must fit.
+"""Weights from a donor (sec. 4.1, fine-tuning): the classifier is new, tables are resized, the rest must fit.
 
 Bias tables and position embeddings resize themselves when they are loaded (App. A.1). Of the head only the last layer,
-the classifier, is new: normalization and dense layer are features. Random features of linear attention come with the
-weights that were trained on them. The optimizer starts afresh.
+the classifier, is new: normalization and dense layer count as features. The random features of linear attention are
+taken over with the weights that were trained on them. The optimizer starts afresh.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from coatlab.training.checkpoints import WEIGHTS
 
 
 def transfer(network: Network, folder: Path) -> dict[str, Any]:
-    """Load the weights of a complete run into a network, all but the classifier.
+    """Load the weights of a complete run into a network, except for the classifier.
 
     Returns:
         for the record: the donor's fingerprint, what was replaced, and the tables that were resized.
@@ -34,7 +34,7 @@ def transfer(network: Network, folder: Path) -> dict[str, Any]:
     own = network.state_dict()
     classifier = f"head.{len(list(network.head.children())) - 1}."
     tables = {
-        f"{name}.table": 1 if isinstance(module, RelativeBias) else 2  # dimensions before rows and columns
+        f"{name}.table": 1 if isinstance(module, RelativeBias) else 2  # leading dimensions, before rows and columns
         for name, module in network.named_modules()
         if isinstance(module, RelativeBias | PositionEmbedding)
     }

@@ -17,10 +17,10 @@ from analysis.claims.judge import (
     UNDECIDED,
     Finding,
     Judgement,
+    claim_value,
     decide,
     judge,
     weakest,
-    written,
 )
 from analysis.claims.ordering import names_of, parse
 from coatlab.errors import InputError
@@ -185,8 +185,14 @@ def test_a_claim_about_runs_that_differ_in_more_is_undecided_and_says_in_what() 
 
 
 def test_a_list_is_written_as_claims_name_it() -> None:
-    assert written([2, 1, 2]) == written((2, 1, 2)) == written(np.array([2, 1, 2])) == written("[2, 1, 2]") == "2-1-2"
-    assert written("ViT_REL") == "ViT_REL"
+    assert (
+        claim_value([2, 1, 2])
+        == claim_value((2, 1, 2))
+        == claim_value(np.array([2, 1, 2]))
+        == claim_value("[2, 1, 2]")
+        == "2-1-2"
+    )
+    assert claim_value("ViT_REL") == "ViT_REL"
 
 
 @given(st.lists(st.sampled_from([SUPPORTED, CONTRADICTED, UNDECIDED]), min_size=1))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.compare import confounds
-from analysis.compare.confounds import differences, require_comparable, require_keys, warnings
+from analysis.compare.confounds import differences, require_comparable, require_keys, setup_warnings
 from coatlab.errors import InputError
 from coatlab.runs.identity import fingerprint
 from tests.made_runs import config_of
@@ -107,7 +107,7 @@ def test_precision_is_a_warning() -> None:
     assert keys(runs, "layout") == []
     runs["precision"] = [config["trainer"]["precision"] for config in runs["config"]]
     runs["code"], runs["device"], runs["cpu"], runs["gpu"] = ["a", "b"], "cpu", "one", None
-    assert warnings(runs) == [
+    assert setup_warnings(runs) == [
         "Warning: 2 code versions: a (1), b (1).",
         "Warning: 2 precisions: 32-true (1), bf16-mixed (1).",
     ]

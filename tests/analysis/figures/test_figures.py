@@ -1,4 +1,7 @@
-"""Figures of planted runs: what is drawn is what was measured, the same each time, and no text covers another."""
+"""Figures of planted runs: what is drawn is what was measured, the same each time, and no text covers another.
+
+Every figure of analysis/figures is tested: a new one needs no entry here.
+"""
 
 import importlib
 import itertools
@@ -14,21 +17,24 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analysis.compare.labels import names
-from analysis.figures.style import ATTENTIONS, LAYOUTS, looks, named, regimes
+from analysis.compare.labels import run_names
+from analysis.compare.order import attentions, in_order, layouts
+from analysis.figures.style import looks, regimes, with_names
+from analysis.paper.data_sets import ABUNDANT
 from coatlab.errors import InputError
-from coatlab.output.figure import save
+from coatlab.output.figure import COLOURS, MARKERS, save
 from tests.analysis.planted import LAYOUTS as EFFECTS
 from tests.analysis.planted import frames
 from tests.commandline import REPOSITORY
 from tests.made_runs import config_of
 
 FIGURES = sorted(path.stem for path in (REPOSITORY / "analysis" / "figures").glob("[a-z]*.py") if path.stem != "style")
+ORDER = in_order(EFFECTS)
 CAPACITY = {"CCCC": 0.60, "CCCT": 0.63, "CCTT": 0.70, "CTTT": 0.70, "ViT_REL": 0.66}
 
 
 def study(seeds: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return runs and histories on 1000 and on abundant images."""
+    """Return runs and histories on 1000 images and on abundant ones."""
     few, few_epochs = frames(seeds=seeds)
     many, many_epochs = frames(CAPACITY, seeds=seeds, draw=1)
     many = many.assign(**{"data.name": "fractals", "data.train_size": 50_000}).rename(index=lambda name: f"many-{name}")
@@ -61,7 +67,7 @@ def test_a_figure_names_what_it_shows_and_is_the_same_each_time(name: str, tmp_p
         assert png.stat().st_size > 10_000
         written.append(svg.read_text())
     assert written[0] == written[1]
-    for word in (*LAYOUTS, "3 seeds"):
+    for word in (*EFFECTS, "3 seeds"):
         assert word in written[0]
 
 
@@ -83,7 +89,7 @@ def test_one_seed_is_drawn_without_an_interval(name: str) -> None:
 def test_a_point_stands_at_its_means_and_its_whiskers_end_at_the_interval() -> None:
     runs, histories = study()
     (axis,) = draw("generalization", runs, histories).axes
-    for name, container in zip(LAYOUTS, axis.containers, strict=True):
+    for name, container in zip(ORDER, axis.containers, strict=True):
         own = runs[runs["layout.name"] == name].groupby("data.name")["eval/accuracy"]
         line, _, (across, up) = container.lines
         assert container.get_label() == name
@@ -103,7 +109,7 @@ def test_a_curve_is_the_mean_over_seeds_and_its_band_holds_every_seed() -> None:
     last = runs[(runs["data.name"] == "fractals") & (runs["layout.name"] == "CTTT")]["eval/accuracy"]
     (line,) = [line for line in axes[3].lines if line.get_label() == "CTTT"]
     assert line.get_ydata()[-1] == pytest.approx(last.mean())
-    band = axes[3].collections[LAYOUTS.index("CTTT")].get_paths()[0].vertices
+    band = axes[3].collections[ORDER.index("CTTT")].get_paths()[0].vertices
     ends = band[band[:, 0] == band[:, 0].max(), 1]
     assert (ends.min(), ends.max()) == pytest.approx((last.min(), last.max()))
 
@@ -113,24 +119,38 @@ def test_accuracy_against_images_has_a_point_a_size() -> None:
     more, _ = frames({name: effect + 0.05 for name, effect in EFFECTS.items()}, draw=2)
     runs = pd.concat([few, more.assign(**{"data.train_size": 4000}), few.assign(**{"data.train_size": np.nan})])
     (axis,) = draw("data_size", runs, histories).axes
-    drawn = axis.containers[0].lines[0].get_xydata()
+    assert [container.get_label() for container in axis.containers] == ORDER
+    drawn = axis.containers[ORDER.index("CCCC")].lines[0].get_xydata()
     means = runs[runs["layout.name"] == "CCCC"].groupby("data.train_size")["eval/accuracy"].mean()
     assert drawn == pytest.approx(np.column_stack([means.index, means]))
 
 
 def test_layouts_and_attentions_look_the_same_in_every_figure_and_different_in_one() -> None:
-    for group in (LAYOUTS, ATTENTIONS):
+    for group in (layouts(), attentions()):
         alone = {name: looks([name])[name] for name in group}
         assert looks(group) == alone
-        for key in ("color", "marker"):
-            assert len({look[key] for look in alone.values()}) == len(group)
+        for key, different in (("color", COLOURS), ("marker", MARKERS)):
+            assert len({look[key] for look in alone.values()}) == min(len(group), len(different))
+
+
+def test_the_layouts_of_the_paper_keep_the_colours_that_published_figures_have() -> None:
+    colours = {"CCCC": "#0072B2", "CCCT": "#D55E00", "CCTT": "#009E73", "CTTT": "#CC79A7", "ViT_REL": "#E69F00"}
+    assert {name: look["color"] for name, look in looks([*colours]).items()} == colours
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_names_stand_in_the_papers_order(name: str) -> None:
+    figure = draw(name, *study())
+    shown = [legend.get_texts() for legend in figure.legends] or [axis.get_xticklabels() for axis in figure.axes]
+    for labels in shown:
+        assert [text.get_text() for text in labels] == ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
 
 
 def test_names_are_layouts_or_attentions_or_both() -> None:
     runs = pd.DataFrame({"layout.name": ["CCCC", "CCTT", "CCTT"], "attention": ["none", "relative", "linear"]})
-    assert named(runs[:2])["name"].tolist() == ["CCCC", "CCTT"]
-    assert named(runs[1:])["name"].tolist() == ["relative", "linear"]
-    assert named(runs)["name"].tolist() == ["CCCC, none", "CCTT, relative", "CCTT, linear"]
+    assert with_names(runs[:2])["name"].tolist() == ["CCCC", "CCTT"]
+    assert with_names(runs[1:])["name"].tolist() == ["relative", "linear"]
+    assert with_names(runs)["name"].tolist() == ["CCCC, none", "CCTT, relative", "CCTT, linear"]
 
 
 def test_runs_that_started_otherwise_have_a_panel_of_their_own() -> None:
@@ -157,12 +177,12 @@ def test_panels_are_in_order_of_images_and_pixels_whatever_the_runs_order() -> N
     assert [title.rpartition(", ")[2] for title, _ in regimes(pixels)] == ["32 pixels", "64 pixels", "224 pixels"]
 
 
-@given(st.sets(st.sampled_from([*LAYOUTS, "ViT", "none", *(f"norm={i}" for i in range(9))]), min_size=1))
+@given(st.sets(st.sampled_from([*layouts(), "ViT", "none", *(f"norm={i}" for i in range(9))]), min_size=1))
 def test_names_that_are_no_layouts_take_looks_that_none_of_them_has(names: set[str]) -> None:
     found = looks(sorted(names))
     assert set(found) == names
     assert len({(look["color"], look["marker"]) for look in found.values()}) == len(names)
-    for name in names & set(LAYOUTS):
+    for name in names & set(layouts()):
         assert found[name] == looks([name])[name]
 
 
@@ -178,7 +198,7 @@ def changed(words: Iterable[str], study: str) -> tuple[pd.DataFrame, pd.DataFram
         config_of(by_layout[layout], seed=seed) for layout, seed in zip(runs["layout.name"], runs["seed"], strict=True)
     ]
     runs = runs.assign(config=configs, **{"layout.name": "CCTT"})
-    return runs.assign(name=names(runs, importlib.import_module(f"analysis.tables.{study}").DESIGN)), histories
+    return runs.assign(name=run_names(runs, importlib.import_module(f"analysis.studies.{study}").DESIGN)), histories
 
 
 def test_details_are_named_by_what_changed() -> None:
@@ -226,7 +246,20 @@ def test_capacity_is_of_the_same_size() -> None:
     both = pd.concat([runs.assign(**{"size.name": "nano"}), larger]), pd.concat([histories, more])
     alone, mixed = draw("generalization", runs, histories).axes, draw("generalization", *both).axes
     drawn = [{one.get_label(): one.lines[0].get_xdata()[0] for one in axis.containers} for axis in (*alone, *mixed)]
-    assert drawn == [drawn[0], drawn[0], dict.fromkeys(LAYOUTS, pytest.approx(0.1))]
+    assert drawn == [drawn[0], drawn[0], dict.fromkeys(ORDER, pytest.approx(0.1))]
+
+
+def test_every_abundant_data_set_measures_capacity_and_two_of_them_are_never_averaged() -> None:
+    runs, histories = study()
+    many = runs[runs["data.name"] == "fractals"]
+    for place, name in enumerate(ABUNDANT):
+        runs = pd.concat(
+            [runs, many.assign(**{"data.name": name}).rename(index=lambda run, name=name: f"{name}-{run}")]
+        )
+        alone = runs[runs["data.name"].isin(["fashion_mnist", name])]
+        (axis,) = draw("generalization", alone, histories).axes
+        assert (axis.get_title(), name in axis.get_xlabel()) == ("fashion_mnist, 1,000 images", True)
+        assert len(draw("generalization", runs, histories).axes) == place + 1
 
 
 def test_without_abundant_images_there_is_no_capacity() -> None:
@@ -237,5 +270,5 @@ def test_without_abundant_images_there_is_no_capacity() -> None:
         (runs.assign(**{"size.name": np.where(few, "nano", "tiny")}), histories),
         (runs, histories[histories["fingerprint"].str.startswith("many-")]),
     ):
-        with pytest.raises(InputError, match=r"needs runs on few images and on data\.name=fractals, of one size"):
+        with pytest.raises(InputError, match=r"on few images, .* abundant images \(data\.name=fractals or web"):
             draw("generalization", part, epochs)

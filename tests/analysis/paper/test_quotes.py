@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from analysis.claims.claim import load_claims
-from analysis.paper.quotes import ABUNDANT, PAPER, TARGET, Quote, unmatched
+from analysis.paper.quotes import ABUNDANT, PAPER, TARGET, Quote, notes_on_absent
 from analysis.studies.stage_depth import VARIANTS
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
@@ -20,7 +20,7 @@ STUDIES = ("transfer", "relative", "stage_depth", "details")
 
 
 def quotes(study: str) -> tuple[Quote, ...]:
-    return import_module(f"analysis.tables.{study}").DESIGN.paper
+    return import_module(f"analysis.studies.{study}").DESIGN.paper
 
 
 def test_every_accuracy_of_the_tables_is_quoted_once() -> None:
@@ -118,6 +118,6 @@ def test_the_cells_of_a_sweep_stand_beside_the_papers_rows(
         assert all(len(names) <= 1 for names in found)  # a row has one number of a quote, or none
         told = "paper, Table 9" if quote.title == "paper's MACs (M)" else quote.title
         assert set().union(*found) == beside.get(told, set())
-        named = " ".join(unmatched([quote], rows))
+        named = " ".join(notes_on_absent([quote], rows))
         for one in quote.numbers:
             assert (f"{one.name} {quote.value(one):{quote.form}}" in named) == (one.name not in beside.get(told, set()))

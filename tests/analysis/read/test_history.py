@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.read import history
-from analysis.read.history import CACHE, SUM, merged, read_histories
+from analysis.read.history import CACHE, CHECKSUM, merge_steps, read_histories
 from coatlab.runs.record import read_metrics
 from tests.made_runs import make_run
 
@@ -125,7 +125,7 @@ def test_what_is_kept_is_made_anew_where_it_is_damaged(
     runs = tmp_path_factory.mktemp("runs")
     folders = {f"mark{seed}": make_run(runs, "layout=CCTT", seed=seed, epochs=3) for seed in range(2)}
     first = read(folders)
-    path = data.draw(st.sampled_from([runs / CACHE, (runs / CACHE).with_suffix(SUM)]))
+    path = data.draw(st.sampled_from([runs / CACHE, (runs / CACHE).with_suffix(CHECKSUM)]))
     content = bytearray(path.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -165,7 +165,7 @@ rows = st.lists(
 @given(st.lists(rows.map(lambda found: sorted(found, key=lambda row: row["step"])), min_size=1, max_size=3))
 def test_rows_of_a_step_are_one(runs: list[list[dict[str, Any]]]) -> None:
     frame = pd.DataFrame([row for run in runs for row in run], columns=["step", "a", "b"])
-    table, lengths = merged(frame, [len(run) for run in runs])
+    table, lengths = merge_steps(frame, [len(run) for run in runs])
     left = [{key: value for key, value in row.items() if not pd.isna(value)} for row in table.to_dict("records")]
     steps: list[dict[int, dict[str, Any]]] = [{} for _ in runs]
     for run, found in zip(runs, steps, strict=True):

@@ -7,8 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.report import files as module
+from analysis.report.contents import Picture, Report
 from analysis.report.files import publish
-from analysis.report.report import Picture, Report
 from analysis.tabular import Column, Table
 
 RUNS = Table("Runs", [Column("run")], [["a"]])

@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Page
 from analysis.__main__ import main
 from analysis.claims.claim import load_claims
 from analysis.claims.judge import Finding, Judgement
+from analysis.report.contents import Picture, Report
 from analysis.report.files import publish
-from analysis.report.html import page
-from analysis.report.report import Picture, Report
+from analysis.report.html import report_page
 from analysis.tables.verdicts import verdict_table
 from analysis.tabular import Column, Mean, Table
 from tests.analysis.report.browser import Seen, chromium, faults, opened
@@ -187,7 +187,7 @@ ATTRIBUTES = {
 
 
 def test_hostile_names_are_text_and_nothing_else() -> None:
-    seen = Seen(page(report(HOSTILE)))
+    seen = Seen(report_page(report(HOSTILE)))
     assert set(seen.elements) <= ELEMENTS
     assert seen.attributes <= ATTRIBUTES
     assert seen.elements.count("script") == seen.elements.count("style") == 1
@@ -201,7 +201,7 @@ def test_hostile_names_are_text_and_nothing_else() -> None:
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=3))
 def test_any_text_is_shown_on_one_line(names: list[str]) -> None:
     table = Table(names[0], [Column(names[0])], [[name] for name in names], names[0], names)
-    seen = Seen(page(Report("layouts", table, [table], notes=names, commands=names, counts={names[0]: 1})))
+    seen = Seen(report_page(Report("layouts", table, [table], notes=names, commands=names, counts={names[0]: 1})))
     assert set(seen.elements) <= ELEMENTS
     assert seen.attributes <= ATTRIBUTES
     assert len(seen.cells) == 2 * len(names)
@@ -230,7 +230,7 @@ def test_the_seeds_advised_are_the_same_beside_a_verdict_and_below_its_table(
     judged = Judgement(
         claim, "undecided", [Finding(relation, "undecided", needed=needed) for relation in claim.relations]
     )
-    seen = Seen(page(Report("layouts", RUNS, judgements=[judged], verdicts=[verdict_table(judged)])))
+    seen = Seen(report_page(Report("layouts", RUNS, judgements=[judged], verdicts=[verdict_table(judged)])))
     said = re.findall(r"(About|Up to) (\d+) seeds in all", " ".join(seen.texts))
     assert [" ".join(found) for found in said] == [number] * 2 * (number is not None)
 

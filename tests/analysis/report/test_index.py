@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.report.contents import Report
 from analysis.report.files import publish
-from analysis.report.index import Facts, index, read_facts, to_json
-from analysis.report.report import Report
+from analysis.report.index import Facts, index_page, read_facts, to_json
 from analysis.tabular import Column, Table
 from coatlab.errors import InputError
 from tests.analysis.report.browser import Seen, faults
@@ -28,7 +28,7 @@ JSON = st.recursive(
 
 def rows(reports: Path) -> list[list[str]]:
     """Return the cells of the list, row by row."""
-    cells = [" ".join(cell.split()) for cell in Seen(index(reports)).cells]
+    cells = [" ".join(cell.split()) for cell in Seen(index_page(reports)).cells]
     return [cells[place : place + 3] for place in range(0, len(cells), 3)]
 
 
@@ -38,9 +38,9 @@ def test_it_lists_studies_with_runs_and_verdicts_and_is_made_anew(tmp_path: Path
     publish(Report("layouts", RUNS, counts={"complete": 3, "failed": 2}, judgements=judgements()), tmp_path)
     verdicts = "✓ 1 supported ✗ 1 contradicted ? 1 undecided"
     assert rows(tmp_path) == [["layouts", "3 of 5 2 failed", verdicts], ["transfer", "10 of 10", "–"]]
-    assert (tmp_path / "index.html").read_text() == index(tmp_path) + "\n"
+    assert (tmp_path / "index.html").read_text() == index_page(tmp_path) + "\n"
     for study in ("layouts", "transfer"):
-        assert f'<a href="{study}/report.html">' in index(tmp_path)
+        assert f'<a href="{study}/report.html">' in index_page(tmp_path)
 
 
 @pytest.mark.external
@@ -64,7 +64,7 @@ def test_what_is_foreign_is_left_out_and_what_is_damaged_is_named(tmp_path: Path
     assert found.keys() == {"layouts", "half", "newer", "list", "deep", "folder", "unfinished"}
     assert "schema 9, not 1" in found["newer"]
     assert found["unfinished"] == "report.html is missing; make the report again"
-    (tmp_path / "i.html").write_text(index(tmp_path))
+    (tmp_path / "i.html").write_text(index_page(tmp_path))
     assert faults(tmp_path / "i.html") == []
 
 
@@ -75,7 +75,7 @@ def test_hostile_names_of_folders_are_text_and_links_lead_to_them(tmp_path: Path
         (tmp_path / name / "report.json").write_text(to_json(Facts(name.encode("ascii", "ignore").decode(), {})))
         (tmp_path / name / "report.html").write_text("x")
     assert sorted(name for name, _, _ in rows(tmp_path)) == sorted(map(shown_of, names))
-    source = index(tmp_path)
+    source = index_page(tmp_path)
     links = [part.partition('"')[0] for part in source.split('<a href="')[1:]]
     assert len(links) == len(names)
     assert {unquote(link, errors="surrogateescape") for link in links} == {f"{name}/report.html" for name in names}

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.report.text import markdown, terminal, to_csv
-from analysis.tabular import BOOTSTRAP, Column, Mean, Table, legend, marked, parts
+from analysis.tabular import BOOTSTRAP, Column, Mean, Table, legend, machine_readable, marked
 from tests.analysis.report.hostile import HOSTILE, shown
 
 NAN = float("nan")
@@ -118,7 +118,7 @@ def test_a_cell_of_no_seed_says_nothing_of_the_seeds() -> None:
 def test_an_interval_is_four_columns_and_what_is_unknown_none() -> None:
     columns = [Column("name"), Column("accuracy", ".1%"), Column("seeds", "d")]
     cells = [["a", Mean(2, 0.5, 0.4, 0.6), 2], ["b", Mean(1, 0.25), 1], ["c", None, None], ["d", 0.125, 0]]
-    titles, rows = parts(Table("t", columns, cells))
+    titles, rows = machine_readable(Table("t", columns, cells))
     assert titles == ["name", "accuracy", "accuracy low", "accuracy high", "accuracy n", "seeds"]
     assert rows == [
         ["a", 0.5, 0.4, 0.6, 2, 2],

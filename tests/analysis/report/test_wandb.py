@@ -15,7 +15,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.report import wandb as upload
-from analysis.report.report import Report
+from analysis.report.contents import Report
 from analysis.tabular import Column, Table
 from tests.commandline import REPOSITORY
 from tests.made_runs import make_run
@@ -183,7 +183,7 @@ def test_trouble_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     def broken(*args: Any, **kwargs: Any) -> None:
         raise BrokenPipeError("gone\naway")
 
-    monkeypatch.setattr(upload, "open_run", broken)
+    monkeypatch.setattr(upload, "open_session", broken)
     given = Report("layouts", Table("Runs", [Column("run")], []))
     assert upload.upload(given, tmp_path, tracked(), "wandb") is None
     assert capsys.readouterr().err == "the report is not in W&B (BrokenPipeError: gone away); its files are whole\n"

@@ -50,7 +50,7 @@ def test_without_a_run_the_family_is_compared_with_the_paper(tmp_path: Path) -> 
 
 
 def test_the_widths_are_those_of_conf() -> None:
-    rows = family.structure().rows
+    rows = family.plans_table().rows
     for size in ("coatnet_0", "coatnet_7"):
         plan = OmegaConf.load(conf_dir() / "size" / f"{size}.yaml").plans.CCTT
         flat = [width for entry in plan.widths for width in (entry if not isinstance(entry, int) else [entry])]
@@ -58,12 +58,12 @@ def test_the_widths_are_those_of_conf() -> None:
 
 
 def test_a_plan_that_is_not_the_papers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = family.read
+    read = family.read_csv
     changed = [
         row | {"blocks": "4"} if (row["model"], row["stage"]) == ("CoAtNet-1", "S1") else row for row in read("family")
     ]
-    monkeypatch.setattr(family, "read", lambda file: changed if file == "family" else read(file))
-    table = family.structure()
+    monkeypatch.setattr(family, "read_csv", lambda file: changed if file == "family" else read(file))
+    table = family.plans_table()
     told = {tuple(row[:2]): row[-1] for row in table.rows if row[-1] != "the same"}
     assert told == {("CoAtNet-1", "S1"): "blocks 4", ("CoAtNet-6", "S4"): "width 2048"}
     assert "CoAtNet-1, S1 differs: it is not known why." in table.notes

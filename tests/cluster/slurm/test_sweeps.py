@@ -60,7 +60,7 @@ def test_a_sweep_of_six_cells_lands(slurm: Cluster, on_slurm: CommandLine) -> No
 
 
 def leave(slurm: Cluster, command: CommandLine, job: str, how: Sequence[str]) -> None:
-    """Have a job leave in the middle of an epoch, and let Slurm start it again at once."""
+    """Have a job leave in the middle of per epoch, and let Slurm start it again at once."""
     attempts, before = len(command.record()["attempts"]), steps(command)
     wait_for(lambda: steps(command) >= before + 3)
     slurm.ask(*how)

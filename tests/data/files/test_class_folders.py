@@ -1,4 +1,4 @@
-"""Class folders are read as torchvision reads them; the hash follows what is there, not where it is."""
+"""Class folders are read as torchvision reads them; the hash depends on the files, not on where they are."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.data.image_files import write_folders
 
 
 @pytest.fixture(autouse=True)
-def look_anew() -> None:
+def forget_earlier_calls() -> None:
     scan.cache_clear()
 
 
@@ -54,7 +54,7 @@ def test_without_a_train_folder_the_root_has_the_classes(tmp_path: Path) -> None
     assert found.test is None
 
 
-def test_the_hash_follows_names_and_sizes_and_not_the_place(tmp_path: Path) -> None:
+def test_the_hash_depends_on_names_and_sizes_but_not_on_the_place(tmp_path: Path) -> None:
     files = write_folders(tmp_path / "a", each=3)
     hashes = [scan(tmp_path / "a").content]
     (tmp_path / "a").rename(tmp_path / "b")
@@ -77,7 +77,7 @@ def test_the_config_gets_classes_and_hash(tmp_path: Path) -> None:
         catalog(resolve(compose([*words, "data.num_classes=7"]))["data"])
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data=folder needs data.root"):
         catalog(resolve(compose(["data=folder"]))["data"])
     with pytest.raises(InputError, match=r"nowhere is not a folder"):
@@ -85,12 +85,14 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()
     (flat / "a.jpg").touch()
-    with pytest.raises(InputError, match=r"flat has no folder for each class; its images lie side by side"):
+    with pytest.raises(
+        InputError, match=r"flat must have one folder per class, and has none; its images are not in class folders"
+    ):
         scan(flat)
     (tmp_path / "lacks" / "cat").mkdir(parents=True)
     with pytest.raises(InputError, match=r"lacks/cat has no image"):
         scan(tmp_path / "lacks")
     write_folders(tmp_path / "both" / "train", each=1, classes=2)
     write_folders(tmp_path / "both" / "test", each=1, classes=3)
-    with pytest.raises(InputError, match=r"both/test has the class class_2, which .*both/train has not"):
+    with pytest.raises(InputError, match=r"both/test has the class class_2, which .*both/train does not have"):
         scan(tmp_path / "both")

@@ -1,4 +1,4 @@
-"""Pixels are PIL's; what is damaged is an error, whatever the format, and never the end of the process."""
+"""Pixels are those of PIL; a damaged file of any format is an error, and never ends the process."""
 
 import contextlib
 import io
@@ -35,22 +35,24 @@ def test_pixels_are_those_of_pil(kind: str, mode: str, channels: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
-def test_what_is_cut_off_is_said(kind: str) -> None:
+def test_a_file_that_is_cut_off_is_an_error(kind: str) -> None:
     content = content_of(kind, "RGB")
     with pytest.raises(CorruptImage, match=r"\w+"):
         decode(content[: len(content) // 2], 3)
 
 
-@pytest.mark.parametrize(("content", "reason"), [(b"", "it is empty"), (b"<html>not found</html>", "it is no image")])
-def test_what_is_no_image_is_said(content: bytes, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "it is empty"), (b"<html>not found</html>", "it is not an image")]
+)
+def test_a_file_that_is_not_an_image_is_an_error(content: bytes, reason: str) -> None:
     with pytest.raises(CorruptImage, match=reason):
         decode(content, 3)
 
 
 @given(st.sampled_from(["JPEG", "PNG"]), st.integers(0, 2000), st.binary(min_size=1, max_size=40))
-def test_whatever_is_damaged_gives_pixels_or_an_error(kind: str, place: int, noise: bytes) -> None:
+def test_any_damage_gives_pixels_or_an_error(kind: str, place: int, noise: bytes) -> None:
     content = content_of(kind, "RGB")
     place %= len(content)
     damaged = content[:place] + noise + content[place + len(noise) :]
-    with contextlib.suppress(CorruptImage):  # and nothing else
+    with contextlib.suppress(CorruptImage):  # any other exception fails the test
         assert decode(damaged, 3).shape[0] == 3

@@ -1,4 +1,4 @@
-"""Corrupt images are named, counted, left out or stopped at; images that are evaluated are never trained on."""
+"""Corrupt images are named and counted, and stop the run or are left out; evaluated images are never trained on."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.data.image_files import FEW, cut, write_folders
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return 4 classes of 30 files."""
+    """Return a folder of 4 classes with 30 files each."""
     folder = tmp_path_factory.mktemp("pictures")
     write_folders(folder, each=30)
     return folder
@@ -67,7 +67,7 @@ def test_batches_do_not_depend_on_workers(root: Path, workers: int) -> None:
 
 
 def corrupt_one_of(data: EncodedData, name: str) -> tuple[Path, bytes]:
-    """Cut a file of a set in half; return it and what it was."""
+    """Cut a file of a set in half; return its path and its former content."""
     path = Path(data.corrupt["train"].contents.name(numbers(data, name)[3]))
     content = path.read_bytes()
     cut(path)
@@ -75,7 +75,7 @@ def corrupt_one_of(data: EncodedData, name: str) -> tuple[Path, bytes]:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_skipped_in_training_another_image_stands_in(root: Path, workers: int) -> None:
+def test_in_training_another_image_replaces_a_skipped_one(root: Path, workers: int) -> None:
     data = source(root, "data.on_corrupt=skip", f"data.workers={workers}")
     told: list[dict[str, object]] = []
     data.on_facts = lambda: told.append(data.facts())
@@ -93,7 +93,7 @@ def test_skipped_in_training_another_image_stands_in(root: Path, workers: int) -
     assert again.facts() == expected
 
 
-def test_skipped_in_evaluation_it_is_left_out(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_evaluation_a_skipped_image_is_left_out(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = source(root, "data.on_corrupt=skip")
     path, content = corrupt_one_of(data, "eval")
     try:
@@ -104,7 +104,7 @@ def test_skipped_in_evaluation_it_is_left_out(root: Path, capsys: pytest.Capture
     assert f"left out: {path} cannot be decoded" in capsys.readouterr().err
 
 
-def test_stopped_at_it_is_named_and_read_again_once_mended(root: Path) -> None:
+def test_an_image_that_stops_the_run_is_named_and_read_again_once_mended(root: Path) -> None:
     data = source(root)
     path, content = corrupt_one_of(data, "train")
     try:
@@ -130,5 +130,5 @@ def test_a_folder_of_nothing_but_corrupt_files_ends(tmp_path: Path) -> None:
 def test_files_that_change_after_the_run_was_named_are_refused(root: Path) -> None:
     config = with_content(resolve(compose(["data=folder", f"data.root={root}", *FEW])))
     config["data"]["content"] = "another"
-    with pytest.raises(InputError, match=r"have changed; give the command again"):
+    with pytest.raises(InputError, match=r"have changed; run the command again"):
         make_data(config).setup()

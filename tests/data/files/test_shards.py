@@ -1,4 +1,4 @@
-"""An index of shards has every sample that webdataset's own reader has, by number."""
+"""An index of shards has the same samples as webdataset's own reader, by number."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.data.image_files import cut, encoded, of_class, write_shards
 
 
 @pytest.fixture(autouse=True)
-def look_anew() -> None:
+def forget_earlier_calls() -> None:
     index.cache_clear()
 
 
@@ -37,7 +37,7 @@ def test_samples_are_those_of_webdataset(tmp_path: Path) -> None:
     assert by_wildcard.paths == shards.paths
 
 
-def test_the_index_is_kept_and_a_damaged_one_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_is_kept_and_a_damaged_one_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_shards(str(tmp_path / "%03d.tar"), each=8)
     first, content = index(tmp_path, "*.tar", tmp_path / "cache")
     (kept,) = (tmp_path / "cache" / "shards").iterdir()
@@ -53,14 +53,14 @@ def test_the_index_is_kept_and_a_damaged_one_made_anew(tmp_path: Path, monkeypat
     assert np.load(kept)["labels"].tolist() == first.labels.tolist()
 
 
-def test_the_hash_follows_the_shards(tmp_path: Path) -> None:
+def test_different_shards_have_different_hashes(tmp_path: Path) -> None:
     write_shards(str(tmp_path / "a-%03d.tar"), each=8)
     write_shards(str(tmp_path / "b-%03d.tar"), each=9)
     hashes = {index(tmp_path, pattern, tmp_path / "cache")[1] for pattern in ("a-*.tar", "b-*.tar", "*.tar")}
     assert len(hashes) == 3
 
 
-def test_a_shard_that_ends_too_early_is_named_and_used_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_shard_that_ends_too_early_is_named_and_its_whole_images_are_used(tmp_path: Path) -> None:
     write_shards(str(tmp_path / "%03d.tar"), each=16)
     whole = read(index(tmp_path, "*.tar", tmp_path / "cache")[0])
     cut(tmp_path / "001.tar")
@@ -87,7 +87,7 @@ def test_the_config_gets_classes_and_hash(tmp_path: Path) -> None:
         catalog(resolve(compose([*words, "data.num_classes=3"]))["data"])
 
 
-def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data=webdataset needs data.root"):
         catalog(resolve(compose(["data=webdataset"]))["data"])
     with pytest.raises(InputError, match=r"data=webdataset needs data.shards: .*train-\{0000..0146\}.tar"):

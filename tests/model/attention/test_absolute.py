@@ -1,4 +1,4 @@
-"""Attention without relative bias: eq. 2 in float64; bare, it is a function of a set; where its embedding stands."""
+"""Attention without relative bias: eq. 2 in float64; it ignores the order of tokens; where its embedding is added."""
 
 import pytest
 import torch
@@ -14,6 +14,8 @@ from tests.model.attention.direct_attention import (
     WIDTHS,
     Grid,
     assert_same,
+    count_tables,
+    counted_products,
     inputs,
     softmax_attention,
 )
@@ -27,8 +29,8 @@ def test_equals_the_equation(grid: Grid, heads: int, width: int, seed: int) -> N
 
 
 @pytest.mark.parametrize("position", ["none", "learned"])
-def test_bare_it_is_permutation_equivariant(position: str) -> None:
-    """A whole stage of ViT_REL: tokens in another order give the same tokens in that order, unless positions count."""
+def test_without_an_embedding_it_is_permutation_equivariant(position: str) -> None:
+    """The stage of ViT_REL gives permuted results for permuted tokens, unless it has a position embedding."""
     network = create_model(
         "ViT_REL", "absolute", "nano", image_size=32, channels=1, attention_settings={"position": position}
     )
@@ -50,7 +52,7 @@ def test_bare_it_is_permutation_equivariant(position: str) -> None:
         ("CCCC", {}),
     ],
 )
-def test_an_embedding_stands_where_each_stage_of_transformers_begins(layout: str, expected: dict) -> None:
+def test_each_transformer_stage_begins_with_an_embedding(layout: str, expected: dict) -> None:
     network = create_model(layout, "absolute", "nano", image_size=32, channels=1)
     found = {
         name.removesuffix(".position"): tuple(module.table.shape[1:])
@@ -60,8 +62,13 @@ def test_an_embedding_stands_where_each_stage_of_transformers_begins(layout: str
     assert found == expected
 
 
-def test_a_mixed_stage_has_it_before_its_first_transformer_block() -> None:
+def test_a_mixed_stage_has_the_embedding_before_its_first_transformer_block() -> None:
     with torch.device("meta"):
         network = create_model("CCTT", "absolute", "coatnet_6")
     assert [type(block.position) for block in network.stages[2][8:10]] == [PositionEmbedding, torch.nn.Identity]
     assert network.stages[2][8].position.table.shape == (1, 768, 14, 14)
+
+
+def test_tables_and_cost() -> None:
+    assert count_tables("absolute") == (0, 3)
+    assert counted_products("absolute") == 2 * 36**2 * 32

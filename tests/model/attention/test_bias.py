@@ -1,4 +1,4 @@
-"""The bias between two positions is the table's entry for their shift, and resizing keeps its shape."""
+"""The bias of two positions is the entry for their shift, and resizing a table keeps smooth functions."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ GRIDS = st.tuples(st.integers(1, 6), st.integers(1, 6))
 
 
 @given(GRIDS, st.integers(1, 3), st.integers(0, 1000))
-def test_bias_depends_on_the_shift_alone(grid: tuple[int, int], heads: int, seed: int) -> None:
+def test_the_bias_depends_only_on_the_shift(grid: tuple[int, int], heads: int, seed: int) -> None:
     rows, columns = grid
     table = torch.randn(heads, 2 * rows - 1, 2 * columns - 1, generator=torch.Generator().manual_seed(seed))
     bias = read_bias(table, grid).view(heads, rows, columns, rows, columns)
@@ -42,7 +42,7 @@ def test_resize_keeps_the_middle_and_the_largest_shift() -> None:
     torch.testing.assert_close(resized[:, 0, -1], table[:, 0, -1])
 
 
-def test_loading_resizes_and_leaves_the_callers_dictionary_alone() -> None:
+def test_loading_resizes_and_does_not_change_the_callers_dictionary() -> None:
     small, large = (RelativeBias(2, (n, n), partial(read_bias, keys=(n, n))) for n in (7, 12))
     state = small.state_dict()
     large.load_state_dict(state)

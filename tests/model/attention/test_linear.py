@@ -17,6 +17,8 @@ from tests.model.attention.direct_attention import (
     WIDTHS,
     Grid,
     assert_same,
+    count_tables,
+    counted_products,
     inputs,
     softmax_attention,
 )
@@ -29,7 +31,7 @@ def variant(feature_map: str, heads: int, width: int, grid: Grid, features: int 
 
 
 def quotient(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The formula with every weight of every pair written out, from features of q and k."""
+    """Compute the formula from features of q and k, with the weight of every pair written out."""
     weights = torch.einsum("bhim,bhjm->bhij", q, k)
     return torch.einsum("bhij,bhjd->bhid", weights / weights.sum(-1, keepdim=True), v)
 
@@ -71,7 +73,7 @@ def test_favor_equals_the_formula(grid: Grid, heads: int, width: int, seed: int)
 
 
 def test_favor_approaches_softmax_attention() -> None:
-    """Its error falls as one over the root of the number of features: an unbiased estimate (lemma 1)."""
+    """The error falls with the square root of the number of features, as for an unbiased estimate (lemma 1)."""
     grid, width = (6, 6), 8
     qkv = [x.detach() / 2 for x in inputs(2, grid, width, seed=0)]
     exact, errors = softmax_attention(*qkv), []
@@ -114,7 +116,7 @@ def test_favor_features_come_from_the_seed_and_are_saved_with_the_weights() -> N
 @pytest.mark.parametrize("feature_map", MAPS)
 @pytest.mark.parametrize("scale", [1.0, 30.0, 300.0])
 def test_bfloat16_is_as_good_as_its_inputs_and_never_nan(feature_map: str, scale: float) -> None:
-    """Over thousands of tokens and with large entries, also under autocast, forward and gradient."""
+    """Thousands of tokens and large entries, under autocast: results and gradients stay finite."""
     grid, attend = (64, 64), variant(feature_map, 2, 16, (64, 64), features=32)
     q, k, v = (x.detach().bfloat16() for x in inputs(2, grid, 16, seed=0))
     q, k = q * scale, k * scale
@@ -134,13 +136,18 @@ def test_elu_plus_one_does_not_cancel() -> None:
     x = torch.tensor([-30.0, -1.0, 0.0, 2.0])
     torch.testing.assert_close(elu_plus_one(x), torch.where(x > 0, x + 1, x.exp()), rtol=1e-6, atol=0)
     assert elu_plus_one(x)[0] > 0
-    assert (torch.nn.functional.elu(x) + 1)[0] == 0  # what it is written to avoid
+    assert (torch.nn.functional.elu(x) + 1)[0] == 0  # the rounding that it avoids
     x.requires_grad_()
     elu_plus_one(x).sum().backward()
     assert x.grad is not None
     torch.testing.assert_close(x.grad, x.detach().exp().clamp(max=1))
 
 
-def test_an_unknown_feature_map_is_said() -> None:
+def test_an_unknown_feature_map_is_refused() -> None:
     with pytest.raises(InputError, match=r"attention\.feature_map=relu does not exist.*valid: elu, softmax, favor"):
         create_model(attention="linear", attention_settings={"feature_map": "relu"})
+
+
+def test_tables_and_cost() -> None:
+    assert count_tables("linear") == (0, 3)
+    assert counted_products("linear") == 36 * (2 * 16 + 1) * 32  # the 1 is the denominator of the quotient

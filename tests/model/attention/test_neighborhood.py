@@ -1,4 +1,4 @@
-"""Neighborhood attention against its formula in float64, in every way that it can be computed."""
+"""Neighborhood attention against its formula in float64, in each of its implementations."""
 
 import pytest
 import torch
@@ -18,6 +18,8 @@ from tests.model.attention.direct_attention import (
     WIDTHS,
     Grid,
     assert_same,
+    count_tables,
+    counted_products,
     inputs,
     randomized,
     seen,
@@ -64,7 +66,7 @@ def test_a_grid_beyond_the_limit_takes_tiles() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("grid", [(17, 33), (24, 16)])
 def test_flex_attention_equals_the_tiles(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not compiled, so that it needs no compiler here: order of tokens, mask and bias are the same."""
+    """Run without torch.compile, which needs a compiler: the order of tokens, the mask and the bias are the same."""
     monkeypatch.setattr(neighborhood, "_compiled", lambda: flex_attention)
     attend = NeighborhoodAttention(2, 16, grid, block=0, kernel_size=7)
     torch.nn.init.normal_(attend.bias.table)
@@ -75,7 +77,7 @@ def test_flex_attention_equals_the_tiles(grid: Grid, monkeypatch: pytest.MonkeyP
         torch.testing.assert_close(attend(*qkv), by_tiles, rtol=1e-4, atol=1e-5)
 
 
-def test_flex_attention_that_cannot_train_says_so() -> None:
+def test_flex_attention_says_where_it_cannot_train() -> None:
     attend = NeighborhoodAttention(1, 16, (20, 20), block=0, kernel_size=3, implementation="flex")
     with pytest.raises(
         InputError, match=r"attention\.implementation=flex cannot train on cpu; valid there: auto, tiles"
@@ -105,7 +107,7 @@ def test_a_neighborhood_that_covers_the_grid_is_relative(grid: Grid, heads: int,
     assert_same(covering(*qkv), relative(*qkv), qkv)
 
 
-def test_its_field_is_said() -> None:
+def test_its_field_is_stated() -> None:
     network = create_model("CCTT", "neighborhood", "nano", image_size=32, channels=1)
     assert network.attention_fields() == {
         "S3": {"grid": [4, 4], "field": [3, 3], "reach": "local"},
@@ -113,3 +115,8 @@ def test_its_field_is_said() -> None:
     }
     with pytest.raises(InputError, match=r"attention\.kernel_size=4 is not valid; it must be an odd whole number"):
         create_model(attention="neighborhood", attention_settings={"kernel_size": 4})
+
+
+def test_tables_and_cost() -> None:
+    assert count_tables("neighborhood") == (5, 0)
+    assert counted_products("neighborhood", kernel_size=3) == 2 * int(near((6, 6), 3).sum()) * 32

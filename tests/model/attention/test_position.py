@@ -1,4 +1,4 @@
-"""The absolute embedding: added as it is, resized when it is loaded at another grid, in the memory of its map."""
+"""The position embedding: it is added, resized when weights of another grid are loaded, and keeps channels-last."""
 
 import torch
 
@@ -18,14 +18,14 @@ def test_loading_resizes_there_and_back() -> None:
     state = small.state_dict()
     large.load_state_dict(state)
     assert state["table"].shape == (1, 2, 7, 7)
-    assert (large.table.diff(dim=2) >= 0).all()  # a slope stays one
+    assert (large.table.diff(dim=2) >= 0).all()  # a slope stays a slope
     back = PositionEmbedding(2, (7, 7))
     back.load_state_dict(large.state_dict())
     inner = (slice(None), slice(None), slice(1, -1))
     torch.testing.assert_close(back.table[inner], small.table[inner], atol=0.1, rtol=0)
 
 
-def test_it_follows_channels_last_and_the_precision_of_the_map() -> None:
+def test_it_keeps_channels_last_and_the_precision_of_the_map() -> None:
     embed = PositionEmbedding(8, (4, 4)).to(memory_format=torch.channels_last)
     x = torch.randn(2, 8, 4, 4).contiguous(memory_format=torch.channels_last)
     assert embed(x).is_contiguous(memory_format=torch.channels_last)

@@ -12,6 +12,8 @@ from tests.model.attention.direct_attention import (
     WIDTHS,
     Grid,
     assert_same,
+    count_tables,
+    counted_products,
     inputs,
     randomized,
     shifted_bias,
@@ -34,3 +36,8 @@ def test_its_tables_are_those_of_relative() -> None:
     torch.manual_seed(0)
     pre = RelativeAttention(2, 4, (5, 5), block=0)
     assert torch.equal(post.bias.table, pre.bias.table)
+
+
+def test_tables_and_cost() -> None:
+    assert count_tables("post") == (5, 0)
+    assert counted_products("post") == 3 * 36**2 * 32

@@ -1,4 +1,4 @@
-"""Relative attention against eq. 3 in float64; equivariance; the bias that evaluation keeps is never stale."""
+"""Relative attention against eq. 3 in float64; equivariance; the bias that evaluation keeps is never out of date."""
 
 import copy
 import io
@@ -17,6 +17,8 @@ from tests.model.attention.direct_attention import (
     WIDTHS,
     Grid,
     assert_same,
+    count_tables,
+    counted_products,
     inputs,
     randomized,
     shifted_bias,
@@ -34,7 +36,7 @@ def test_equals_the_equation(grid: Grid, heads: int, width: int, seed: int) -> N
 
 @pytest.mark.parametrize("variant", [RelativeAttention, PostAttention])
 def test_translation_equivariance_in_the_interior(variant: type[RelativeAttention]) -> None:
-    """With a bias that ends at shift 1, what moves by one position moves the result by one, away from the border."""
+    """If the bias ends at shift 1, moving the input by one position moves the result by one, except at the border."""
     grid, far = (8, 9), MASKED if variant is RelativeAttention else 0.0
     attend = randomized(variant(2, 4, grid, block=0), 3)
     with torch.no_grad():
@@ -48,7 +50,7 @@ def test_translation_equivariance_in_the_interior(variant: type[RelativeAttentio
     assert not torch.allclose(moved.roll((-1, -1), (2, 3))[:, :, 0], still[:, :, 0])
 
 
-class TestWhatEvaluationKeeps:
+class TestTheBiasThatEvaluationKeeps:
     grid = (4, 5)
 
     def attend(self) -> RelativeAttention:
@@ -59,7 +61,7 @@ class TestWhatEvaluationKeeps:
             return attend(*[x.float() for x in inputs(2, self.grid, 4, seed=0)])
 
     def fresh(self, attend: RelativeAttention) -> torch.Tensor:
-        """Compute without anything kept."""
+        """Compute with a bias that was just read."""
         twin = self.attend()
         twin.load_state_dict(attend.state_dict())
         with torch.enable_grad():
@@ -74,7 +76,7 @@ class TestWhatEvaluationKeeps:
         assert len(reads) == 1
 
     @pytest.mark.parametrize("way", ["in_place", "data", "load", "swap", "optimizer", "vector"])
-    def test_it_is_never_stale(self, way: str) -> None:
+    def test_it_is_never_out_of_date(self, way: str) -> None:
         attend = self.attend()
         before, table = self.run(attend), attend.bias.table
         new = torch.randn_like(table)
@@ -129,3 +131,8 @@ class TestWhatEvaluationKeeps:
         for twin in (torch.load(stored, weights_only=False), copy.deepcopy(attend)):
             assert twin.bias._kept is None
             torch.testing.assert_close(self.run(twin), self.run(attend))
+
+
+def test_tables_and_cost() -> None:
+    assert count_tables("relative") == (5, 0)
+    assert counted_products("relative") == 2 * 36**2 * 32

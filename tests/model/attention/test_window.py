@@ -1,4 +1,4 @@
-"""Window attention against its formula in float64: windows, shifts, borders, and grids that do not divide."""
+"""Window attention against its formula in float64: windows, shifts, borders, and grids that windows do not divide."""
 
 import torch
 from hypothesis import given, settings
@@ -15,6 +15,8 @@ from tests.model.attention.direct_attention import (
     Grid,
     Position,
     assert_same,
+    count_tables,
+    counted_products,
     inputs,
     randomized,
     seen,
@@ -24,11 +26,11 @@ from tests.model.attention.direct_attention import (
 
 
 def same_window(grid: Grid, window: int, shifted: bool) -> torch.Tensor:
-    """Tell which pairs share a window: windows begin at 0, or half a window before, but for a side that one covers."""
+    """Tell which pairs share a window. Shifted windows begin half a window later, unless one covers the whole side."""
 
     def number(at: int, side: int) -> int:
         offset = window // 2 if shifted and window < side else 0
-        return (at - offset) // min(window, side)  # before the first whole window: -1, a smaller one of its own
+        return (at - offset) // min(window, side)  # -1: the smaller window before the first whole one
 
     def sees(i: Position, j: Position) -> bool:
         return all(number(a, side) == number(b, side) for a, b, side in zip(i, j, grid, strict=True))
@@ -57,7 +59,7 @@ def test_a_window_that_covers_the_grid_is_relative(grid: Grid, heads: int, seed:
     assert_same(window(*qkv), relative(*qkv), qkv)
 
 
-def test_shifts_alternate_and_the_field_is_said() -> None:
+def test_shifts_alternate_and_the_field_is_stated() -> None:
     network = create_model("CTTT", "window", "nano", image_size=32, channels=1)
     attends = [block.attention.attend for stage in network.stages[1:] for block in stage]
     assert [attend.shift for attend in attends][:5] == [(0, 0), (1, 1), (0, 0), (1, 1), (0, 0)]
@@ -68,9 +70,15 @@ def test_shifts_alternate_and_the_field_is_said() -> None:
     }
 
 
-def test_seven_by_default_at_the_papers_sizes() -> None:
+def test_windows_are_seven_wide_at_the_papers_sizes() -> None:
     network = create_model("CCTT", "window", "coatnet_0")
     assert network.attention_fields() == {
         "S3": {"grid": [14, 14], "field": [7, 7], "reach": "local"},
         "S4": {"grid": [7, 7], "field": [7, 7], "reach": "covering"},
     }
+
+
+def test_tables_and_cost() -> None:
+    assert count_tables("window") == (5, 0)
+    sees = same_window((6, 6), 3, shifted=False)
+    assert counted_products("window", window=3) == 2 * int(sees.sum()) * 32

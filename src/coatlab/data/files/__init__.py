@@ -1,1 +1,1 @@
-"""Images that lie encoded on a disk: in class folders or in shards."""
+"""Images in encoded files (JPEG, PNG, ...): in class folders or in shards."""

@@ -1,9 +1,11 @@
-"""A folder of class folders, as torchvision's ImageFolder reads it: which images it has, and a hash of them.
+"""A folder with one folder per class, as torchvision's ImageFolder reads it: its images, and a hash of them.
 
-    root/train/<class>/...image   and, if there are, root/test/<class>/... or root/val/<class>/...
-    root/<class>/...image         without test images of its own
+It has one of two forms:
 
-Classes are numbered by the order of their names. Hidden files are left out; links are followed.
+    root/train/<class>/...image   with test images in root/test/<class>/... or root/val/<class>/..., if there are any
+    root/<class>/...image         without test images
+
+Classes are numbered in the order of their names. Hidden files are left out; links are followed.
 """
 
 import hashlib
@@ -24,7 +26,7 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".t
 
 @dataclass(frozen=True)
 class Listing:
-    """Images below a folder: paths relative to it, as UTF-8 (one block of memory, which forked workers share)."""
+    """Images below a root, with their classes: paths are relative, in one array whose memory forked workers share."""
 
     paths: NDArray[np.bytes_]
     labels: NDArray[np.int64]
@@ -32,7 +34,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """What is below a root: `test` is None where it has no test images; `content` hashes names and sizes."""
+    """What is below a root; `test` is None if it has no test images, `content` is a hash of names and sizes."""
 
     root: Path
     classes: tuple[str, ...]
@@ -43,28 +45,29 @@ class ClassFolders:
 
 @lru_cache(maxsize=4)
 def scan(root: Path, test_folders: tuple[str, ...] = ("test", "val")) -> ClassFolders:
-    """List the images below a root; the second call of a process with the same root is free.
+    """List the images below a root; further calls with the same root return the first result.
 
     Args:
-        test_folders: beside `train`; the first that exists has the test images.
+        root: a folder in one of the forms above.
+        test_folders: names of folders next to `train`; the first that exists has the test images.
 
     Raises:
-        InputError: no such folder, no class, a class without an image, or a test class that is not trained.
+        InputError: the folder does not exist or has no class, a class has no image, or a class has only test images.
     """
     if not root.is_dir():
-        raise InputError(f"data.root={root} is not a folder; it must be one that has a folder for each class")
+        raise InputError(f"data.root={root} is not a folder; it must be a folder that has one folder per class")
     train_root = root / "train" if (root / "train").is_dir() else root
     classes = _class_names(train_root)
     if not classes:
-        hint = "; its images lie side by side" if any(map(_is_image, os.listdir(train_root))) else ""
-        raise InputError(f"{train_root} has no folder for each class{hint}")
+        hint = "; its images are not in class folders" if any(map(_is_image, os.listdir(train_root))) else ""
+        raise InputError(f"{train_root} must have one folder per class, and has none{hint}")
     sums = hashlib.sha256()
     train = _list(root, train_root, classes, sums)
     test_root = next((root / name for name in test_folders if (root / name).is_dir()), None)
     test = None
     if test_root is not None and train_root != root:
         if unknown := sorted(set(_class_names(test_root)) - set(classes)):
-            raise InputError(f"{test_root} has the class {unknown[0]}, which {train_root} has not")
+            raise InputError(f"{test_root} has the class {unknown[0]}, which {train_root} does not have")
         test = _list(root, test_root, classes, sums, may_lack=True)
         if not len(test.labels):
             raise InputError(f"{test_root} has no image in a class folder")
@@ -72,13 +75,16 @@ def scan(root: Path, test_folders: tuple[str, ...] = ("test", "val")) -> ClassFo
 
 
 def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a config of `data=folder` cannot know before it has looked: the number of classes, and the content.
+    """Return the values of `data=folder` that only the folder can tell: number of classes and content hash.
+
+    Args:
+        data: the group `data` of a resolved config.
 
     Raises:
-        InputError: as `scan`, or `data.root` is not given.
+        InputError: `data.root` is not given, `data.num_classes` is wrong, or as in `scan`.
     """
     if data["root"] is None:
-        raise InputError(f"data={data['name']} needs data.root, a folder that has a folder for each class")
+        raise InputError(f"data={data['name']} needs data.root, a folder that has one folder per class")
     found = scan(Path(data["root"]))
     if data["num_classes"] not in (None, len(found.classes)):
         raise InputError(f"data.num_classes={data['num_classes']}, but {found.root} has {len(found.classes)} classes")

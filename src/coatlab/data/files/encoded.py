@@ -1,8 +1,8 @@
-"""Images that are decoded as they are needed: files in folders, samples in shards; and what is done about corrupt ones.
+"""Images that are decoded when they are needed (files in folders, samples in shards), some of which may be corrupt.
 
-A corrupt image is named when it is met, and counted in the record. `data.on_corrupt=stop` ends the run there. `skip`
-goes on: in training the next readable image of the set stands in for it, so that batches stay full; where images are
-evaluated it is left out. Workers note what they meet in memory that they share with the process that trains.
+A corrupt image is reported when it is first read, and counted in the run's record. With `data.on_corrupt=stop` the run
+then ends. With `skip` it goes on: in training, the next readable image of the set takes its place, so that batches stay
+full; in evaluation it is left out. Workers report corrupt images through memory shared with the training process.
 """
 
 import sys
@@ -22,36 +22,36 @@ from coatlab.data.views import Views
 from coatlab.errors import InputError
 from coatlab.process.machine import cores
 
-IN_A_ROW = 100  # corrupt images after which it is no longer an accident
-NAMED = 5  # of them in a sentence
+IN_A_ROW = 100  # this many corrupt images in a row end the run: something is wrong with all of them
+NAMED = 5  # corrupt images that a message lists at most
 
 
 class Contents(Protocol):
-    """Numbered images as they lie on a disk."""
+    """Numbered images in encoded form."""
 
     labels: Tensor
 
     def name(self, number: int) -> str:
-        """Return what a person finds the image by."""
+        """Return the path by which a person finds the image."""
 
     def read(self, number: int) -> bytes:
-        """Return its content."""
+        """Return the encoded image."""
 
 
 class Corrupt:
-    """Which images of one `Contents` could not be read, shared between processes."""
+    """Notes which images of a `Contents` could not be decoded, in memory that all processes share."""
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
-        self.flags = torch.zeros(len(contents.labels) + 1, dtype=torch.bool).share_memory_()  # the last: gave up
+        self.flags = torch.zeros(len(contents.labels) + 1, dtype=torch.bool).share_memory_()  # the last one: gave up
         self.seen = self.flags.clone()
 
     def numbers(self) -> list[int]:
-        """Return the images that could not be read so far."""
+        """Return the numbers of all images that could not be decoded so far."""
         return self.flags[:-1].nonzero()[:, 0].tolist()
 
     def news(self) -> list[int]:
-        """Return those that could not be read since the last call."""
+        """Return the numbers of those that were found since the last call."""
         if torch.equal(self.flags, self.seen):
             return []
         before, self.seen = self.seen, self.flags.clone()
@@ -59,11 +59,14 @@ class Corrupt:
 
 
 class Encoded(Indexed):
-    """A set of encoded images, decoded and turned into views.
+    """A set of encoded images, which are decoded and turned into views.
 
     Args:
-        picks: (N,) which images of `corrupt.contents` the set has.
-        train: whether training views are made, with stand-ins for corrupt images.
+        corrupt: notes of corrupt images; its `contents` are the images.
+        picks: (N,) numbers of the images that belong to the set.
+        views: from an image to what the network sees.
+        channels: 1 (grey) or 3.
+        train: whether to make training views, and to replace corrupt images by others.
     """
 
     def __init__(self, corrupt: Corrupt, picks: Tensor, views: Views, channels: int, train: bool) -> None:
@@ -73,7 +76,7 @@ class Encoded(Indexed):
         return len(self.picks)
 
     def batch(self, epoch: int, indices: Tensor) -> Batch:
-        """Return views (B, C, side, side), uint8, and their classes; fewer where evaluation leaves images out."""
+        """Return uint8 views (B, C, side, side) and their classes (B,); evaluation leaves corrupt images out."""
         images, numbers = [], []
         for index in indices.tolist():
             for place in range(index, index + (IN_A_ROW if self.train else 1)):
@@ -102,25 +105,25 @@ class Encoded(Indexed):
 
 @dataclass(frozen=True)
 class Source:
-    """The images of a source; without `test`, test images are held out of the training images."""
+    """The images of a data set; if `test` is None, test images are held out of the training images."""
 
     train: Contents
     test: Contents | None
 
 
 class EncodedData(ImageData):
-    """Batches of images that are decoded as they are needed.
+    """Batches of images that are decoded when they are needed.
 
     Args:
-        root: where they are.
-        train_size, eval_size, train_eval_size, split_seed: see conf/data.
-        test_size: images held out for the test where the source has none of its own.
+        root: folder of the images.
+        train_size, eval_size, train_eval_size, split_seed: see conf/data/folder.yaml.
+        test_size: images held out for the test, if the data set has no test images.
         on_corrupt: stop or skip.
-        workers: processes that decode; None: as many as the process may use cores.
+        workers: processes that decode; None: one per core that this process may use.
         shared: as in `ImageData`.
 
     Raises:
-        InputError: the images are not there, fewer than asked for, or corrupt.
+        InputError: images are missing, fewer than the config asks for, or corrupt.
     """
 
     decodes = True
@@ -146,7 +149,7 @@ class EncodedData(ImageData):
 
     @abstractmethod
     def load(self) -> Source:
-        """Return the source's images; each source says how."""
+        """Return the images of the data set."""
 
     def make_sets(self) -> Mapping[str, Indexed]:
         """Find the images and split them."""
@@ -173,7 +176,7 @@ class EncodedData(ImageData):
         return train
 
     def augment(self, train: Indexed) -> Indexed:
-        """Return the training set as it is: the recipe's views are made where images are decoded."""
+        """Return the training set unchanged: it already makes the recipe's views when it decodes images."""
         return train
 
     def facts(self) -> dict[str, Any]:
@@ -183,7 +186,7 @@ class EncodedData(ImageData):
         return {"images": images, "corrupt": {"count": len(names), "names": names}}
 
     def recall(self, facts: Mapping[str, Any]) -> None:
-        """Know again which images earlier attempts of the run left out; one that stopped it is read again."""
+        """Take over which images earlier attempts left out; with `stop`, none, so that a mended image is read again."""
         names = set(facts.get("corrupt", {}).get("names", [])) if self.on_corrupt == "skip" else set()
         for corrupt in self.corrupt.values() if names else ():
             for number in range(len(corrupt.contents.labels)):
@@ -191,22 +194,22 @@ class EncodedData(ImageData):
             corrupt.news()
 
     def agree(self, strategy: Strategy) -> None:
-        """Share which images are corrupt."""
+        """Share with the other processes of the run which images are corrupt."""
         for corrupt in self.corrupt.values():
             flags = corrupt.flags.to(strategy.root_device, torch.uint8)
-            corrupt.flags.copy_(strategy.reduce(flags, reduce_op="max"))  # in place: workers look at this memory
+            corrupt.flags.copy_(strategy.reduce(flags, reduce_op="max"))  # in place, because workers read this memory
         self._look()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Say which images were found corrupt, then normalize."""
+        """Report images that were found to be corrupt, then normalize the batch."""
         self._look()
         return super().on_after_batch_transfer(batch, dataloader_idx)
 
     def _look(self) -> None:
-        """Report what workers have found since the last batch.
+        """Report corrupt images that workers have found since the last batch.
 
         Raises:
-            InputError: a corrupt image, where that stops the run; or very many in a row.
+            InputError: an image is corrupt and `on_corrupt` is stop, or IN_A_ROW images in a row are.
         """
         found = [
             _described(corrupt.contents, number, self.channels)
@@ -228,10 +231,10 @@ class EncodedData(ImageData):
 
 
 def _described(contents: Contents, number: int, channels: int) -> str:
-    """Name a corrupt image and say what is wrong with it, by reading it once more."""
+    """Return a corrupt image's name and what is wrong with it, by decoding it once more."""
     try:
         decode(contents.read(number), channels)
-        reason = "it could not be read before"
+        reason = "it could not be read earlier"
     except (CorruptImage, OSError) as error:
         reason = str(error)
     return f"{contents.name(number)} cannot be decoded ({reason})"

@@ -1,8 +1,8 @@
-"""Shards in WebDataset's form: tar files whose members share a name per sample, `<key>.jpg` and `<key>.cls`.
+"""Shards in WebDataset's form: tar files in which the files of one sample share a name, `<key>.jpg` and `<key>.cls`.
 
-webdataset reads shards as a stream, whose order depends on the number of workers. A run that resumes exactly needs each
-image by its number, so the shards are indexed once (where each image begins, its class) and the index is cached; the
-images stay where they are. Shards are local files, or on a mounted disk.
+webdataset reads shards as a stream whose order depends on the number of workers. To resume exactly, a run needs to read
+each image by its number. So the shards are indexed once (where each image begins, and its class), and the index is
+cached. The images stay where they are. Shards are files on a local or mounted disk.
 """
 
 import hashlib
@@ -28,17 +28,17 @@ LABEL = "cls"
 
 @dataclass(frozen=True)
 class Shards:
-    """An index of shards: for each image its shard, the place and length of its content in bytes, and its class."""
+    """An index of shards: for each image its shard, its offset there and its size (both in bytes), and its class."""
 
     paths: tuple[Path, ...]
     shard: NDArray[np.int64]
     offset: NDArray[np.int64]
     size: NDArray[np.int64]
     labels: NDArray[np.int64]
-    broken: tuple[str, ...]  # shards that end too early; what is whole in them is indexed
+    broken: tuple[str, ...]  # shards that end too early; their whole images are indexed
 
     def name(self, number: int) -> str:
-        """Return shard and member of an image, from the header before its content."""
+        """Return `shard:member` of an image; the member's name is in the tar header before the image."""
         path = self.paths[self.shard[number]]
         header = self._bytes(number, int(self.offset[number]) - tarfile.BLOCKSIZE, tarfile.BLOCKSIZE)
         try:
@@ -48,7 +48,7 @@ class Shards:
         return f"{path}:{member}"
 
     def read(self, number: int) -> bytes:
-        """Return an image as it is encoded."""
+        """Return the encoded image."""
         return self._bytes(number, int(self.offset[number]), int(self.size[number]))
 
     def _bytes(self, number: int, offset: int, size: int) -> bytes:
@@ -59,13 +59,17 @@ class Shards:
 
 @lru_cache(maxsize=4)
 def index(root: Path, pattern: str, cache: Path) -> tuple[Shards, str]:
-    """Index the shards that a pattern names, or read their index from the cache; and hash their names and sizes.
+    """Return the index of the shards that a pattern names, and a hash of their names and sizes.
+
+    The index is read from the cache if it is there. Further calls with the same arguments return the first result.
 
     Args:
-        pattern: relative to the root, with braces as in train-{0000..0146}.tar, or wildcards.
+        root: folder of the shards.
+        pattern: names relative to the root, with braces as in train-{0000..0146}.tar, or wildcards.
+        cache: folder where the index is kept.
 
     Raises:
-        InputError: a shard that is not there, is no tar file or has a sample without a class.
+        InputError: a shard is missing, is not a tar file, or has a sample without a class.
     """
     paths = tuple(_expand(root, pattern))
     sums = hashlib.sha256()
@@ -81,15 +85,18 @@ def index(root: Path, pattern: str, cache: Path) -> tuple[Shards, str]:
         try:
             write_atomic(kept, lambda file: np.savez_compressed(file, allow_pickle=False, broken=broken, **arrays))
         except OSError as error:  # a cache only saves time
-            print(f"data.cache={cache} cannot be written ({error.strerror}); the shards are indexed anew every time")
+            print(f"data.cache={cache} cannot be written ({error.strerror}); the shards are indexed again in every run")
     return Shards(paths, broken=tuple(str(name) for name in broken), **arrays), content
 
 
 def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a config of `data=webdataset` cannot know before it has looked: number of classes, and the content.
+    """Return the values of `data=webdataset` that only the shards can tell: number of classes and content hash.
+
+    Args:
+        data: the group `data` of a resolved config.
 
     Raises:
-        InputError: as `index`, or data.root or data.shards is not given.
+        InputError: `data.root` or `data.shards` is not given, `data.num_classes` is too small, or as in `index`.
     """
     for key in ("root", "shards"):
         if data[key] is None:
@@ -111,11 +118,11 @@ def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _expand(root: Path, pattern: str) -> Iterator[Path]:
     if not root.is_dir():
-        raise InputError(f"data.root={root} is not a folder; it must be the one that has the shards")
+        raise InputError(f"data.root={root} is not a folder; it must be the folder that has the shards")
     for name in braceexpand(pattern):
         found = sorted(root.glob(name)) if any(sign in name for sign in "*?[") else [root / name]
         if not found or not found[0].is_file():
-            raise InputError(f"data.shards: there is no file {root / name}")
+            raise InputError(f"data.shards={pattern}: there is no file {root / name}")
         yield from found
 
 
@@ -129,13 +136,13 @@ def _index(paths: Iterable[Path]) -> tuple[dict[str, NDArray[np.int64]], NDArray
             rows += [(number, *sample) for sample in cut.whole]
             broken.append(str(path))
     if not rows:
-        raise InputError(f"data.shards: no image in {', '.join(map(str, paths))}")
+        raise InputError(f"data.shards: there is no image in {', '.join(map(str, paths))}")
     columns = np.array(rows, dtype=np.int64).T
     return dict(zip(("shard", "offset", "size", "labels"), columns, strict=True)), np.array(broken, dtype=np.str_)
 
 
 class _CutOff(Exception):
-    """A shard ended before its last member did; the samples before that are whole."""
+    """A shard ends in the middle of a member; the samples before that are whole."""
 
     def __init__(self, whole: list[tuple[int, int, int]]) -> None:
         super().__init__()
@@ -185,5 +192,5 @@ def _class(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> int:
     file = tar.extractfile(member)
     text = file.read() if file else b""
     if not text.strip().isdigit():
-        raise InputError(f"{path}:{member.name} is not a class: {text[:20]!r}; it must be a number from 0 on")
+        raise InputError(f"{path}:{member.name} is not a class: {text[:20]!r}; it must be a whole number of at least 0")
     return int(text)

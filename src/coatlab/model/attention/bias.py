@@ -1,11 +1,12 @@
-"""The relative bias w_{i-j} of eq. 3: a table over shifts, read as a bias between positions (App. A.1).
+"""The relative bias w_{i-j} of eq. 3: a learned table over shifts, read as a bias between positions (App. A.1).
 
-The table P has one scalar a head and shift, shape (heads, 2*rows-1, 2*columns-1) where shifts reach over `rows` and
-`columns`; each head of each block has its own. The paper reads it by an einsum with one-hot matrices, which suits a
-TPU. We read it as sliding windows over the table: for a query in row y the biases to all rows y' are a window of P
-that starts at y, seen backwards. No N x N index is stored, and the result is the same number.
+The table P has one number per head and shift: its shape is (heads, 2*rows-1, 2*columns-1) for shifts that reach over
+`rows` and `columns`. Each block has its own table. The paper reads it by an einsum with one-hot matrices, which suits a
+TPU. We read it as sliding windows over the table: for a query in row y, the biases to all rows y' are the window of P
+that starts at y, in reverse order. No N x N index is stored, and the numbers are the same.
 
-A table of another reach is resized when it is loaded; one of the same reach (a local window) stays as it is.
+When weights of another resolution are loaded, the table is resized to the new reach; a table whose reach is the same (a
+local window) is left unchanged.
 
 H heads, Q queries, K keys, R x S the table's shifts.
 """
@@ -18,15 +19,18 @@ from torch import Tensor, nn
 
 from coatlab.model.layout import Grid
 
-# Added to scores that must not count: exp of it is 0 in every precision, float16 can hold it, and it is finite, so
-# that a query without any key (padding, whose mix is thrown away) gives numbers and not NaN.
+# Added to scores that must not count. Its exponential is 0 in every precision and float16 can hold it. It is finite, so
+# that a query that sees no key (padding, whose result is thrown away) gives numbers instead of NaN.
 MASKED = -1e4
 
 
 def read_bias(table_HRS: Tensor, keys: Grid) -> Tensor:
-    """Read the bias between all queries and `keys`: bias[h, i, j] = table[h, i - j], shape (H, Q, K).
+    """Read the bias between all queries and all keys: bias[h, i, j] = table[h, i - j], shape (H, Q, K).
 
-    There are R - rows + 1 rows of queries, S - columns + 1 columns; with a table of 2*rows-1 as many as keys.
+    Args:
+        table_HRS: the table.
+        keys: rows and columns of keys. There are R - rows + 1 rows and S - columns + 1 columns of queries: as many
+            queries as keys where R = 2*rows-1 and S = 2*columns-1.
     """
     rows, columns = keys
     windows = table_HRS.unfold(1, rows, 1).unfold(2, columns, 1)  # (H, y, x, from y, from x)
@@ -36,7 +40,7 @@ def read_bias(table_HRS: Tensor, keys: Grid) -> Tensor:
 def resize_table(table_HRS: Tensor, reach: Grid) -> Tensor:
     """Resize a table bilinearly to the shifts of another reach (App. A.1: finetuning at a larger resolution).
 
-    End points are aligned: the largest shift stays the largest shift and shift 0 stays in the middle.
+    End points are aligned: the largest shift stays the largest, and shift 0 stays in the middle.
     """
     shape = (2 * reach[0] - 1, 2 * reach[1] - 1)
     if tuple(table_HRS.shape[1:]) == shape:
@@ -46,12 +50,12 @@ def resize_table(table_HRS: Tensor, reach: Grid) -> Tensor:
 
 
 class RelativeBias(nn.Module):
-    """A learned bias table for one block, and what was last read from it.
+    """The learned bias table of one block.
 
     Args:
         heads: H.
         reach: rows and columns that the shifts reach over: the grid, or a window.
-        read: from the table to the bias that scores need; a pure function of the table.
+        read: makes the bias that is added to scores from the table; must depend on nothing but the table.
     """
 
     def __init__(self, heads: int, reach: Grid, read: Callable[[Tensor], Tensor]) -> None:
@@ -60,12 +64,14 @@ class RelativeBias(nn.Module):
         self.table = nn.Parameter(torch.empty(heads, 2 * reach[0] - 1, 2 * reach[1] - 1))
         self._kept: tuple[Tensor, Tensor] | None = None
         nn.init.trunc_normal_(self.table, std=0.02)
+        self.register_load_state_dict_pre_hook(_resize_stored)  # type: ignore[no-untyped-call]
 
     def forward(self, dtype: torch.dtype) -> Tensor:
         """Return the bias in a precision; in evaluation without gradients it is read once and kept (App. A.1).
 
-        What is kept is compared with the table by content: writes through `.data`, as weight averaging does them,
-        leave no other trace. The table is small where the bias is large.
+        A kept bias is used only while the table holds the numbers it was read from. The numbers themselves are
+        compared, because weight averaging writes through `.data`, which leaves no other trace. This is cheap: the
+        table is much smaller than the bias.
         """
         tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         if self.training or torch.is_grad_enabled() or tracing or self.table.is_meta:
@@ -80,18 +86,20 @@ class RelativeBias(nn.Module):
         return bias
 
     def train(self, mode: bool = True) -> "RelativeBias":
-        """Switch between training and evaluation; training drops what was kept."""
+        """Switch between training and evaluation; training drops the kept bias."""
         if mode:
             self._kept = None
         return super().train(mode)
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_kept": None}  # a pickled network, or a copy, does not carry it
-
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
-        if (stored := state_dict.get(prefix + "table")) is not None:
-            state_dict[prefix + "table"] = resize_table(stored, self.reach)
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        return self.__dict__ | {"_kept": None}  # pickles and copies leave it out
 
     def extra_repr(self) -> str:
         return f"heads={self.table.shape[0]}, reach={self.reach}"
+
+
+def _resize_stored(bias: nn.Module, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
+    """Resize the table that is about to be loaded; a hook of `load_state_dict`."""
+    assert isinstance(bias, RelativeBias)
+    if (stored := state_dict.get(prefix + "table")) is not None:
+        state_dict[prefix + "table"] = resize_table(stored, bias.reach)

@@ -1,10 +1,10 @@
-"""What a transformer block asks of its inner attention; a variant overrides what it does differently.
+"""`InnerAttention`: what a transformer block needs from its inner attention. A variant overrides what differs.
 
 B batch, H heads, N tokens (rows * columns of the grid, row by row), D head width, C channels.
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -14,13 +14,19 @@ Reach = Literal["global", "local", "covering"]
 
 
 class InnerAttention(nn.Module, ABC):
-    """Mix v by some measure of q and k; as it stands, an attention that sees every position and adds none.
+    """Mix v according to q and k.
+
+    A variant that overrides nothing but `forward` is global (every query sees the whole grid) and adds no position
+    embedding.
 
     Args:
         heads, head_size: H and D.
         grid: rows and columns of the tokens.
-        block: number of the block among the transformer blocks of its network, from 0.
+        block: number of the block among all transformer blocks of the network, from 0.
     """
+
+    local: ClassVar[bool] = False  # whether a query sees only positions near it, where the grid is large enough
+    alternatives: ClassVar[tuple[str, ...]] = ()  # settings that benchmarks measure as well, as in "feature_map=favor"
 
     def __init__(self, heads: int, head_size: int, grid: Grid, block: int) -> None:
         super().__init__()
@@ -31,22 +37,29 @@ class InnerAttention(nn.Module, ABC):
         """Return the mix of v, shape (B, H, N, D)."""
 
     def position(self, width: int, grid: Grid) -> nn.Module:
-        """Build what is applied to the map (B, width, *grid) that enters a stage of transformer blocks."""
+        """Build the position embedding of a stage: a module applied to the map (B, width, *grid) that enters it."""
         return nn.Identity()
 
     @property
     def field(self) -> Grid:
-        """Return the rows and columns that a query's field spans: the grid, or a window."""
+        """Return the rows and columns that a query can see: the grid, or a window."""
         return self.grid
 
     @property
+    def covers_grid(self) -> bool:
+        """Tell whether every query sees the whole grid; a local variant overrides this."""
+        return not self.local
+
+    @property
     def reach(self) -> Reach:
-        """Tell whether a query sees the whole grid: by design, not, or because its field covers this grid."""
-        return "global"
+        """Return `global` (by design), `local`, or `covering`: local by design, but the field covers this grid."""
+        if not self.local:
+            return "global"
+        return "covering" if self.covers_grid else "local"
 
     @property
     def density(self) -> float:
-        """Return the share of the multiplied query-key pairs that the formula has, where some are only masked away."""
+        """Return which share of the multiplied query-key pairs counts; the rest is multiplied, then masked away."""
         return 1.0
 
     def extra_repr(self) -> str:

@@ -1,25 +1,29 @@
-"""Linear attention: a product of features in the place of the softmax, the paper's option C (sec. 2.2).
+"""Linear attention: products of features replace the softmax; the paper's option C (sec. 2.2).
 
     out_i = phi(q_i) . sum_j phi(k_j) v_j^T / (phi(q_i) . sum_j phi(k_j))
 
-The sum over j is the same for every query, so cost is linear in N. `attention.feature_map` chooses phi:
-- `elu`: elu(x) + 1 (Katharopoulos et al. 2020, "Transformers are RNNs", eq. 7), D features;
-- `softmax`: q normalized over its D entries and k over the N positions, without the quotient, since both already sum to
-  1 (Shen et al. 2021, "Efficient Attention", eq. 5);
-- `favor`: positive orthogonal random features exp(w . x - |x|^2 / 2) of x = q or k over D^(1/4) (Choromanski et al.
-  2021, "Rethinking Attention with Performers", lemma 1 and sec. 2.4), an unbiased estimate of softmax attention with
-  `attention.features` features (null: D ln D, as the paper's analysis asks). They are drawn from torch's generator when
-  the network is built, so from the run's seed; they are a buffer, so saved with the weights, and stay as drawn.
+The sum over j is the same for every query, so the cost is linear in N. `attention.feature_map` chooses phi:
+- `elu`: elu(x) + 1 (Katharopoulos et al. 2020, "Transformers are RNNs", eq. 7), with D features.
+- `softmax`: a softmax of q over its D entries and of k over the N positions. No quotient is taken, because both already
+  sum to 1 (Shen et al. 2021, "Efficient Attention", eq. 5).
+- `favor`: positive orthogonal random features exp(w . x - |x|^2 / 2), where x is q or k divided by D^(1/4) (Choromanski
+  et al. 2021, "Rethinking Attention with Performers", lemma 1 and sec. 2.4). They give an unbiased estimate of softmax
+  attention. `attention.features` says how many (null: D ln D, which that paper's analysis asks for). The directions w
+  are drawn from torch's generator when the network is built, so they follow the run's seed. They are saved with the
+  weights and never change.
 
-Features cannot carry w_{i-j}, so positions come from the embedding of `absolute`, the same by default: `linear` against
-`absolute` compares the kernel alone, against `relative` kernel and positions.
-Cost of a block: 2 * N * m * C multiply-adds for m features (D, or those of favor) and C = H * D, and N * m * C for the
-projection of favor (twice that: q and k); memory H * m * (N + D): linear in N.
-Deviations: features and sums are computed in float32 at least, whatever the precision of the run, as sums over
-thousands of positive terms and quotients are not safe in bfloat16; elu + 1 is written without its cancellation; a
-quotient's lower part is at least 1e-6; favor subtracts the largest exponent, of each query and of all keys of a head,
-which the quotient cancels, and then adds 1e-6 to each feature, as the authors' code does: where all features vanish,
-the mix is the mean, not 0 / 0.
+Features cannot express w_{i-j}, so positions come from the same embedding as in `absolute`. Comparing `linear` with
+`absolute` therefore compares the kernel alone; comparing it with `relative` compares kernel and positions.
+Cost of a block: 2 * N * m * C multiply-adds for m features (D, or those of favor) and C = H * D; favor also projects
+q and k, N * m * C each. Its memory is H * m * (N + D), linear in N.
+Deviations:
+- Features and sums are computed in float32 at least, whatever the precision of the run: sums over thousands of positive
+  terms, and quotients, are not safe in bfloat16.
+- elu(x) + 1 is computed without subtracting 1 and adding it again.
+- A denominator is at least 1e-6.
+- favor subtracts the largest exponent (of each query, and of all keys of a head), which the quotient cancels. Then it
+  adds 1e-6 to each feature, as the authors' code does: where all features vanish, the result is the mean of v instead
+  of 0 / 0.
 
 B batch, H heads, N tokens, D head width, m features.
 """
@@ -38,13 +42,15 @@ VANISHING = 1e-6
 
 
 class LinearAttention(InnerAttention):
-    """Mix every position through a sum of features.
+    """Attend to every position through sums of features.
 
     Args:
         feature_map: elu, softmax or favor.
-        features: m of favor; None: D ln D.
-        position: as in `absolute`.
+        features: m, the number of features of favor; None: D ln D.
+        position: `learned` or `none`: the position embedding of a stage.
     """
+
+    alternatives = ("feature_map=softmax", "feature_map=favor")
 
     def __init__(
         self, heads: int, head_size: int, grid: Grid, block: int, feature_map: str, features: int | None, position: str
@@ -72,7 +78,7 @@ class LinearAttention(InnerAttention):
         return make_position(self._position, width, grid)
 
     def _exponential(self, q_BHND: Tensor, k_BHND: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the random features of q and k, up to factors that the quotient cancels."""
+        """Return favor's features of q and k, up to factors that the quotient cancels."""
         scale = self.head_size**-0.25
         exponents = [
             x @ self.directions_mD.to(x.dtype).mT - x.square().sum(-1, keepdim=True) / 2
@@ -84,19 +90,19 @@ class LinearAttention(InnerAttention):
 
 
 def full_precision(device: str) -> AbstractContextManager[None]:
-    """Keep autocast out, on devices that have it (the meta device, on which costs are counted, does not)."""
+    """Switch autocast off, on devices that have it (the meta device, on which costs are counted, does not)."""
     return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def elu_plus_one(x: Tensor) -> Tensor:
-    """Return elu(x) + 1 > 0: exp(x) below 0 and x + 1 above, without the rounding of exp(x) - 1 + 1."""
+    """Return elu(x) + 1, which is positive: exp(x) below 0 and x + 1 above. Avoids the rounding of exp(x) - 1 + 1."""
     above = x.relu()
-    # of the ways to write it: five times faster on a CPU than a choice by sign, and its slope at 0 is 1
+    # on a CPU this is five times faster than torch.where, and its slope at 0 is 1
     return (x - above).exp() + above
 
 
 def draw_directions(count: int, head_size: int) -> Tensor:
-    """Draw directions (count, D), Gaussian one by one and orthogonal within each D of them, from torch's generator."""
+    """Draw directions (count, D) from torch's generator: each one is Gaussian, and every D of them are orthogonal."""
     blocks = [nn.init.orthogonal_(torch.empty(head_size, head_size)) for _ in range(-(-count // head_size))]
     lengths = torch.randn(count, head_size).norm(dim=1, keepdim=True)
     return torch.cat(blocks)[:count] * lengths

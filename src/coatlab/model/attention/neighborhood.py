@@ -1,19 +1,20 @@
-"""Local attention in a sliding neighborhood: every position attends the k x k positions around itself.
+"""Local attention in a sliding neighborhood: every position attends to the k x k positions around itself.
 
-The exact "local field, as in convolution" of eq. 1, with the weights of eq. 3 "pre" (Ramachandran et al. 2019,
-"Stand-Alone Self-Attention"). At the image's border the neighborhood ends: positions outside do not exist, so a corner
-attends ((k + 1) / 2)^2. A k of at least 2 * side - 1 covers the grid from every position; it is cut there, this is
-`relative`, number for number, and the record says so. Bias tables span the k x k shifts.
+This is the "local field, as in convolution" of eq. 1 with the weights of eq. 3 "pre" (Ramachandran et al. 2019,
+"Stand-Alone Self-Attention"). The neighborhood ends at the border of the image: positions outside do not exist, so a
+corner attends to ((k + 1) / 2)^2 positions. The bias table spans the k x k shifts. With a k of at least 2 * side - 1,
+every position sees the whole grid: the result then equals `relative` number for number, and the record says so.
 
-Cost of a block: 2 * N * k^2 * C multiply-adds for C = H * D, less what ends at the border, and that is what is counted.
-What is multiplied, and the memory, depend on how it runs (`attention.implementation`):
-- `flex`: FlexAttention, compiled; tokens are ordered in tiles, so that the blocks it computes grow linearly in N.
-  It needs a GPU, or an evaluation without gradients. Memory linear in N, without scores.
-- `tiles`: everywhere. Grids of up to 256 tokens as one masked product, 2 * N^2 * C; larger ones in tiles of 8 x 8 that
-  attend themselves and a margin of k // 2, 2 * N * (7 + k)^2 * C, memory H * N * (7 + k)^2: linear in N.
-- `auto`: flex on a GPU that has it where the grid is larger than 256 tokens, tiles elsewhere.
-Deviation from NATTEN (Hassani et al. 2023, "Neighborhood Attention Transformer"), which moves the neighborhoods at the
-border inwards: here they are cut, as a convolution's are.
+Cost of a block: 2 * N * k^2 * C multiply-adds for C = H * D, less the pairs beyond the border. This is what is counted.
+What is really multiplied, and the memory, depend on `attention.implementation`:
+- `flex`: FlexAttention, compiled. Tokens are ordered in tiles, so that the number of blocks it computes grows linearly
+  in N. It needs a GPU, or an evaluation without gradients. Memory is linear in N; scores are never stored.
+- `tiles`: runs everywhere. A grid of up to 256 tokens is one masked product, 2 * N^2 * C. A larger one is cut into
+  tiles of 8 x 8 that attend to themselves and a margin of k // 2: 2 * N * (7 + k)^2 * C and memory H * N * (7 + k)^2,
+  linear in N.
+- `auto`: flex on a GPU that supports it where the grid has more than 256 tokens, otherwise tiles.
+Deviation from NATTEN (Hassani et al. 2023, "Neighborhood Attention Transformer"), which moves neighborhoods at the
+border inwards: here they are cut off, as in a convolution.
 
 B batch, H heads, N tokens, D head width, T tiles, Q positions of a tile, K positions of a tile with its margin.
 """
@@ -30,7 +31,7 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 
 from coatlab.errors import InputError
 from coatlab.model.attention.bias import MASKED, RelativeBias, read_bias
-from coatlab.model.attention.inner import InnerAttention, Reach
+from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.layout import Grid
 
 TILE = 8
@@ -42,8 +43,10 @@ class NeighborhoodAttention(InnerAttention):
 
     Args:
         kernel_size: k, odd.
-        implementation: auto, flex or tiles: how it is computed, not what.
+        implementation: auto, flex or tiles. All compute the same numbers, up to rounding.
     """
+
+    local = True
 
     def __init__(
         self, heads: int, head_size: int, grid: Grid, block: int, kernel_size: int, implementation: str = "auto"
@@ -56,7 +59,7 @@ class NeighborhoodAttention(InnerAttention):
         self.bias = RelativeBias(heads, reach, partial(read, grid=grid, radius=self.radius))
 
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
-        if self.implementation == "flex" or (self.implementation == "auto" and self._pays(q_BHND)):
+        if self.implementation == "flex" or (self.implementation == "auto" and self._prefers_flex(q_BHND)):
             return _by_flex(q_BHND, k_BHND, v_BHND, self.bias.table, self.grid, self.radius)
         if _is_small(self.grid):
             return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=self.bias(q_BHND.dtype))
@@ -67,20 +70,20 @@ class NeighborhoodAttention(InnerAttention):
         return 2 * self.radius[0] + 1, 2 * self.radius[1] + 1
 
     @property
-    def reach(self) -> Reach:
-        return "covering" if self.radius == (self.grid[0] - 1, self.grid[1] - 1) else "local"
+    def covers_grid(self) -> bool:
+        return self.radius == (self.grid[0] - 1, self.grid[1] - 1)
 
     @property
     def density(self) -> float:
-        """Return the pairs of the formula over those that `tiles` multiplies, which is what is counted."""
+        """Return the formula's pairs divided by those that `tiles` multiplies: costs are counted with `tiles`."""
         pairs = 1
         for side, radius in zip(self.grid, self.radius, strict=True):
             pairs *= sum(min(at + radius, side - 1) - max(at - radius, 0) + 1 for at in range(side))
         bias = self.bias.read(torch.empty(1, *self.bias.table.shape[1:], device="meta"))
         return pairs / bias.numel()
 
-    def _pays(self, q_BHND: Tensor) -> bool:
-        """Tell whether FlexAttention is supported here and faster than one masked product."""
+    def _prefers_flex(self, q_BHND: Tensor) -> bool:
+        """Tell whether FlexAttention is supported here and faster than `tiles`."""
         precisions = (torch.float32, torch.bfloat16, torch.float16)
         if not q_BHND.is_cuda or _is_small(self.grid) or q_BHND.dtype not in precisions or self.head_size < 16:
             return False
@@ -93,13 +96,13 @@ def _is_small(grid: Grid) -> bool:
 
 
 def _read_whole(table: Tensor, grid: Grid, radius: Grid) -> Tensor:
-    """Read the bias of every pair of the grid, shape (1, H, N, N): shifts beyond the table are masked."""
+    """Read the bias between all positions of the grid, shape (1, H, N, N); shifts beyond the table are masked."""
     beyond_y, beyond_x = grid[0] - 1 - radius[0], grid[1] - 1 - radius[1]
     return read_bias(F.pad(table, (beyond_x, beyond_x, beyond_y, beyond_y), value=MASKED), grid)[None]
 
 
 def _read_tiles(table: Tensor, grid: Grid, radius: Grid) -> Tensor:
-    """Read the bias of every head and tile, shape (1, H * T, Q, K): also what lies outside the grid is masked."""
+    """Read the bias of every head and tile, shape (1, H * T, Q, K); positions outside the grid are masked as well."""
     edge = (TILE + 2 * radius[0], TILE + 2 * radius[1])
     bias_HQK = read_bias(F.pad(table, (TILE - 1,) * 4, value=MASKED), edge)
     inside = torch.zeros(1, 1, grid[0] * grid[1], 1, dtype=table.dtype, device=table.device)
@@ -117,7 +120,11 @@ def _by_tiles(q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, bias: Tensor, grid
 
 
 def _with_margin(x_BHND: Tensor, grid: Grid, margin: Grid, value: float = 0.0) -> Tensor:
-    """Cut a map into tiles with a margin of their neighbors, completed by `value`: (B, H, N, D) -> (B, H * T, K, D)."""
+    """Cut a map into tiles with a margin on each side: (B, H, N, D) -> (B, H * T, K, D).
+
+    Args:
+        value: what is put at positions outside the map.
+    """
     (below, right), (y, x) = (-side % TILE for side in grid), margin
     padded = F.pad(x_BHND.unflatten(2, grid), (0, 0, x, right + x, y, below + y), value=value)
     tiles = padded.unfold(2, TILE + 2 * y, TILE).unfold(3, TILE + 2 * x, TILE)  # (B, H, rows, columns, D, y, x)
@@ -125,10 +132,10 @@ def _with_margin(x_BHND: Tensor, grid: Grid, margin: Grid, value: float = 0.0) -
 
 
 def _by_flex(q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, table: Tensor, grid: Grid, radius: Grid) -> Tensor:
-    """Compute by FlexAttention.
+    """Compute the mix by FlexAttention.
 
     Raises:
-        InputError: gradients are asked for where it has none.
+        InputError: gradients are needed on a device where FlexAttention has none.
     """
     if torch.is_grad_enabled() and not q_BHND.is_cuda and any(x.requires_grad for x in (q_BHND, k_BHND, v_BHND, table)):
         raise InputError(
@@ -137,7 +144,7 @@ def _by_flex(q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, table: Tensor, grid
     order, back, rows, columns, mask = _tile_order(grid, radius, q_BHND.device)
 
     def add_bias(score: Tensor, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        y = (rows[i] - rows[j] + radius[0]).clamp(0, 2 * radius[0])  # pairs that the mask drops are read as well
+        y = (rows[i] - rows[j] + radius[0]).clamp(0, 2 * radius[0])  # clamped: masked pairs are looked up as well
         x = (columns[i] - columns[j] + radius[1]).clamp(0, 2 * radius[1])
         return score + table[head, y, x]
 
@@ -153,10 +160,10 @@ def _compiled() -> Callable[..., Any]:
 @cache
 @torch.inference_mode(False)
 def _tile_order(grid: Grid, radius: Grid, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor, BlockMask]:
-    """Order tokens by tiles of 8 x 16, a block of FlexAttention, so that a block's keys lie in few blocks.
+    """Order tokens by tiles of 8 x 16, the 128 tokens of one FlexAttention block, so that a query needs few blocks.
 
     Returns:
-        the order, its inverse, row and column of each token in that order, and the mask of the neighborhood.
+        The order, its inverse, the row and the column of each token in that order, and the mask of the neighborhood.
     """
     tokens = torch.arange(grid[0] * grid[1], device=device)
     y, x = tokens // grid[1], tokens % grid[1]

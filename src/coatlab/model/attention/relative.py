@@ -1,9 +1,9 @@
 """Global relative attention, eq. 3 "pre": softmax over j of (q_i . k_j / sqrt(D) + w_{i-j}).
 
-The paper's choice everywhere (sec. 2.1).
+The form the paper uses everywhere (sec. 2.1).
 Cost of a block: 2 * N^2 * C multiply-adds for C = H * D; memory H * N^2 for the bias, which evaluation reads from its
 table once and keeps (App. A.1).
-Deviation: the scale 1/sqrt(D) is not written in eq. 3; it is standard and kept.
+Deviation: eq. 3 does not write the scale 1/sqrt(D); it is standard, so we have it.
 
 B batch, H heads, N tokens (rows * columns of the grid), D head width.
 """

@@ -1,16 +1,16 @@
 """Local attention in non-overlapping windows with a relative bias inside: the paper's option B (sec. 2.2), as in Swin.
 
-Within a window it is eq. 3 "pre". In every other block the windows are shifted by half their size, cyclically, so that
-neighbors across a border meet in the next block (Liu et al. 2021, "Swin Transformer", sec. 3.2). Positions that the
-cyclic shift brings together from opposite borders do not see each other, and neither do those of the image and the
-zeros that complete the last windows where the window does not divide the grid. Where the window covers the grid in a
-direction it is cut to the grid and not shifted in it; where it does in both, this is `relative`, number for number, and
-the record says so.
+Inside a window this is eq. 3 "pre". In every other block the windows are shifted cyclically by half their size, so that
+neighbors on two sides of a window's border share a window in the next block (Liu et al. 2021, "Swin Transformer", sec.
+3.2). Two kinds of pairs in a window are masked: positions that the cyclic shift brings together from opposite borders
+of the image; and, where windows do not divide the grid, positions of the image with the zeros that pad it.
+A window that is larger than the grid in a direction is cut to the grid, and not shifted in that direction. Where this
+happens in both directions the result equals `relative` number for number, and the record says so.
 
-Cost of a block: 2 * N * w^2 * C multiply-adds for windows of w x w, those of zeros included, and C = H * D; memory
-H * N * w^2: linear in N. Pairs that a shift masks are counted as well, so that a block costs the same wherever it is.
-Deviations from Swin: scale and tables are those of `relative`; shifts alternate over the transformer blocks of the
-whole network, of which the first is not shifted.
+Cost of a block: 2 * N * w^2 * C multiply-adds for windows of w x w and C = H * D, where N includes the padding; memory
+H * N * w^2, linear in N. Masked pairs are counted as well, so that a block costs the same whether it is shifted or not.
+Deviations from Swin: scale and tables are those of `relative`; shifts alternate over all transformer blocks of the
+network, the first of which is not shifted.
 
 B batch, H heads, N tokens, D head width, W windows, M positions of a window.
 """
@@ -22,23 +22,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coatlab.model.attention.bias import MASKED, RelativeBias, read_bias
-from coatlab.model.attention.inner import InnerAttention, Reach
+from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.layout import Grid
 
 
 class WindowAttention(InnerAttention):
-    """Attend to the positions of one's own window.
+    """Attend to the positions in the same window.
 
     Args:
         window: rows and columns of a window.
     """
 
+    local = True
+
     def __init__(self, heads: int, head_size: int, grid: Grid, block: int, window: int) -> None:
         super().__init__(heads, head_size, grid, block)
         self.window: Grid = (min(window, grid[0]), min(window, grid[1]))
-        half = block % 2
+        shifted = block % 2 == 1
         self.shift: Grid = tuple(  # type: ignore[assignment]
-            half * (size // 2) if size < side else 0 for size, side in zip(self.window, grid, strict=True)
+            size // 2 if shifted and size < side else 0 for size, side in zip(self.window, grid, strict=True)
         )
         self.bias = RelativeBias(heads, self.window, partial(_read, grid=grid, window=self.window, shift=self.shift))
 
@@ -52,12 +54,12 @@ class WindowAttention(InnerAttention):
         return self.window
 
     @property
-    def reach(self) -> Reach:
-        return "covering" if self.window == self.grid else "local"
+    def covers_grid(self) -> bool:
+        return self.window == self.grid
 
 
 def _split(x_BHND: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
-    """Cut a map into windows, completed with zeros: (B, H, N, D) -> (B, H * W, M, D)."""
+    """Pad a map with zeros, shift it and cut it into windows: (B, H, N, D) -> (B, H * W, M, D)."""
     x = x_BHND.unflatten(2, grid)
     below, right = (-side % size for side, size in zip(grid, window, strict=True))
     if below or right:
@@ -78,7 +80,7 @@ def _join(x_BWMD: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
 
 
 def _read(table: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
-    """Read the bias of every head and window, shape (1, H * W, M, M)."""
+    """Read the bias of every head and window, shape (1, H * W, M, M); pairs that must not meet are masked."""
     rows, columns = _tiles(grid, window)
     bias_HWMM = read_bias(table, window)[:, None].expand(-1, rows * columns, -1, -1)
     if any(shift) or any(side % size for side, size in zip(grid, window, strict=True)):
@@ -87,7 +89,11 @@ def _read(table: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
 
 
 def _allowed(grid: Grid, window: Grid, shift: Grid, device: torch.device) -> Tensor:
-    """Tell which pairs of a window see each other, shape (W, M, M): those of one piece of the image, or of padding."""
+    """Tell which pairs in a window see each other, shape (W, M, M).
+
+    They do if both lie in the same piece of the image (a cyclic shift cuts it into up to four pieces), or both in the
+    padding of that piece.
+    """
     labels = []
     for side, size, by in zip(grid, window, shift, strict=True):
         length = -(-side // size) * size
@@ -105,5 +111,5 @@ def _allowed(grid: Grid, window: Grid, shift: Grid, device: torch.device) -> Ten
 
 
 def _tiles(grid: Grid, window: Grid) -> Grid:
-    """Return the rows and columns of windows."""
+    """Return how many rows and columns of windows there are."""
     return -(-grid[0] // window[0]), -(-grid[1] // window[1])

@@ -1,13 +1,12 @@
 """MBConv, pre-activation: expand 1x1 -> depthwise 3x3 -> squeeze-excitation -> project 1x1 (App. A.1).
 
-x <- shortcut(x) + Project(SE(DepthConv(Expand(Norm(x))))), GELU and a norm after the first two
-convolutions. Down-sampling follows eq. 5: the stride sits on the *expand* convolution; Table 9's
-alternative, `downsample=depthwise_conv`, puts it on the depthwise one.
+x <- shortcut(x) + Project(SE(DepthConv(Expand(Norm(x))))), with a norm and GELU after each of the first two
+convolutions. Down-sampling follows eq. 5: the *expand* convolution has the stride. Table 9's alternative,
+`downsample=depthwise_conv`, gives the stride to the depthwise convolution.
 
-What the paper leaves open, and what we chose so that its parameter counts come out:
-- the expansion (4) and the squeeze (0.25) are taken of the block's *output* width;
-- SiLU inside squeeze-excitation and a bias on the last convolution and the shortcut, as in the
-  authors' MaxViT release.
+The paper leaves some details open. We chose them so that its parameter counts come out:
+- expansion (4) and squeeze (0.25) are multiples of the block's *output* width;
+- squeeze-excitation uses SiLU; the last convolution and the shortcut have a bias, as in the authors' MaxViT release.
 """
 
 from torch import Tensor, nn
@@ -49,10 +48,11 @@ class MBConv(nn.Module):
     Args:
         width_in: channels in; `width`: channels out.
         stride: 1, or the factor by which rows and columns shrink.
-        downsample: which convolution strides: expand_conv (eq. 5) or depthwise_conv (Table 9).
+        downsample: which convolution has the stride: expand_conv (eq. 5) or depthwise_conv (Table 9).
         norm: batch, or layer (Table 8).
+        pool: max or average, of the shortcut.
         expansion, squeeze: inner and squeezed width as multiples of `width`.
-        drop: probability of dropping the block's branch for an image (stochastic depth).
+        drop: probability, per image, of skipping all but the shortcut (stochastic depth).
 
     Raises:
         InputError: an unknown `downsample`, `norm` or `pool`.

@@ -1,8 +1,8 @@
 """The shortcut branch that both kinds of block share: Proj(Pool(x)) of eq. 4 and eq. 5.
 
-Pool is a max-pool whose window is its stride (sec. A.1); `pool=average` gives timm's choice. Proj is
-left out where the width stays the same (S1 of CoAtNet-2 and up), as in the authors' MaxViT release;
-the paper's equations always write it. Where neither is needed the shortcut is the identity.
+Pool is a max-pool whose window is as large as its stride (sec. A.1); `pool=average` is timm's choice. Proj is left out
+where the width does not change (S1 of CoAtNet-2 and up), as in the authors' MaxViT release; the paper's equations
+always have it. Where neither is needed, the shortcut is the identity.
 """
 
 from torch import nn
@@ -20,6 +20,6 @@ def make_pool(stride: int, pool: str) -> nn.Module:
 
 
 def make_shortcut(width_in: int, width: int, stride: int, pool: str) -> nn.Module:
-    """Build Proj(Pool(x)), as much of it as the change of shape needs."""
+    """Build Proj(Pool(x)), leaving out what the change of shape does not need."""
     projection = nn.Conv2d(width_in, width, 1) if width_in != width else nn.Identity()
     return nn.Sequential(make_pool(stride, pool), projection)

@@ -1,7 +1,8 @@
 """S0: the convolutional stem of the multi-stage layouts, and ViT_REL's patch stem (sec. 2.2, App. A.1).
 
-The paper gives two 3x3 convolutions, the first with stride 2, and is silent on what stands between
-them: BatchNorm and GELU, as in the authors' later MaxViT release. Convolutions before a norm carry no bias.
+The paper has two 3x3 convolutions, the first with stride 2, and does not say what comes between them. We take BatchNorm
+and GELU, as in the authors' later MaxViT release. The convolutions have no bias,
+since a norm follows each.
 """
 
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from coatlab.model.layout import Grid
 
 
 class ConvStem(nn.Sequential):
-    """3x3 convolutions, the first one strided, with BatchNorm and GELU between them."""
+    """3x3 convolutions, the first one with a stride, with BatchNorm and GELU between them."""
 
     def __init__(self, channels: int, width: int, stride: int, blocks: int) -> None:
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False)]
@@ -23,8 +24,8 @@ class ConvStem(nn.Sequential):
 class PatchStem(nn.Conv2d):
     """Non-overlapping patches, each projected to the model's width.
 
-    An image that is no whole number of patches is padded with zeros below and on the right (`plan.pad`): matching a
-    budget may need a grid between those whose patches divide the image.
+    An image that is not a whole number of patches is padded with zeros at the bottom and on the right (`plan.pad`).
+    Meeting a budget sometimes takes a grid size that no divisor of the image gives.
     """
 
     def __init__(self, channels: int, width: int, patch: Grid) -> None:

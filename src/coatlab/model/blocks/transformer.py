@@ -1,13 +1,13 @@
 """The transformer block: pre-norm attention, then a pre-norm feed-forward network (App. A.1).
 
 Plain: x <- x + Attention(Norm(x)); x <- x + FFN(Norm(x)). Down-sampling, eq. 4:
-x <- Proj(Pool(x)) + Attention(Pool(Norm(x))), with the change of width inside q, k, v.
-The inner attention is handed in: this file knows projections and shortcuts, not scores. Where a stage of transformer
-blocks begins, the inner attention may put a position embedding before the block.
+x <- Proj(Pool(x)) + Attention(Pool(Norm(x))), where q, k and v change the width.
+The inner attention (what happens between q, k and v) is passed in: this file has the projections and shortcuts, not the
+scores. Before the first transformer block of a stage, the inner attention may add a position embedding.
 Deviation: LayerNorm's epsilon is 1e-6, as in the authors' MaxViT release; the paper gives none.
 
-B batch, C channels, N tokens, H heads, D head width; an image is NCHW in channels-last memory, so
-its rows of tokens are the same memory and no copy is made between the two views.
+B batch, C channels, N tokens, H heads, D head width. An image is NCHW in channels-last memory; seen as a list of tokens
+(B, N, C) it is the same memory, so that going from one to the other copies nothing.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ EPSILON = 1e-6
 
 
 class SelfAttention(nn.Module):
-    """Project tokens to q, k, v, let `attend` mix them, project the mix."""
+    """Project tokens to q, k and v, let `attend` mix them, and project the mix."""
 
     def __init__(self, width_in: int, width: int, attend: InnerAttention) -> None:
         super().__init__()
@@ -46,11 +46,12 @@ class Transformer(nn.Module):
         width_in: channels in; `width`: channels out, a multiple of `head_size`.
         stride: 1, or the factor by which rows and columns shrink.
         grid: rows and columns after the stride.
-        block: number of the block among the transformer blocks of its network, from 0.
-        begins: whether it is the first of its stage.
+        block: number of the block among all transformer blocks of the network, from 0.
+        begins: whether it is the first transformer block of its stage.
         attention: builds the inner attention: `attention(heads=, head_size=, grid=, block=)`.
-        expansion: inner width of the feed-forward network as a multiple of `width`.
-        drop: probability of dropping a branch for an image (stochastic depth).
+        pool: max or average, of the shortcut and of eq. 4.
+        expansion: inner width of the feed-forward network, as a multiple of `width`.
+        drop: probability, per image, of skipping a branch (stochastic depth).
     """
 
     def __init__(
@@ -91,5 +92,5 @@ class Transformer(nn.Module):
 
 
 def _tokens(x_BCHW: Tensor) -> Tensor:
-    """View an image as rows of tokens, (B, N, C)."""
+    """View an image as a list of tokens, (B, N, C)."""
     return x_BCHW.flatten(2).transpose(1, 2)

@@ -1,0 +1,81 @@
+"""Where things go: run folders, reports and cached data; and how a command names them.
+
+    runs      $COATLAB_RUNS, else runs/ of the repository
+    reports   $COATLAB_REPORTS, else reports/ of the repository
+    data      $COATLAB_DATA, else ~/.cache/coatlab
+
+So every command finds the same runs and reports, whatever directory it is called from. An installed wheel has no
+repository: the working directory takes its place. What a user writes, in a variable, an option or a key, is relative
+to the working directory, and a leading `~` is the home directory.
+
+In conf/ the same folders are `${folder:runs}`, and `${expand_home:PATH}` is a path without `~`. Importing this module
+makes both known to OmegaConf; `coatlab.config.compose` imports it, so whatever composes a config has them.
+"""
+
+import argparse
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from coatlab.config.files import repository
+from coatlab.errors import InputError, not_one_of
+from coatlab.output.text import shown
+
+VARIABLES = {"runs": "COATLAB_RUNS", "reports": "COATLAB_REPORTS", "data": "COATLAB_DATA"}
+CACHE = "~/.cache/coatlab"
+
+
+def folder(name: str) -> Path:
+    """Return the folder of `runs`, `reports` or `data`; an empty variable counts as not set.
+
+    Raises:
+        InputError: another name, or `~` stands for a home directory that is unknown.
+    """
+    if name not in VARIABLES:
+        raise not_one_of("folder", name, VARIABLES)
+    if given := os.environ.get(VARIABLES[name]):
+        return expand_home(given)
+    return expand_home(CACHE) if name == "data" else _home() / name
+
+
+def expand_home(path: str) -> Path:
+    """Return a path as a user wrote it, with the home directory in the place of a leading `~` or `~user`.
+
+    Raises:
+        InputError: that home directory is unknown.
+    """
+    whole = os.path.expanduser(path)  # $HOME, else the password database
+    if whole.startswith("~"):
+        raise InputError(f"{path} is not valid: the home directory that {Path(path).parts[0]} stands for is unknown")
+    return Path(whole)
+
+
+def add_folder_option(parser: argparse.ArgumentParser, name: str, meaning: str) -> None:
+    """Give a command the option --runs or --reports, with the folder above as its default."""
+    default = folder(name)
+    described = f"{meaning} (default: {shown(default)}; environment: {VARIABLES[name]})"
+    parser.add_argument(f"--{name}", type=_typed, default=default, metavar="DIR", help=described.replace("%", "%%"))
+
+
+def train_command(words: Iterable[str]) -> str:
+    """Return the command that trains with these words, as it works from the working directory."""
+    return shlex.join(["python", shown(_home() / "src" / "train.py"), *words])
+
+
+def _home() -> Path:
+    return repository() or Path.cwd()
+
+
+def _typed(path: str) -> Path:
+    """Return `expand_home(path)`; argparse has an exception of its own for what is not valid."""
+    try:
+        return expand_home(path)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+OmegaConf.register_new_resolver("folder", lambda name: str(folder(name)), replace=True)
+OmegaConf.register_new_resolver("expand_home", lambda path: str(expand_home(str(path))), replace=True)
