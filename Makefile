@@ -8,10 +8,11 @@ BIN := .venv/bin
 CONSTRAIN := $(if $(filter yes,$(PINNED)),-c .constraints.txt,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study report test budgets lint clean
+.PHONY: help setup train study report check test budgets lint clean
 
-help:  ## list the targets
+help:  ## list the targets, and the markers of tests
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@sed -nE 's/^    "(slow|external): (.*)",$$/  marker \1: \2/p' pyproject.toml
 
 setup: .venv/ready  ## make .venv with everything in it; does nothing when nothing changed
 
@@ -33,7 +34,10 @@ study: setup  ## the five layouts on real images, then their report (about five 
 report: setup  ## the report of a study's runs: make report STUDY=transfer (default layouts)
 	$(BIN)/python -m analysis $(STUDY) $(ARGS)
 
-test: setup  ## all tests, a file at a time on every core
+check: setup  ## the quick tests, without those marked slow (processes, trainings, the solver) or external (see test)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not external" $(ARGS)
+
+test: setup  ## all tests; external ones (browser, Slurm, LaTeX, Java, a small disk) need what .ci/prepare installs
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 budgets: setup  ## solve the plans of conf/size again and show what differs

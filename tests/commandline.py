@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import small_images
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 # a CCTT of 21 k parameters on 640 real images: trains in two seconds
 TINY = [
@@ -27,11 +29,27 @@ TINY = [
     "trainer.threads=1",
     "trainer.log_every=5",
     "recipe.warmup_steps=5",
+    *small_images.WORDS,
 ]
 
 
+def last_of_each_key(words: Sequence[str]) -> list[str]:
+    """Return words without those that a later one for the same key replaces: a command takes each key once."""
+    last = {word.partition("=")[0].lstrip("+"): number for number, word in enumerate(words)}
+    return [word for number, word in enumerate(words) if number in last.values()]
+
+
+def tiny_words(*others: str) -> list[str]:
+    """Return the words of a tiny run, with others; its small images only where the run is not on other ones."""
+    ours = [word for word in others if word.startswith("data=")]
+    tiny = [word for word in TINY if not ours or word not in small_images.WORDS]
+    return last_of_each_key([*tiny, *others])
+
+
 class Forked:
-    """`python src/train.py` in a process forked from one that has already imported torch; can replace a Popen.
+    """`python WORDS` in a process forked from one that has already imported torch; can replace a Popen.
+
+    The words begin with a file, as src/train.py, or with -m and a module.
 
     Starting Python and importing torch takes a core five seconds, and the tests start the command hundreds of times.
     """
@@ -40,7 +58,7 @@ class Forked:
     context.set_forkserver_preload(["coatlab.training.fit", "coatlab.tracking.mirror"])
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.args = ["src/train.py", *words]
+        self.args = list(words)
         self._files = [tempfile.NamedTemporaryFile("w+", prefix=f"{name}-") for name in ("stdout", "stderr")]  # noqa: SIM115
         self.stdout, self.stderr = (open(file.name) for file in self._files)  # noqa: SIM115
         arguments = (self.args, dict(environment), [file.name for file in self._files])
@@ -78,13 +96,17 @@ def _command(words: list[str], environment: dict[str, str], files: list[str]) ->
         with open(name, "wb") as file:
             os.dup2(file.fileno(), number)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
-    sys.argv = words
-    sys.path.insert(0, str(REPOSITORY / "src"))
-    runpy.run_path("src/train.py", run_name="__main__")
+    if words[0] == "-m":
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = words
+        sys.path.insert(0, str((REPOSITORY / words[0]).parent))
+        runpy.run_path(words[0], run_name="__main__")
 
 
 # variables that a command reads only when it runs; others have an effect when modules are imported
-READ_LATE = {"COATLAB_RUNS", "COATLAB_DATA", "IMAGENET_DIR"}
+READ_LATE = {"COATLAB_RUNS", "COATLAB_DATA", "COATLAB_REPORTS", "IMAGENET_DIR", "CUDA_VISIBLE_DEVICES"}
 
 
 class CommandLine:
@@ -100,12 +122,14 @@ class CommandLine:
         }
 
     def start(self, *overrides: str, tiny: bool = True, **environment: str) -> "subprocess.Popen[str] | Forked":
+        """Start the command; of several words for one key the last counts, so that tests can put lists together."""
         flags = [word for word in overrides if word.startswith("--")]  # Hydra wants them first
-        words = [*flags, *(TINY if tiny else []), *(word for word in overrides if word not in flags)]
+        others = [word for word in overrides if word not in flags]
+        words = ["src/train.py", *flags, *(tiny_words(*others) if tiny else last_of_each_key(others))]
         if environment.keys() <= READ_LATE:
             return Forked(words, self.environment | environment)
         return subprocess.Popen(
-            [sys.executable, "src/train.py", *words],
+            [sys.executable, *words],
             cwd=REPOSITORY,
             env=self.environment | environment,
             stdout=subprocess.PIPE,

@@ -1,16 +1,19 @@
 """Fixtures that tests share, and settings that make hypothesis deterministic."""
 
+import fcntl
 import os
-import subprocess
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests import small_images
 from tests.commandline import REPOSITORY, CommandLine
-
-MountDisk = Callable[[str], Path]
+from tests.composing import keep_composed_configs
+from tests.disk import SmallDisk
+from tests.tiers import Guard, add_markers, is_quick
 
 settings.register_profile("coatlab", deadline=None, derandomize=True)
 settings.load_profile("coatlab")
@@ -23,18 +26,44 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # these take minutes each and are started first, so that no core is still busy with one when all others are done
 LONG = (
     "tests/cluster/slurm/test_sweeps.py",
+    "tests/cluster/slurm/test_processes.py",
     "tests/sweep/test_sweeper.py",
-    "tests/test_readme.py",
     "tests/training/test_resume.py",
+    "tests/budget/test_sizes.py",
+    "tests/training/test_leader.py",
+    "tests/test_readme.py",
+    "tests/test_train.py",
 )
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one more than there are cores: tests that wait for Slurm or W&B leave a core idle half of the time."""
-    return len(os.sched_getaffinity(0)) + 1
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Guard())
+    keep_composed_configs()
 
 
+def runs_tests(config: pytest.Config) -> bool:
+    """Return whether tests run in this process, or only in the worker processes that it starts."""
+    return not getattr(config.option, "dist", None) or config.option.dist == "no" or hasattr(config, "workerinput")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if runs_tests(session.config) and not session.config.option.collectonly:
+        small_images.write()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if small_images.OURS:
+        shutil.rmtree(small_images.FOLDER, ignore_errors=True)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of cores, and one more where tests wait for Slurm or W&B half of the time."""
+    return len(os.sched_getaffinity(0)) + ("not slow" not in config.option.markexpr)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    add_markers(items)
     items.sort(key=lambda item: LONG.index(name) if (name := item.nodeid.partition("::")[0]) in LONG else len(LONG))
 
 
@@ -44,6 +73,13 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", "/nowhere/netrc")
+
+
+@pytest.fixture(autouse=True)
+def no_git(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the commit out of the records of quick tests: finding it starts git."""
+    if is_quick(request.node):
+        monkeypatch.setattr("coatlab.process.machine._git", lambda folder, *words: None)
 
 
 @pytest.fixture
@@ -57,16 +93,18 @@ def repository() -> Path:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[MountDisk]:
-    """Return a function that mounts a disk of a given size; needs root."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
+def small_disk() -> Iterator[SmallDisk]:
+    """Return the small disk that `.ci/prepare` has mounted; one test at a time has it."""
+    place = os.environ.get("COATLAB_SMALL_DISK")
+    if not place:
+        pytest.skip('no small disk; as root: eval "$(.ci/prepare)" mounts one and says where it is')
+    with open(Path(place) / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of the other processes that run tests
+        _empty(Path(place) / "disk")
+        yield SmallDisk(Path(place))
+        _empty(Path(place) / "disk")
 
-    def mount(size: str) -> Path:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "coatlab-test", str(disk)], check=True)
-        return disk
 
-    yield mount
-    subprocess.run(["umount", str(disk)], check=True)
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.commandline import REPOSITORY, CommandLine
+from tests import small_images
+from tests.commandline import REPOSITORY, CommandLine, Forked, last_of_each_key
+
+pytestmark = pytest.mark.slow
 
 README = (REPOSITORY / "README.md").read_text()
 SMALL = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1"]
+OF_FASHION_MNIST = " ".join([*SMALL, *small_images.WORDS])
 
 SMALL_DONOR = [
     "++init.pretrain={data.train_size:128,data.eval_size:100,data.train_eval_size:100,data.test_size:100,trainer.max_epochs:1}"
@@ -40,43 +44,48 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     return CommandLine(tmp_path_factory.mktemp("readme"))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
+def small(command: str) -> list[str]:
+    """Return the words of a command of the README, with those that make its runs small enough."""
     program, *words = command.split()
     if program == "make":
-        words += ["-o", ".venv/ready"]  # the environment is this one; that it can be made is the gate's to show
-        words += [f"BIN={Path(sys.executable).parent}"]
-    if command == "make study":
-        words += [f"ARGS={' '.join(SMALL)}"]
-    elif command == "make test":
-        words += ["ARGS=--collect-only -q"]
-    elif command == "python -m coatlab.budget solve --size nano":
-        words = [*words, "--help"]  # tests/budget/test_sizes.py runs it
-    elif "cluster=slurm" in words:
-        words = [words[0], "--cfg", "job", *words[1:]]  # tests/cluster/slurm runs it on a real one
-    elif "packing" in words:
-        words = [*words, "--help"]  # tests/benchmark/test_packing.py runs it
-    elif words[0] == "src/train.py" and "--help" not in words:
-        words += SMALL + ([*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else [])
-    if words[:2] == ["-m", "coatlab.upload"]:
-        words = [*words, "--help"]  # tests/test_upload.py runs it
-    if words[:2] == ["-m", "analysis"]:
-        words += ["--reports", str(tmp_path)]
-    if words[:2] == ["-m", "coatlab.benchmark"]:
-        words += ["--turns", "1"]
-    if "--sides" in words:
-        words += ["--attention", "relative,linear"]
+        # the environment is this one; that it can be made is the gate's to show
+        words += ["-o", ".venv/ready", f"BIN={Path(sys.executable).parent}"]
+        return words + {
+            "make study": [f"ARGS={OF_FASHION_MNIST}"],
+            "make test": ["ARGS=--collect-only -q tests/model"],
+        }.get(command, [])
+    if command == "python -m coatlab.budget solve --size nano":
+        return [*words, "--help"]  # tests/budget/test_sizes.py runs it
+    if "cluster=slurm" in words:
+        return [words[0], "--cfg", "job", *words[1:]]  # tests/cluster/slurm runs it on a real one
+    if "packing" in words or words[1] == "coatlab.upload":
+        return [*words, "--help"]  # tests/benchmark/test_packing.py and tests/test_upload.py run them
+    if words[0] == "src/train.py" and "--help" not in words:
+        images = ["data.test_size=100"] if "data=fractals" in words else small_images.WORDS
+        donor = [*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else []
+        return last_of_each_key([*words, *SMALL, *images, *donor])
+    if words[1] == "coatlab.benchmark":
+        words += ["--turns", "1", *(["--seconds", "0.1"] if "data" in words else ["--attention", "relative,linear"])]
+    return words
+
+
+def run(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the README: `make` as it is, a Python program in a process that has torch already."""
+    if not command.startswith("make"):
+        process = Forked(small(command), environment)
+        out, err = process.communicate(timeout=400)
+        return subprocess.CompletedProcess(process.args, int(process.returncode or 0), out, err)
     # a make that runs these tests is not theirs: its variables would be
     of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS", "STUDY")
-    environment = {key: value for key, value in shared.environment.items() if key not in of_make}
-    done = subprocess.run(
-        [sys.executable if program == "python" else program, *words],
-        cwd=REPOSITORY,
-        env=environment | {"COATLAB_REPORTS": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=400,
+    environment = {key: value for key, value in environment.items() if key not in of_make}
+    return subprocess.run(
+        ["make", *small(command)], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=400
     )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
+    done = run(command, shared.environment | {"COATLAB_REPORTS": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     if command in ("make study", "make report STUDY=layouts"):
         assert done.stdout.splitlines()[-1] == str(tmp_path / "layouts" / "report.html")

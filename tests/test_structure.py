@@ -87,6 +87,7 @@ def test_the_top_of_the_package_is_what_a_user_calls() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_some_packages_never_import_torch() -> None:
     code = """
 import importlib, pkgutil, sys
@@ -116,6 +117,7 @@ def test_files_folders_and_functions_are_small() -> None:
     assert not long
 
 
+@pytest.mark.slow
 def test_the_top_level_holds_what_a_user_needs() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     top = {line.split("/")[0] for line in listed.splitlines()}
@@ -204,6 +206,7 @@ def test_the_configs_are_found_by_group() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_registry_address_and_no_loose_end_is_committed() -> None:
     words = ["index" + "-url", "find" + "-links", "TO" + "DO", "FIX" + "ME"]
     for word in words:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,9 @@ from coatlab import create_model
 from coatlab.data.image_data import make_data
 from coatlab.runs.record import SCHEMA, read_metrics
 from tests.commandline import CommandLine, kill, wait_for
-from tests.conftest import MountDisk
+from tests.disk import SmallDisk
+
+pytestmark = pytest.mark.slow
 
 EPOCH_ROW = {
     "step", "epoch", "train/loss", "train/accuracy", "train_eval/loss", "train_eval/accuracy",
@@ -175,18 +176,18 @@ def test_a_newer_record_is_refused_and_kept(command: CommandLine) -> None:
 
 
 def test_a_disk_that_fills_up_is_a_sentence_and_more_room_lets_the_run_go_on(
-    command: CommandLine, small_disk: MountDisk
+    command: CommandLine, small_disk: SmallDisk
 ) -> None:
-    disk = small_disk("600k")
+    small_disk.leave(600)
     words = ["tracker=none", "trainer.checkpoint_every=0"]
-    command.environment["COATLAB_RUNS"] = str(disk)
-    command.runs = disk
+    command.environment["COATLAB_RUNS"] = str(small_disk.path)
+    command.runs = small_disk.path
     done = command.run(*words)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("error: No space left on device")
     assert "Traceback" not in done.stderr
     assert command.record()["status"] in ("failed", "running")
-    subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+    small_disk.make_room()
     again = command.run(*words)
     assert again.returncode == 0, again.stderr
     assert command.record()["status"] == "complete"

@@ -16,6 +16,8 @@ from coatlab.upload import main, to_upload
 from tests.runs.test_state import held, make  # noqa: F401 (a fixture)
 from tests.tracking.test_mirror import SETTINGS, history
 
+pytestmark = pytest.mark.slow
+
 STAND_IN = """#!/bin/sh
 # what `wandb sync` does for us: a mark beside what was sent
 echo "$@" >> {log}

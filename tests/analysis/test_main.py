@@ -17,6 +17,8 @@ from coatlab.errors import InputError
 from tests.commandline import REPOSITORY
 from tests.made_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 
 def tables(tmp_path: Path, study: str, *words: str) -> tuple[str, list[dict[str, str]]]:
     """Run the command and return table.md and the rows of table.csv, less those of cost and speed."""

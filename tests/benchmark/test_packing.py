@@ -30,6 +30,7 @@ def test_bare_loops_take_the_steps_of_a_run(monkeypatch: pytest.MonkeyPatch) -> 
     assert taken == [64] * (640 // 64) * 3 * 2
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_row_per_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["packing", *WORDS, "--runs", "2", "--turns", "1", "--reports", str(tmp_path)]) == 0
     text = (tmp_path / "benchmark-packing" / "table.md").read_text()

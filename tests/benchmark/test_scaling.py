@@ -34,6 +34,7 @@ def test_memory_is_the_peak_of_what_is_allocated() -> None:
     assert scaling._peak(step, torch.device("cpu")) == pytest.approx(2_500_000, rel=0.01)
 
 
+@pytest.mark.slow
 def test_memory_grows_linearly_except_for_global_variants(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory, unlike time, is the same on every machine."""
     monkeypatch.setattr(scaling, "SECONDS", 0.0)
@@ -59,6 +60,7 @@ def test_a_grid_that_would_not_fit_is_left_out_with_a_note(monkeypatch: pytest.M
     assert np.isnan(rows.loc[("training", 16), "seconds"])
 
 
+@pytest.mark.slow
 def test_the_command_writes_table_numbers_and_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["attention", "--sides", "8,12", "--turns", "1", "--attention", "window,linear/feature_map=softmax"]
     assert main([*words, "--reports", str(tmp_path)]) == 0

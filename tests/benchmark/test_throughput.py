@@ -31,6 +31,7 @@ def test_batches_continue_after_an_epoch_and_every_rate_is_measured() -> None:
     assert all(rate > 0 for rate in rates.values())
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_row_per_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["data", "fashion_mnist,fractals", *SMALL, "--turns", "1", "--seconds", "0", "--reports", str(tmp_path)]
     assert main(words) == 0

@@ -31,6 +31,7 @@ def test_golden_counts(row: dict[str, str]) -> None:
         assert counted.macs / 1e9 == pytest.approx(float(row["gmacs"]), rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", rows("analysis/paper/costs.csv"), ids=lambda row: f"{row['model']}-{row['image_size']}")
 def test_multiply_adds_are_the_papers(row: dict[str, str]) -> None:
     counted = cost(row["model"].lower().replace("-", "_"), int(row["image_size"]))
@@ -38,6 +39,7 @@ def test_multiply_adds_are_the_papers(row: dict[str, str]) -> None:
     assert counted.macs / 1e9 < float(row["gmacs"])  # the paper also counts the look-up of the bias
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row", rows("analysis/paper/table9.csv"), ids=lambda row: f"{row['model']}-{row['downsample']}"
 )
@@ -47,6 +49,7 @@ def test_table_9_costs(row: dict[str, str]) -> None:
     assert cost_of(model).macs / 1e9 == pytest.approx(float(row["gmacs"]), rel=0.025)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "row",
     rows("analysis/tables/family.csv"),

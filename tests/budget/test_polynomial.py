@@ -13,6 +13,7 @@ CONFIG = resolve(compose([]))
 SETTINGS = {key: value for key, value in CONFIG["network"].items() if key != "dense_head"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "attention"), [("C", "relative"), *(("T", name) for name in choices("attention"))])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_exact_between_and_beyond_the_samples(kind: Kind, attention: str, stride: int) -> None:

@@ -1,8 +1,10 @@
 """Every committed plan meets its budget, all layouts of a size cost the same, an independent counter agrees."""
 
+import functools
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,13 +12,15 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 
 from coatlab.budget import sizes
-from coatlab.budget.__main__ import main
+from coatlab.budget.__main__ import cost_rows, main
 from coatlab.budget.cost import Cost
-from coatlab.budget.sizes import budget_of, budgeted, config_of, cost_in, write_plans
+from coatlab.budget.sizes import budget_of, budgeted, config_of, cost_in, solve_for, write_plans
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices, conf_dir
 from coatlab.create import network_of
 from coatlab.errors import InputError
+
+pytestmark = pytest.mark.slow
 
 LAYOUTS = ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
 # the yaml says why: ViT_REL's tokens fix how many MACs a parameter costs
@@ -127,8 +131,9 @@ def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_plan_that_was_changed_by_hand_is_shown_and_can_be_put_back(
-    own_conf: Path, capsys: pytest.CaptureFixture[str]
+    own_conf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("coatlab.budget.__main__.solve_for", functools.cache(solve_for))  # it is asked twice
     path = own_conf / "size" / "nano.yaml"
     before = path.read_text()
     path.write_text(before.replace("[8, 24, 48, 80, 120]", "[8, 24, 48, 80, 200]"))
@@ -168,12 +173,16 @@ def test_plans_for_another_attention_stand_beside_the_references(own_conf: Path)
     assert resolve(compose([]))["plan"]["widths"] == [16, 16, 40, 48, 144]
 
 
-@pytest.mark.parametrize("form", ["terminal", "markdown", "csv"])
-def test_the_table_holds_every_layout(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["table", "--size", "nano", "--format", form, "--image-size", "64"]) == 0
-    text = capsys.readouterr().out
-    assert all(layout in text for layout in LAYOUTS)
-    assert "16-16-40-48-144" in text
+def test_the_table_holds_every_layout(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = list(cost_rows("nano", ["relative"], 64, matched=False, stages=False))
+    counted: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("coatlab.budget.__main__.cost_rows", lambda *how: counted.append(how) or rows)
+    for form in ("terminal", "markdown", "csv"):
+        assert main(["table", "--size", "nano", "--format", form, "--image-size", "64"]) == 0
+        text = capsys.readouterr().out
+        assert all(layout in text for layout in LAYOUTS)
+        assert "16-16-40-48-144" in text
+    assert counted == [("nano", ["relative"], 64, False, False)] * 3
 
 
 def test_the_stages_of_the_table_add_up(capsys: pytest.CaptureFixture[str]) -> None:

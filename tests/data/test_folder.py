@@ -17,6 +17,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "pictures"
 
 
+@pytest.mark.slow
 def test_a_corrupt_file_stops_the_run_or_is_left_out_and_counted(root: Path, tmp_path: Path) -> None:
     line = CommandLine(tmp_path)
     words = ["data=folder", f"data.root={root}", *SHORT]
@@ -41,6 +42,7 @@ def test_a_corrupt_file_stops_the_run_or_is_left_out_and_counted(root: Path, tmp
         assert name in done.stderr
 
 
+@pytest.mark.slow
 def test_a_moved_folder_is_the_same_experiment_and_a_changed_one_is_another(root: Path, tmp_path: Path) -> None:
     line = CommandLine(tmp_path)
     words = ["data=folder", "data.name=clothes", *SHORT, "data.batch_size=64", "trainer.max_epochs=1"]

@@ -38,6 +38,7 @@ def hashes(images: torch.Tensor) -> set[str]:
     return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in images}
 
 
+@pytest.mark.slow
 def test_two_processes_agree_on_classes_and_evaluation_images(tmp_path: Path) -> None:
     code = """
 import hashlib, sys
@@ -80,6 +81,7 @@ def test_an_image_depends_only_on_seed_epoch_and_index(order: list[int], epoch: 
     assert labels.tolist() == [index % 5 for index in range(12)]
 
 
+@pytest.mark.slow
 def test_workers_and_the_device_give_the_same_batches(tmp_path: Path) -> None:
     def batches(**changes: Any) -> list[torch.Tensor]:
         data = ready(tmp_path, batch_size=100, **changes)

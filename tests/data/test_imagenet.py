@@ -58,6 +58,7 @@ def test_the_folder_that_was_looked_for_is_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_papers_recipe_and_network_take_a_real_step(root: Path, tmp_path: Path) -> None:
     line = CommandLine(tmp_path)
     words = [*WORDS, "recipe=in1k", "size=coatnet_0", f"data.root={root}", "data.batch_size=2", "data.train_size=2"]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from tests.commandline import CommandLine
 from tests.data.image_files import FEW, cut, write_shards
 
 
+@pytest.mark.slow
 def test_a_run_from_shards(tmp_path: Path) -> None:
     write_shards(str(tmp_path / "train-%03d.tar"), each=30)
     write_shards(str(tmp_path / "val-%03d.tar"), each=5, skip=30)

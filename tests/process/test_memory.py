@@ -4,6 +4,10 @@ import platform
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 CODE = """
 import resource, sys, torch
 from coatlab.process.memory import keep_freed_memory

@@ -21,6 +21,7 @@ def test_a_signal_is_remembered_until_it_is_asked_for(number: int) -> None:
     assert stopped.value.exit_code == 128 + number
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once() -> None:
     with Signals() as signals:
         signals.arm(signal.SIGINT)
@@ -39,6 +40,7 @@ def test_ctrl_c_that_ends_the_reader_of_the_output_too_is_remembered(monkeypatch
         assert signals.received == signal.SIGINT
 
 
+@pytest.mark.slow
 def test_a_forked_worker_leaves_a_signal_to_its_parent() -> None:
     with Signals() as signals:
         child = os.fork()

@@ -126,6 +126,7 @@ def test_settings_that_an_attention_ignores_are_dropped() -> None:
     assert fingerprint(near[0]) == fingerprint(near[1])
 
 
+@pytest.mark.slow
 def test_identity_and_records_never_import_torch() -> None:
     modules = "coatlab.runs.identity, coatlab.runs.record, coatlab.runs.run, coatlab.config.rules, analysis.__main__"
     code = f"import sys, {modules}; print('torch' in sys.modules)"

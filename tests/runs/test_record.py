@@ -24,6 +24,7 @@ WHOLE: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON))
 def test_a_record_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
     folder = tmp_path_factory.mktemp("run")
@@ -44,6 +45,7 @@ def write_for_ever(path: Path) -> None:
         write_atomic(path, lambda file, n=content: file.write(json.dumps([n] * 20_000).encode()))
 
 
+@pytest.mark.slow
 def test_kill_9_never_leaves_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     for attempt in range(15):

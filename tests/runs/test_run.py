@@ -18,7 +18,7 @@ from coatlab.runs.run import open_run
 from coatlab.runs.spec import Spec
 from coatlab.runs.summary import show_result
 from tests.commandline import REPOSITORY
-from tests.conftest import MountDisk
+from tests.disk import SmallDisk
 from tests.made_runs import make_run
 from tests.specs import spec_of
 
@@ -86,6 +86,7 @@ def test_a_diverged_run_is_finished_without_a_score(tmp_path: Path) -> None:
         assert again.record["error"] == "not finite at step 3"
 
 
+@pytest.mark.slow
 def test_a_run_held_by_a_live_process_is_refused_naming_it(tmp_path: Path) -> None:
     code = (
         "import sys; from coatlab.runs.run import open_run; from tests.specs import spec_of\n"
@@ -129,31 +130,22 @@ def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest
         open_run(spec(tmp_path))
 
 
-@pytest.fixture
-def mounted(small_disk: MountDisk) -> Path:
-    return small_disk("64k")
-
-
-def test_a_read_only_disk_is_said_and_nothing_changes(mounted: Path) -> None:
-    with open_run(spec(mounted)) as run:
+def test_a_read_only_disk_is_said_and_nothing_changes(small_disk: SmallDisk) -> None:
+    with open_run(spec(small_disk.path)) as run:
         pass
     before = (run.folder / "record.json").read_bytes()
-    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
     with pytest.raises(RunError, match="Read-only file system"):
-        open_run(spec(mounted))
+        open_run(spec(small_disk.read_only))
     assert (run.folder / "record.json").read_bytes() == before
 
 
-def test_a_full_disk_is_said_and_nothing_is_lost(mounted: Path) -> None:
-    with open_run(spec(mounted)) as run:
+def test_a_full_disk_is_said_and_nothing_is_lost(small_disk: SmallDisk) -> None:
+    with open_run(spec(small_disk.path)) as run:
         pass
     before = (run.folder / "record.json").read_bytes()
-    with pytest.raises(OSError, match="No space"), open(mounted / "filler", "wb") as filler:
-        while True:
-            filler.write(b"x" * 1024)
-            filler.flush()
+    small_disk.leave(0)
     with pytest.raises(RunError, match="No space left on device"):
-        open_run(spec(mounted))
+        open_run(spec(small_disk.path))
     assert (run.folder / "record.json").read_bytes() == before
     assert not list(run.folder.rglob("*.tmp"))
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.commandline import CommandLine, kill, wait_for
-from tests.conftest import MountDisk
+from tests.disk import SmallDisk
+
+pytestmark = pytest.mark.slow
 
 # two steps on fractals of two classes: less than a second a cell
 CELL = [
@@ -182,10 +184,8 @@ def test_a_record_of_another_schema_is_named_kept_and_leaves_the_others_alone(co
     assert json.loads(path.read_text()) == {"schema": 99}
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(command: CommandLine, small_disk: MountDisk) -> None:
-    disk = small_disk("20m")
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    done = sweep(command, f"paths.runs={disk}", "seed=0,1")
+def test_a_folder_that_cannot_be_written_is_one_sentence(command: CommandLine, small_disk: SmallDisk) -> None:
+    done = sweep(command, f"paths.runs={small_disk.read_only}", "seed=0,1")
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error: ")
@@ -193,15 +193,15 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(command: CommandLine, s
 
 
 def test_a_full_disk_is_a_reason_for_each_cell_and_more_room_finishes_them(
-    command: CommandLine, small_disk: MountDisk
+    command: CommandLine, small_disk: SmallDisk
 ) -> None:
-    disk = small_disk("300k")
-    done = sweep(command, f"paths.runs={disk}", "seed=0,1")
+    small_disk.leave(300)
+    done = sweep(command, f"paths.runs={small_disk.path}", "seed=0,1")
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
-    subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
-    again = sweep(command, f"paths.runs={disk}", "seed=0,1")
+    small_disk.make_room()
+    again = sweep(command, f"paths.runs={small_disk.path}", "seed=0,1")
     assert again.returncode == 0, again.stderr
     assert str(told(again, "complete")).startswith("2: ")
 

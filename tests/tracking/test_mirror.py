@@ -16,6 +16,8 @@ from coatlab.tracking.mirror import WandbMirror, open_mirror
 from coatlab.tracking.session import has_key, wandb_settings
 from tests.commandline import wait_for
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {"mode": "auto", "project": "coatlab-test", "entity": None}
 
 

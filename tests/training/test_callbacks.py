@@ -46,6 +46,7 @@ def measure(network: Network, data: ImageData, loader: DataLoader[Batch]) -> tup
     return F.cross_entropy(all_BK, all_B).item(), (all_BK.argmax(1) == all_B).float().mean().item()
 
 
+@pytest.mark.slow
 def test_what_is_evaluated_and_saved_is_the_average_of_the_weights_after_each_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

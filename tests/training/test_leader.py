@@ -26,6 +26,8 @@ from tests.data.image_files import FEW, cut, write_folders
 from tests.runs.test_record import WHOLE
 from tests.training.test_resume import assert_same_run, steps, weights
 
+pytestmark = pytest.mark.slow
+
 TWO = ["trainer=ddp", "trainer.sync_batchnorm=false", "trainer.threads=1", "tracker=none"]
 # no batch statistics, so that shares of a batch are as good as the whole
 WITHOUT_STATISTICS = ["network.norm=layer", "recipe.weight_decay=0.05", "trainer.precision=64-true"]

@@ -18,6 +18,8 @@ from coatlab.training.fit import fit
 from tests.commandline import TINY, CommandLine, kill, wait_for
 from tests.specs import spec_of
 
+pytestmark = pytest.mark.slow
+
 SLOW = ["trainer.max_epochs=12", "trainer.checkpoint_every=0.2"]  # a few seconds
 STOCHASTIC = ["recipe.stochastic_depth=0.3"]  # draws random numbers at every step
 

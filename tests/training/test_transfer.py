@@ -16,6 +16,8 @@ from coatlab.training.checkpoints import WEIGHTS, save_weights
 from coatlab.training.transfer import transfer
 from tests.commandline import CommandLine
 
+pytestmark = pytest.mark.slow
+
 
 def model(layout: str = "CCTT", image_size: int = 32, seed: int = 0, num_classes: int = 7, **settings: Any) -> Network:
     torch.manual_seed(seed)

@@ -173,6 +173,7 @@ def test_names_of_our_own_stand_for_values() -> None:
     assert judged(claim, runs, histories).verdict == SUPPORTED
 
 
+@pytest.mark.slow
 def test_a_claim_about_runs_that_differ_in_more_is_undecided_and_says_in_what() -> None:
     runs, histories = frames(seeds=10)
     other = [config if seed else config | {"recipe": config["recipe"] | {"lr": 0.5}}
@@ -249,6 +250,7 @@ FAMILIES = {  # noise of a difference: 0.006; margins of G: 0.01 and 0.03
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "pilot"),
     [*((family, 3) for family in FAMILIES), ("near a tie at ≈", 2), ("near a tie at ≈", 5), ("mixed", 2), ("clear", 5)],

@@ -15,6 +15,8 @@ from coatlab.errors import InputError
 from coatlab.runs.identity import fingerprint
 from tests.made_runs import config_of
 
+pytestmark = pytest.mark.slow
+
 NANO = compose(["size=nano"]).size
 LAYOUTS = sorted(set(NANO.plans) & set(choices("layout")))
 ATTENTIONS = choices("attention")

@@ -76,6 +76,7 @@ BOTH = {"relative", "absolute"}
 DETAILS = {"default (head 32 and BatchNorm)", "head size 64", "LayerNorm in MBConv"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("study", "words", "beside"),
     [

@@ -13,6 +13,8 @@ from coatlab.errors import InputError, RunError
 from tests.made_runs import make_run
 from tests.tracking.wandb_server import Run, serving
 
+pytestmark = pytest.mark.slow
+
 PROJECT = "someone/coatlab"
 
 

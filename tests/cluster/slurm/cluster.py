@@ -13,16 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests import programs
+from tests.programs import why_not as why_not_installed
 
-PROGRAMS = {
-    "munged": "munge",
-    "slurmctld": "slurm-wlm",
-    "slurmd": "slurm-wlm",
-    "slurmdbd": "slurmdbd slurm-wlm-mysql-plugin",
-    "mariadbd": "mariadb-server",
-    "mariadb-install-db": "mariadb-server",
-}
+PROGRAMS = ("munged", "slurmctld", "slurmd", "slurmdbd", "mariadbd", "mariadb-install-db")
 
 SLURM_CONF = """
 ClusterName=coatlab
@@ -75,8 +68,8 @@ StorageLoc=slurm_acct_db
 
 
 def why_not() -> str | None:
-    """Say why no Slurm can be started here; None: it can. On CI it is installed first."""
-    return "a real Slurm needs root" if os.geteuid() != 0 else programs.why_not(PROGRAMS)
+    """Say why no Slurm can be started here; None: it can."""
+    return "a real Slurm needs root" if os.geteuid() != 0 else why_not_installed(*PROGRAMS)
 
 
 class Cluster:

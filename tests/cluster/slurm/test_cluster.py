@@ -4,7 +4,11 @@ import os
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.slurm.cluster import Cluster, answers
+
+pytestmark = pytest.mark.external
 
 
 def test_nothing_outlives_a_cluster(slurm: Cluster, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from tests.cluster.slurm.test_sweeps import LONG, ON_SLURM, finish, job_of, leav
 from tests.commandline import REPOSITORY, TINY, CommandLine, wait_for
 from tests.training.test_resume import assert_same_run, steps
 
+pytestmark = pytest.mark.external
+
 TWO = ["trainer=ddp", "trainer.sync_batchnorm=false", "trainer.threads=1", "tracker=none"]
 
 

@@ -16,6 +16,8 @@ from tests.cluster.slurm.cluster import Cluster, until
 from tests.commandline import CommandLine, wait_for
 from tests.training.test_resume import assert_same_run, steps
 
+pytestmark = pytest.mark.external
+
 ON_SLURM = ["cluster=slurm", "cluster.partition=low", "cluster.cpus=1", "cluster.memory_gb=1", "cluster.poll=0.5"]
 # some seconds of training with random draws at every step; only a signal makes a checkpoint inside an epoch
 LONG = ["trainer.max_epochs=14", "trainer.checkpoint_every=1000", "recipe.stochastic_depth=0.3"]

@@ -39,6 +39,7 @@ def numbers(data: EncodedData, name: str) -> list[int]:
     return part.picks.tolist()
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.integers(16, 80), st.integers(1, 20), st.integers(1, 20), st.integers(0, 9))
 def test_evaluated_images_are_never_trained_on(root: Path, train: int, held: int, test: int, seed: int) -> None:

@@ -74,6 +74,7 @@ def accuracy(network: Network, batch: tuple[Tensor, Tensor], side: int) -> float
         return float((network.eval()(scaled).argmax(1) == batch[1]).float().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", VARIANTS)
 def test_trained_at_one_resolution_it_runs_at_another(attention: str, images: dict[str, tuple[Tensor, Tensor]]) -> None:
     """Tables are resized to the grid, local ones stay, and what was learned still helps at the other resolution."""

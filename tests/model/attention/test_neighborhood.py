@@ -49,6 +49,7 @@ def test_whole_equals_the_formula(grid: Grid, k: int, heads: int, width: int, se
     check(grid, k, heads, width, seed)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.tuples(st.integers(1, 18), st.integers(1, 18)), SIZES, HEADS, WIDTHS, SEEDS)
 def test_tiles_equal_the_formula(grid: Grid, k: int, heads: int, width: int, seed: int) -> None:
@@ -57,10 +58,12 @@ def test_tiles_equal_the_formula(grid: Grid, k: int, heads: int, width: int, see
         check(grid, k, heads, width, seed)
 
 
+@pytest.mark.slow
 def test_a_grid_beyond_the_limit_takes_tiles() -> None:
     check((17, 16), 5, heads=2, width=4, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [(17, 33), (24, 16)])
 def test_flex_attention_equals_the_tiles(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run without torch.compile, which needs a compiler: the order of tokens, the mask and the bias are the same."""
@@ -82,6 +85,7 @@ def test_flex_attention_says_where_it_cannot_train() -> None:
         attend(*[x.float() for x in inputs(1, (20, 20), 16, seed=0)])
 
 
+@pytest.mark.slow
 def test_the_blocks_of_flex_attention_grow_linearly() -> None:
     """Tokens are ordered so that a block of queries needs few blocks of keys, however large the grid."""
     blocks = []

@@ -1,0 +1,49 @@
+"""Composing costs 0.2 s of a core, and the tests compose some thousand times: what was read and composed is kept.
+
+In the tests' own processes alone: the commands that they start compose as users' do. Both places are private parts of
+Hydra (tried with 1.3.2), through which hydra.compose and hydra.main go; tests/test_composing.py compares with Hydra.
+"""
+
+import copy
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+
+_kept: dict[Hashable, Any] = {}
+compose_anew: Callable[..., Any] = ConfigLoaderImpl.load_configuration
+_read_anew: Callable[..., Any] = ConfigRepository.load_config
+
+
+def keep_composed_configs() -> None:
+    """Let Hydra read a file once, and compose the same words from the same files once."""
+    ConfigRepository.load_config = _read  # type: ignore[method-assign]
+    ConfigLoaderImpl.load_configuration = _compose  # type: ignore[method-assign]
+
+
+def _read(self: ConfigRepository, config_path: str) -> Any:
+    key = ("file", config_path, *_sources(self))
+    return _copy_of(key, lambda: _read_anew(self, config_path))
+
+
+def _compose(self: ConfigLoaderImpl, config_name: str | None, overrides: list[str], *how: Any, **named: Any) -> Any:
+    key = ("words", config_name, *overrides, how, *sorted(named.items()), *_sources(self.repository))
+    return _copy_of(key, lambda: compose_anew(self, config_name, overrides, *how, **named))
+
+
+def _copy_of(key: Hashable, make: Callable[[], Any]) -> Any:
+    if key not in _kept:
+        _kept[key] = make()
+    return copy.deepcopy(_kept[key])
+
+
+def _sources(repository: Any) -> tuple[Hashable, ...]:
+    """Return where configs come from, and something that is another one once a file was changed or added."""
+    places = [(source.provider, source.path) for source in repository.get_sources()]
+    return *places, *(_state(Path(path)) for provider, path in places if provider not in ("hydra", "schema"))
+
+
+def _state(folder: Path) -> tuple[Hashable, ...]:
+    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*.yaml"))

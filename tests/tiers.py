@@ -1,0 +1,89 @@
+"""The two tiers: `make check` runs what is marked neither `slow` nor `external`, `make test` everything.
+
+A test that asks for the command line, for a process that holds a run, for a small disk or for a browser is marked by
+itself; other modules and tests say it with `pytest.mark.slow` or `pytest.mark.external`. A test without a mark starts
+no process: one that tries fails with a sentence, also where what it calls catches the error.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import pytest
+
+EXTERNAL_FIXTURES = {"browser", "small_disk"}
+SLOW_FIXTURES = {"command", "held"}
+# of Python's audit table
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "os.exec"}
+
+_started: list[str] | None = None  # of the unmarked test that runs now; None: there is none
+
+
+def add_markers(items: Sequence[pytest.Item]) -> None:
+    """Mark tests by the fixtures they ask for, directly or not."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & EXTERNAL_FIXTURES:
+            item.add_marker(pytest.mark.external)
+        if fixtures & SLOW_FIXTURES:
+            item.add_marker(pytest.mark.slow)
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Tell whether a test belongs to `make check`."""
+    return not any(item.get_closest_marker(name) for name in ("slow", "external"))
+
+
+class Guard:
+    """A plugin that lets no unmarked test start a process, nor a fixture that is made for it."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        global _started
+        _started = [] if is_quick(item) else None
+        try:
+            return (yield)
+        finally:
+            _started = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
+        result = yield
+        if _started:
+            pytest.fail(
+                f"an unmarked test started a process: {_started[0]}; mark it as slow or external", pytrace=False
+            )
+        return result
+
+
+def started() -> list[str]:
+    """Return what the unmarked test that runs now tried to start."""
+    assert _started is not None
+    return _started
+
+
+def _audit(event: str, arguments: Sequence[Any]) -> None:
+    if _started is not None and event in STARTS:
+        _refuse(f"{event} {arguments[0] if arguments else ''}")
+
+
+def _refuse(what: str) -> None:
+    assert _started is not None
+    _started.append(what)
+    raise RuntimeError(_sentence(what))
+
+
+def _sentence(what: str) -> str:
+    return f"a test without a mark starts a process ({what}): mark it as slow or external"
+
+
+def _start(self: BaseProcess, start: Any = BaseProcess.start) -> None:
+    """Start a process of multiprocessing, whose spawn and forkserver raise no audit event."""
+    if _started is not None:
+        _refuse(f"multiprocessing {self.name}")
+    start(self)
+
+
+sys.addaudithook(_audit)
+BaseProcess.start = _start  # type: ignore[method-assign]
