@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of the family: the golden file, and every row of the paper's cost tables."""
+"""Parameters and multiply-adds of CoAtNet-0 to -7: a golden file, and every row of the paper's cost tables."""
 
 import csv
 from functools import cache
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from coatlab import create_model
-from coatlab.budget.cost import Cost, cost_of
+from coatlab.budget.cost import Cost, cost_of, storage_id
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -65,7 +65,7 @@ def test_the_committed_counts_of_the_family(row: dict[str, str]) -> None:
     assert (counted.parameters, counted.macs) == (int(row["parameters"]), int(row["macs"]))
 
 
-def test_counting_leaves_the_network_alone() -> None:
+def test_counting_does_not_change_the_network() -> None:
     network = create_model("CCTT", size="nano", image_size=32, channels=1, num_classes=10)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     cost_of(network)
@@ -73,7 +73,15 @@ def test_counting_leaves_the_network_alone() -> None:
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
-def test_multiply_adds_of_a_layer_are_what_the_textbook_says() -> None:
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_tensors_have_the_same_storage_exactly_if_they_share_memory(device: str) -> None:
+    """Fails if torch's private `_cdata` goes away or changes its meaning."""
+    tensor, other = torch.empty(4, 3, device=device), torch.empty(4, 3, device=device)
+    assert storage_id(tensor) == storage_id(tensor.view(12)[6:]) == storage_id(tensor.detach())
+    assert storage_id(tensor) != storage_id(other)
+
+
+def test_counting_agrees_with_a_calculation_by_hand() -> None:
     plan = {"blocks": [1, 1], "widths": [8, 8], "strides": [4, 1], "head_size": 8}
     counted = cost_of(create_model("ViT_REL", size="nano", image_size=8, channels=1, num_classes=3, plan=plan))
     tokens, width = 4, 8

@@ -1,4 +1,4 @@
-"""The polynomial says what counting says, for widths it was not fitted to."""
+"""The polynomial gives the counted costs, also for widths to which it was not fitted."""
 
 import pytest
 
@@ -16,7 +16,7 @@ SETTINGS = {key: value for key, value in CONFIG["network"].items() if key != "de
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "attention"), [("C", "relative"), *(("T", name) for name in choices("attention"))])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_exact_between_and_beyond_the_samples(kind: Kind, attention: str, stride: int) -> None:
+def test_exact_between_and_beyond_the_counted_widths(kind: Kind, attention: str, stride: int) -> None:
     settings = resolve(compose([f"attention={attention}"]))["attention"]
 
     def build(x: int, width: int) -> tuple:
@@ -45,11 +45,11 @@ def test_exact_between_and_beyond_the_samples(kind: Kind, attention: str, stride
         assert tuple(cost.repeated(widths)[j].round()) == cost_at(build, w, w)
 
 
-def test_a_cost_that_is_no_polynomial_is_noticed() -> None:
+def test_a_cost_that_is_not_a_polynomial_is_noticed() -> None:
     from torch import nn
 
     def build(x: int, width: int) -> tuple:
         return nn.Linear(x, width * width * width), (x,)
 
-    with pytest.raises(AssertionError, match="no polynomial"):
+    with pytest.raises(AssertionError, match="not a polynomial"):
         BlockCost(build, 16)

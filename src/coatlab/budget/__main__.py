@@ -37,26 +37,28 @@ PLAN_KEYS = ("blocks", "widths", "strides", "pad")
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run a subcommand; return 1 where `solve` found something else than the yaml holds."""
+    """Run a subcommand; return 1 if `solve` found plans that differ from the yaml, or found none."""
     parser = argparse.ArgumentParser(
-        prog="python -m coatlab.budget", description="Costs of layouts, and plans of equal cost."
+        prog="python -m coatlab.budget", description="Count what layouts cost, and solve plans of equal cost."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    show = commands.add_parser("table", help="print plan and cost of every layout and attention of a size")
-    show.add_argument("--size", default="nano", help=f"{', '.join(choices('size'))}; or all with a budget: all")
-    show.add_argument("--attention", default=REFERENCE_ATTENTION, help=f"by commas: {', '.join(choices('attention'))}")
-    show.add_argument("--image-size", type=int, help="pixels; default: those of the size's budget")
-    show.add_argument("--matched", action="store_true", help="the plans solved for the attention, not the reference's")
-    show.add_argument("--stages", action="store_true", help="a row for the stem, each stage and the head as well")
+    show = commands.add_parser("table", help="print plan and cost of every layout of a size")
+    show.add_argument("--size", default="nano", help=f"{', '.join(choices('size'))}, or all: every size with a budget")
+    show.add_argument(
+        "--attention", default=REFERENCE_ATTENTION, help=f"comma-separated: {', '.join(choices('attention'))}"
+    )
+    show.add_argument("--image-size", type=int, help="pixels; default: as in the size's budget")
+    show.add_argument("--matched", action="store_true", help="show the plans solved for each attention")
+    show.add_argument("--stages", action="store_true", help="add a row for the stem, each stage and the head")
     show.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal")
-    again = commands.add_parser("solve", help="solve the plans again and show what differs from conf/size")
-    again.add_argument("--size", default="all", help="a size with a budget, or all of them")
+    again = commands.add_parser("solve", help="solve the plans again and show which differ from conf/size")
+    again.add_argument("--size", default="all", help="a size with a budget, or all")
     again.add_argument("--attention", default=REFERENCE_ATTENTION, choices=choices("attention"))
     again.add_argument("--layout", choices=choices("layout"), help="the only layout to solve; default: all")
-    again.add_argument("--write", action="store_true", help="write what was solved into conf/size/<size>.yaml")
-    family = commands.add_parser("family", help="count CoAtNet-0 to -7 at the resolutions of the paper's tables")
+    again.add_argument("--write", action="store_true", help="write the plans into conf/size/<size>.yaml")
+    family = commands.add_parser("family", help="count CoAtNet-0 to CoAtNet-7 at the resolutions of the paper's tables")
     family.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal")
-    family.add_argument("--write", type=Path, metavar="FILE", help="write them as CSV: analysis/tables/family.csv")
+    family.add_argument("--write", type=Path, metavar="FILE", help="write a CSV: analysis/tables/family.csv")
     chosen = parser.parse_args(words)
     if chosen.command == "family":
         counts = count_family()
@@ -79,7 +81,7 @@ def main(words: list[str] | None = None) -> int:
 def cost_rows(
     size: str, attentions: list[str], image_size: int | None, matched: bool, stages: bool
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each layout that has a plan, and each attention; a layout without T has one row."""
+    """Yield a row for each layout that has a plan and for each attention; a layout without T has one row in all."""
     node = compose([f"size={size}"]).size
     budget = budget_of(size) if "budget" in node else None
     for layout in node.plans:
@@ -114,7 +116,11 @@ def _shown(cost: Cost) -> dict[str, float]:
 
 
 def compare(size: str, attention: str, write: bool, only: str | None = None) -> int:
-    """Solve the plans of a size again, print those that differ, and write them if asked; return 1 on a difference."""
+    """Solve the plans of a size again, print the differences, and write the plans if asked.
+
+    Returns:
+        1 if a plan differs and was not written, or if there is none for a layout; otherwise 0.
+    """
     budget_of(size)
     node = compose([f"size={size}"]).size
     given = list(node.get("given", []))
@@ -127,7 +133,7 @@ def compare(size: str, attention: str, write: bool, only: str | None = None) -> 
                 plans[layout] = _plain(held[layout])
             continue
         if attention != REFERENCE_ATTENTION and "T" not in compose([f"layout={layout}"]).layout.stages:
-            continue  # without attention there is nothing to match anew
+            continue  # without attention the plan is the same for all of them
         try:
             found = solve_for(size, layout, attention)
         except InputError as none:
@@ -138,7 +144,7 @@ def compare(size: str, attention: str, write: bool, only: str | None = None) -> 
         plans[layout] = found.plan
         before = _plain(held[layout]) if layout in held else None
         if before == found.plan:
-            print(f"{size} {layout}: as it is, {plan_text(found.plan)}")
+            print(f"{size} {layout}: unchanged, {plan_text(found.plan)}")
         else:
             differs = True
             print(f"{size} {layout}: {plan_text(before) if before else 'no plan'} -> {plan_text(found.plan)}")
@@ -150,7 +156,7 @@ def compare(size: str, attention: str, write: bool, only: str | None = None) -> 
 
 
 def print_table(table: pd.DataFrame, form: str) -> None:
-    """Print in the terminal, as Markdown or as CSV."""
+    """Print a table for the terminal, as Markdown or as CSV."""
     if form == "csv":
         print(table.to_csv(index=False), end="")
     elif form == "markdown":
@@ -162,18 +168,18 @@ def print_table(table: pd.DataFrame, form: str) -> None:
             shown.add_column(column, justify="right" if numeric else "left", no_wrap=True)
         for row in table.itertuples(index=False):
             shown.add_row(*(Text(str(value)) for value in row))
-        Console(width=WIDE, highlight=False).print(shown)  # a row a line: a narrow terminal may wrap, a file need not
+        Console(width=WIDE, highlight=False).print(shown)  # wide, so that each row is one line in a file
 
 
 def _plain(plan: Any) -> dict[str, Any]:
-    """Return a plan of the yaml as the solver writes it."""
+    """Return a plan from the yaml in the solver's form: a dict with the keys of PLAN_KEYS."""
     values = OmegaConf.to_container(plan)
     assert isinstance(values, dict)
     return {key: values[key] for key in PLAN_KEYS if key in values}
 
 
 def _dashed(values: list[Any]) -> str:
-    """Write a row of a plan as the paper does: 2-2-3-5-2; a pair as 8+42."""
+    """Write a list of a plan as the paper does: 2-2-3-5-2, with a pair as 8+42."""
     return "-".join("+".join(map(str, value)) if isinstance(value, list) else str(value) for value in values)
 
 

@@ -1,12 +1,13 @@
-"""What a network costs, counted on the meta device by torch itself: nothing is mirrored by hand.
+"""Count what a network costs. torch counts on the meta device; no formula is repeated here by hand.
 
-Multiply-adds (MACs) are half of what `torch.utils.flop_counter` counts in a forward pass of one image; the paper
-calls them FLOPs. Convolutions and matrix products are counted, point-wise work is not. The paper's figures are 1 to
-3.5 % higher: it also counts the bias look-up by einsum and point-wise work. Activations are the bytes that a training
-step keeps for its backward pass, per image, in float32 and eager mode, with attention's scores materialized.
+Multiply-adds (MACs) are half of what `torch.utils.flop_counter` counts in a forward pass of one image; the paper calls
+them FLOPs. Convolutions and matrix products are counted, point-wise operations are not. The paper's numbers are 1 to
+3.5 % higher, because it also counts point-wise operations and the bias look-up by einsum. Activations are the bytes
+that a training step keeps for its backward pass, per image, in float32 and eager mode, with the scores of attention
+stored.
 
-Neighborhood attention multiplies pairs of positions only to mask them away (`InnerAttention.density`). They are not
-counted: how a device arranges its products must not decide how wide a matched network is.
+Neighborhood attention multiplies some pairs of positions only to mask them away (see `InnerAttention.density`). These
+are not counted: how products are arranged on a device must not decide how wide a matched network is.
 """
 
 import copy
@@ -23,12 +24,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.network import Network
 
-IMAGES = 2  # BatchNorm on a 1 x 1 grid needs more than one value a channel
+IMAGES = 2  # BatchNorm on a 1 x 1 grid needs more than one value per channel
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters, multiply-adds of a forward pass and bytes of activations of a training step, for one image."""
+    """Parameters, multiply-adds of a forward pass, and bytes of activations of a training step, for one image.
+
+    `stages` has the same for the stem, each stage and the head.
+    """
 
     parameters: int
     macs: int
@@ -56,14 +60,14 @@ def cost_of(network: Network) -> Cost:
 
 
 def count(part: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Cost, Tensor]:
-    """Count one module on a batch of IMAGES on the meta device, and return its output as the next one's input."""
+    """Count one module on a batch of IMAGES on the meta device; return the cost and the module's output."""
     assert isinstance(part, nn.Module)
-    own = {tensor.untyped_storage()._cdata for tensor in [*part.parameters(), *part.buffers()]}
-    kept: dict[int, Tensor] = {}  # by storage: two views of one memory are kept once
+    own = {storage_id(tensor) for tensor in [*part.parameters(), *part.buffers()]}
+    kept: dict[int, Tensor] = {}  # by storage, so that two views of the same memory count once
 
     def keep(tensor: Tensor) -> Tensor:
-        if (storage := tensor.untyped_storage()._cdata) not in own:
-            kept[storage] = tensor
+        if storage_id(tensor) not in own:
+            kept[storage_id(tensor)] = tensor
         return tensor
 
     x = x.detach().requires_grad_()
@@ -79,9 +83,17 @@ def count(part: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Cost, Tensor]:
     return Cost(parameters, flops // (2 * IMAGES), activations // IMAGES), out
 
 
+def storage_id(tensor: Tensor) -> int:
+    """Return a number that tensors share exactly if they share memory, also on the meta device.
+
+    Uses the private `_cdata` of torch's storages (tried with torch 2.15.0): `data_ptr()` is 0 on the meta device.
+    """
+    return int(tensor.untyped_storage()._cdata)
+
+
 @contextmanager
 def _masked_flops(part: nn.Module, counter: FlopCounterMode) -> Iterator[list[float]]:
-    """Collect what the inner attentions of a module multiply in vain while the counter counts."""
+    """Collect, while the counter counts, the flops that inner attentions spend on pairs they mask away."""
     masked: list[float] = []
 
     def before(attend: nn.Module, inputs: Any) -> None:

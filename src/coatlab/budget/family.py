@@ -1,6 +1,6 @@
-"""The family counted: parameters and multiply-adds of the paper's own plans at the resolutions that it prints.
+"""Count CoAtNet-0 to CoAtNet-7: parameters and multiply-adds of the paper's own plans at the resolutions it prints.
 
-The counts are committed in analysis/tables/family.csv, since tables are made without torch; a test counts them again.
+The counts are committed as analysis/tables/family.csv, because tables are made without torch. A test counts them again.
 """
 
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ import pandas as pd
 from coatlab.budget.sizes import cost_in
 from coatlab.config.compose import compose, resolve
 
-MEMBERS = {224: range(4), 384: range(5), 512: range(2, 8)}  # by pixels, of Tables 4 and 5
-# Table 12 prints another plan than the one that gives Table 5's count; conf/size/coatnet_6.yaml says why
+MEMBERS = {224: range(4), 384: range(5), 512: range(2, 8)}  # image size: N of CoAtNet-N, as in Tables 4 and 5
+# the plan that Table 12 prints for CoAtNet-6 does not give Table 5's count; conf/size/coatnet_6.yaml has another
 AS_PRINTED = (6, 512, "plan.widths=[192,192,384,[768,1536],2048]")
 
 
 def count_family() -> pd.DataFrame:
-    """Count the family: a row a size and resolution, in parameters and multiply-adds of one image.
+    """Count the family: one row per size and resolution, with parameters and multiply-adds of one image.
 
-    Column `plan` has the words that replace a part of the size's plan, where a row is of another one.
+    Column `plan` is empty, unless the row is of another plan than the size's: then it has the override for it.
     """
     return pd.DataFrame(_rows())
 

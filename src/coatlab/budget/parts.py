@@ -1,4 +1,4 @@
-"""The costs of a network's parts as polynomials in their widths, for the solver: stem, stages, head."""
+"""The costs of stem, stages and head as polynomials in their widths, for the solver."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from coatlab.model.network import make_block, make_head, make_stem
 
 @dataclass(frozen=True)
 class Budget:
-    """What a plan must cost: parameters and multiply-adds at a resolution."""
+    """What a plan must cost: parameters, and multiply-adds at a resolution."""
 
     parameters: int
     macs: int
@@ -32,19 +32,24 @@ class Budget:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all plans of a size share."""
+    """What all plans of a size have in common, and which shapes the solver prefers."""
 
     head_size: int
     strides: tuple[int, ...]  # of S0..S4
-    blocks: tuple[int, ...]  # the reference's block counts, S0..S4
-    patch: int  # of ViT_REL, where it may be had
-    width_per_block: float  # of ViT_REL
+    blocks: tuple[int, ...]  # preferred numbers of blocks, S0..S4
+    patch: int  # preferred patch of ViT_REL, in pixels
+    width_per_block: float  # preferred width of ViT_REL, divided by its number of blocks
     attention: AttentionFactory
     network: Mapping[str, Any]
 
 
 class StageCosts:
-    """The cost of every part of a multi-stage network, as polynomials in its widths."""
+    """The cost of every part of a multi-stage network, as polynomials in the widths of its stages.
+
+    Args:
+        letters: of S1..S4.
+        units: for S0..S4, the number of which widths are multiples.
+    """
 
     def __init__(self, letters: str, budget: Budget, setting: Setting, units: Sequence[int]) -> None:
         image, stem_blocks = (budget.image_size,) * 2, setting.blocks[0]
@@ -78,7 +83,12 @@ class StageCosts:
         self.budget = budget
 
     def total(self, blocks: Sequence[int], widths: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-        """Return the cost of all combinations of widths, shape (w0, w1, ..., 2)."""
+        """Return parameters and multiply-adds of all combinations of widths, shape (w0, w1, ..., 2).
+
+        Args:
+            blocks: numbers of blocks, S0..S4.
+            widths: widths to combine, an array for each of S0..S4.
+        """
         count = len(widths)
         total = _along(self.stem.repeated(widths[0].tolist()), (0,), count)
         for i, (first, rest) in enumerate(zip(self.first, self.rest, strict=True), start=1):
@@ -88,7 +98,7 @@ class StageCosts:
 
 
 class PatchCosts:
-    """The cost of ViT_REL's parts at one grid, as polynomials in its width."""
+    """The cost of ViT_REL's parts for one patch and grid, as polynomials in its width."""
 
     def __init__(self, budget: Budget, setting: Setting, patch: Grid, grid: Grid, settings: Mapping[str, Any]) -> None:
         image = (budget.image_size,) * 2
@@ -112,7 +122,7 @@ class PatchCosts:
 
 
 def _along(costs: NDArray[np.float64], axes: tuple[int, ...], count: int) -> NDArray[np.float64]:
-    """Put the axes of a table of costs at their places among `count` width axes."""
+    """Reshape costs (..., 2) so that their axes are at the places `axes` among `count` axes of widths."""
     shape = [1] * count + [costs.shape[-1]]
     for axis, length in zip(axes, costs.shape, strict=False):
         shape[axis] = length

@@ -1,9 +1,10 @@
 """The cost of a block as a polynomial in its widths, found by counting a few real blocks.
 
-Parameters and multiply-adds of every block here are a + b x + c w + d x w + e w^2 in the widths in (x) and out (w) at
-a fixed grid, with and without the projection of the shortcut. Six counted blocks fix the five coefficients and leave
-one as a check, so a plan's cost is a sum of look-ups and a solver can try millions. Nothing is mirrored by hand: a
-change of a block, or a new attention variant, changes the counts and with them the polynomial.
+At a fixed grid, parameters and multiply-adds of every block are a + b x + c w + d x w + e w^2 in the widths in (x) and
+out (w), with one polynomial for blocks that keep their width (no projection in the shortcut) and one for those that
+change it. A few blocks are counted to fix the coefficients, one more than needed as a check. A plan's cost is then a
+sum of look-ups, and a solver can try millions of plans. No formula is repeated here by hand: a change of a block, or a
+new attention variant, changes the counts and with them the polynomial.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,15 +19,15 @@ from coatlab.budget.cost import IMAGES, count
 
 Costs = NDArray[np.float64]  # (..., 2): parameters and multiply-adds
 Build = Callable[[int, int], tuple[nn.Module, tuple[int, ...]]]  # widths in and out -> module, shape of an input
-TOLERANCE = 1e-3  # of a check that is not exact, as with squeezed widths that are rounded
+TOLERANCE = 1e-3  # relative; not 0, because the squeezed width of squeeze-excitation is rounded
 
 
 class BlockCost:
-    """Cost of one kind of block at one place of a network, for any widths.
+    """The cost of one kind of block at one place of a network, for any widths.
 
     Args:
-        build: makes the block for widths in and out, and says what goes in; called on the meta device.
-        unit: widths are sampled at multiples of it; the head size, where there is attention.
+        build: returns the block for widths in and out, and the shape of its input; called on the meta device.
+        unit: counted widths are multiples of this; the head size if the block has attention.
     """
 
     def __init__(self, build: Build, unit: int) -> None:
@@ -35,7 +36,7 @@ class BlockCost:
 
     @cached_property
     def _changed(self) -> NDArray[np.float64]:
-        """Count blocks that change their width only where such are asked for: most places of a plan repeat theirs."""
+        """Return the coefficients of blocks that change their width; counted on first use, as few places need them."""
         pairs = [(1, 2), (2, 1), (1, 3), (3, 2), (2, 4), (4, 3)]
         return _fit(self._build, [(x * self._unit, w * self._unit) for x, w in pairs])
 
@@ -60,13 +61,15 @@ def cost_at(build: Build, width_in: int, width: int) -> tuple[int, int]:
 
 
 def _fit(build: Build, widths: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-    """Fit the coefficients, shape (terms, 2), and check that they say what was counted."""
+    """Fit the coefficients, shape (terms, 2), and check that they give the counted costs."""
     counted = np.array([cost_at(build, x, w) for x, w in widths], float)
     x, w = np.array(widths, float).T
     terms = _terms(x, w)
-    scale = np.abs(terms).max(0)  # columns of like size: the fit is exact to rounding
+    scale = np.abs(terms).max(0)  # with columns of similar size the fit is exact up to rounding
     solution = np.linalg.lstsq(terms / scale, counted, rcond=None)[0] / scale[:, None]
-    assert np.allclose(terms @ solution, counted, rtol=TOLERANCE), "the cost of a block is no polynomial in its widths"
+    assert np.allclose(terms @ solution, counted, rtol=TOLERANCE), (
+        "the cost of a block is not a polynomial in its widths"
+    )
     return solution
 
 

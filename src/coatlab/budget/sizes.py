@@ -1,4 +1,4 @@
-"""The sizes of conf/size: their budgets, the cost of their plans, and writing solved plans back into the yaml."""
+"""The sizes of conf/size: their budgets, what their plans cost, and how solved plans are written back."""
 
 import re
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ from coatlab.create import attention_factory, network_of
 from coatlab.errors import InputError
 from coatlab.output.files import write_atomic
 
-REFERENCE_ATTENTION = "relative"  # the budgets are of it
+REFERENCE_ATTENTION = "relative"  # `plans` in conf/size are solved for it, and the paper's plans use it
 
 
 def config_of(size: str, layout: str, attention: str, matched: bool = False) -> dict[str, Any]:
-    """Compose the config of one layout at one size, with its reference plan or the one solved for the attention."""
+    """Return the resolved config of a layout at a size, with its reference plan or (matched) the attention's own."""
     mode = "matched" if matched else "reference"
     return resolve(compose([f"size={size}", f"layout={layout}", f"attention={attention}", f"budget={mode}"]))
 
 
 def cost_in(config: Mapping[str, Any], image_size: int | None = None) -> Cost:
-    """Count the network of a config at its size's resolution, or at another."""
+    """Count the network of a resolved config at its size's resolution, or at another one (pixels)."""
     reference = config["size"].get("budget") or {"image_size": 224, "channels": 3, "num_classes": 1000}
     with torch.device("meta"):
         network = network_of(
@@ -44,7 +44,7 @@ def budget_of(size: str) -> Budget:
     """Return the budget of a size.
 
     Raises:
-        InputError: the size has none; it holds the paper's plan alone.
+        InputError: the size has no budget, only the paper's plan.
     """
     values = compose([f"size={size}", "layout=CCTT"]).size.get("budget")
     if values is None:
@@ -58,10 +58,11 @@ def budgeted() -> list[str]:
 
 
 def solve_for(size: str, layout: str, attention: str) -> Found:
-    """Solve the plan of a layout and an attention for the budget of a size.
+    """Solve the plan of a layout with an attention for the budget of a size.
 
     Raises:
-        NoPlan: none comes within 2 %; the sentence says how close one came and what binds.
+        NoPlan: no plan comes within 2 % of the budget; the sentence names the closest plan and what it misses.
+        InputError: the layout has another number of stages than the size's preferred shape.
     """
     budget = budget_of(size)
     chosen = compose([f"size={size}", f"layout={layout}", f"attention={attention}"])
@@ -85,12 +86,12 @@ def solve_for(size: str, layout: str, attention: str) -> Found:
     found = solve(chosen.layout.stem, letters, budget, setting)
     plan = {**found.plan, "head_size": setting.head_size}
     whole = cost_in({**config, "layout": dict(chosen.layout), "plan": plan})
-    assert (whole.parameters, whole.macs) == (round(found.parameters), round(found.macs)), "counted whole, it differs"
+    assert (whole.parameters, whole.macs) == (round(found.parameters), round(found.macs)), "predicted costs are wrong"
     return found
 
 
 def write_plans(size: str, attention: str, plans: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Put solved plans into conf/size/<size>.yaml, whole or not at all; everything else stays as it is."""
+    """Write solved plans into conf/size/<size>.yaml; the rest of the file, with its comments, does not change."""
     path = conf_dir() / "size" / f"{size}.yaml"
     text = path.read_text()
     if attention == REFERENCE_ATTENTION:
@@ -106,5 +107,5 @@ def write_plans(size: str, attention: str, plans: Mapping[str, Mapping[str, Any]
 
 
 def plan_text(plan: Mapping[str, Any]) -> str:
-    """Write a plan as the yaml has it, in one line."""
+    """Write a plan in one line, as in the yaml."""
     return "{" + ", ".join(f"{key}: {str(value).lower()}" for key, value in plan.items()) + "}"

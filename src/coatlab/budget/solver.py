@@ -1,18 +1,19 @@
-"""Find blocks and widths of a layout that meet a budget in parameters *and* multiply-adds.
+"""Find the plan of a layout (blocks and widths) that meets a budget in parameters *and* multiply-adds.
 
-Search: every combination of block counts and widths near the reference's, in steps of the head size where a stage
-holds attention and of 8 elsewhere (coarser steps for wide stages), with the cost of each from `parts`. The search
-is exhaustive over these steps: a plan that is not found may still exist between the coarser ones.
+Search: all combinations of numbers of blocks and of widths near the preferred ones of the size. Widths are multiples of
+the head size in stages with attention and of 8 elsewhere, with coarser steps in wide stages. `parts` gives the cost of
+each combination. The search is exhaustive over these steps; between coarser steps a plan may exist that is not found.
 
-Rules (the paper's, sec. 2.2): widths never shrink from stage to stage; S2 is at least as deep as S1 and S3 as S2, and
-S4 at most as deep as S3. ViT_REL: depth, width and patch.
+Rules (the paper's, sec. 2.2): widths never shrink from one stage to the next; S2 has at least as many blocks as S1, S3
+at least as many as S2, and S4 at most as many as S3. For ViT_REL the search is over depth, width and patch.
 
-Preference, among the plans within 1 % (if there is none: 2 %) of the budget in both: the smallest `shape`, in
-squared octaves, plus how far the plan is off its budget (1 % weighs as one squared octave).
-- multi-stage: how far the growth of widths is from CoAtNet-0's (64, 96, 192, 384, 768), and the number of blocks of
-  each stage from the reference's;
-- ViT_REL: how far the width is from `width_per_block` times the depth (ViT-S: 384 / 12 = 32), never more than 2.5
-  times, and half of how far the patch is from the size's; a patch that does not divide the image counts 1, a
+Preference: among the plans within 1 % of the budget in both costs (2 % if there is none), the one with the smallest sum
+of its distance from the preferred shape, in squared octaves (factors of two), and its distance from the budget, where
+1 % weighs as much as one squared octave. The distance of the shape is
+- for multi-stage layouts: how far the growth of the widths is from CoAtNet-0's (64, 96, 192, 384, 768), plus how far
+  the number of blocks of each stage is from the preferred one;
+- for ViT_REL: how far the width is from `width_per_block` times the depth (ViT-S: 384 / 12 = 32), at most a factor of
+  2.5, plus half of how far the patch is from the preferred one; a patch that does not divide the image adds 1, a
   rectangular one 0.5.
 """
 
@@ -29,20 +30,20 @@ from coatlab.budget.parts import Budget, PatchCosts, Setting, StageCosts
 from coatlab.errors import InputError
 from coatlab.model.layout import Stem
 
-GROWTH = (math.log2(96 / 64), 1.0, 1.0, 1.0)  # of S1 .. S4 over the stage before
-SLENDERNESS_BAND = 2.5  # ViT_REL's width per block of depth is at most this factor from the size's
-MIN_DEPTH, MAX_DEPTH = 3, 48
-PADDED_DISTANCE, RECTANGULAR_DISTANCE = 1.0, 0.5
-GOOD, ACCEPTABLE = 0.01, 0.02
-OFF_WEIGHT = 100.0
-DEPTHS = (0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0)  # block counts tried, times the reference's
-SPREAD = 2.2  # widths tried: from the expected one divided by this to times this
-STEPS = 14  # widths tried per stage at most
+GROWTH = (math.log2(96 / 64), 1.0, 1.0, 1.0)  # preferred growth of width from the stage before to S1..S4, in octaves
+SLENDERNESS_BAND = 2.5  # ViT_REL's width / depth is at most this factor away from the preferred one
+MIN_DEPTH, MAX_DEPTH = 3, 48  # of ViT_REL, in blocks
+PADDED_DISTANCE, RECTANGULAR_DISTANCE = 1.0, 0.5  # squared octaves that such a patch adds
+GOOD, ACCEPTABLE = 0.01, 0.02  # relative distances from the budget
+OFF_WEIGHT = 100.0  # squared octaves per relative distance of 1
+DEPTHS = (0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0)  # numbers of blocks to try, as multiples of the preferred ones
+SPREAD = 2.2  # widths to try: from the expected width divided by this to the expected width times this
+STEPS = 14  # widths to try per stage, at most
 
 
 @dataclass(frozen=True)
 class Found:
-    """A plan as conf/size writes it, its predicted cost, and its shape's distance from the paper's."""
+    """A plan as in conf/size, its predicted cost, and the distance of its shape from the preferred one (`shape`)."""
 
     plan: dict[str, Any]
     parameters: float
@@ -51,14 +52,18 @@ class Found:
 
 
 class NoPlan(InputError):
-    """No plan meets the budget: the message says how close one came and which of the two binds."""
+    """No plan meets the budget: the message names the closest plan, and which of the two costs it misses by more."""
 
 
 def solve(stem: Stem, letters: str, budget: Budget, setting: Setting) -> Found:
     """Return the preferred plan of a layout for a budget.
 
+    Args:
+        stem: patch for ViT_REL, conv for the other layouts.
+        letters: C or T for each stage.
+
     Raises:
-        NoPlan: none within 2 %; the sentence names the closest and what binds.
+        NoPlan: no plan is within 2 % of the budget.
     """
     best: dict[float, Found] = {}
     closest: Found | None = None
@@ -83,17 +88,17 @@ def _preference(found: Found, budget: Budget) -> float:
 def _why(letters: str, budget: Budget, closest: Found | None) -> str:
     wanted = f"{budget.parameters / 1e6:.3g} M parameters and {budget.macs / 1e6:.4g} M MACs"
     if closest is None:
-        return f"no plan of {letters} costs {wanted}: no width and depth tried keeps the order of stages"
+        return f"no plan of {letters} costs {wanted}: none that was tried has widths that never shrink"
     parameters, macs = closest.parameters / budget.parameters - 1, closest.macs / budget.macs - 1
-    binds = "MACs" if abs(macs) > abs(parameters) else "parameters"
+    missed = "MACs" if abs(macs) > abs(parameters) else "parameters"
     return (
         f"no plan of {letters} costs {wanted} within {ACCEPTABLE:.0%}; the closest, {closest.plan}, is off by "
-        f"{parameters:+.1%} in parameters and {macs:+.1%} in MACs: the {binds} bind"
+        f"{parameters:+.1%} in parameters and {macs:+.1%} in MACs: the {missed} cannot be met"
     )
 
 
 def _stages(letters: str, budget: Budget, setting: Setting) -> Iterator[Found]:
-    """Yield, for every combination of block counts, the preferred and the closest widths of a multi-stage layout."""
+    """Yield plans of a multi-stage layout: for all numbers of blocks, the preferred and the closest widths."""
     units = [8, *(setting.head_size if letter == "T" else 8 for letter in letters)]
     costs = StageCosts(letters, budget, setting, units)
     for blocks in _depths(setting.blocks):
@@ -116,7 +121,7 @@ def _stages(letters: str, budget: Budget, setting: Setting) -> Iterator[Found]:
 
 
 def _candidates(costs: StageCosts, blocks: Sequence[int], units: Sequence[int]) -> list[NDArray[np.int64]]:
-    """Return the widths to try for each stage: around those of the paper's growth that cost the budget."""
+    """Return the widths to try for each stage, around those of preferred growth that meet the budget's parameters."""
     growth = np.cumsum([0.0, *GROWTH[: len(blocks) - 1]])
     low, high = 1.0, 4096.0
     for _ in range(40):
@@ -130,7 +135,7 @@ def _candidates(costs: StageCosts, blocks: Sequence[int], units: Sequence[int]) 
 
 
 def _multiples(expected: float, unit: int, most: int) -> NDArray[np.int64]:
-    """Return at most about `most` multiples of `unit` around an expected width."""
+    """Return multiples of `unit` around an expected width, about `most` at most."""
     low, high = expected / SPREAD, expected * SPREAD
     step = unit * max(1, math.ceil((high - low) / unit / most))
     first = max(step, math.ceil(low / step) * step)
@@ -138,7 +143,7 @@ def _multiples(expected: float, unit: int, most: int) -> NDArray[np.int64]:
 
 
 def _depths(reference: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Yield block counts near the reference's that grow as the paper's do; S0's stays."""
+    """Yield numbers of blocks near the preferred ones that follow the paper's rules; S0 keeps its own."""
     options = [sorted({max(1, round(blocks * factor)) for factor in DEPTHS}) for blocks in reference[1:]]
     for inner in itertools.product(*options):
         if list(inner[:-1]) == sorted(inner[:-1]) and inner[-1] <= inner[-2]:
@@ -165,7 +170,7 @@ def _depth_distance(blocks: Sequence[int], reference: Sequence[int]) -> float:
 
 
 def _patches(budget: Budget, setting: Setting) -> Iterator[Found]:
-    """Yield plans of ViT_REL: every depth and width for every grid near the reference's."""
+    """Yield plans of ViT_REL: all depths and widths, for all grids near that of the preferred patch."""
     settings = {key: value for key, value in setting.network.items() if key != "dense_head"}
     size, unit = budget.image_size, setting.head_size
     expected = size / setting.patch
