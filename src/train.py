@@ -15,6 +15,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab.cli import WANTS_TRACEBACK, one_sentence_errors, sentence_of
+from coatlab.config.compose import closed
+from coatlab.config.overrides import check_overrides
 from coatlab.errors import Held, RunError
 from coatlab.process.place import place
 from coatlab.runs import donor
@@ -45,7 +47,9 @@ def train(composed: DictConfig) -> float | None:
 def run(composed: DictConfig) -> float | None:
     """Skip, resume or train one run, and before it the run that it starts from, if that is described and not there."""
     words = HydraConfig.get().overrides.task
-    config, first = donor.prepared(composed)
+    if HydraConfig.get().mode == RunMode.RUN:  # a sweep has checked what was typed; its launcher adds words of its own
+        check_overrides(words)
+    config, first = donor.prepared(closed(composed, HydraConfig.get()))
     if first is not None and not donor.exists(first):
         run_one(first, donor.pretraining(config), wait=True)  # cells that need the same donor wait for one another
     if config["init"].get("pretrain_only"):

@@ -30,6 +30,12 @@ TINY = [
 ]
 
 
+def last_of_each_key(words: Sequence[str]) -> list[str]:
+    """Return words without those that a later one for the same key replaces: a command takes each key once."""
+    last = {word.partition("=")[0].lstrip("+"): number for number, word in enumerate(words)}
+    return [word for number, word in enumerate(words) if number in last.values()]
+
+
 class Forked:
     """`python src/train.py` in a process that was forked when torch was imported already; has what is used of Popen.
 
@@ -100,8 +106,10 @@ class CommandLine:
         }
 
     def start(self, *overrides: str, tiny: bool = True, **environment: str) -> "subprocess.Popen[str] | Forked":
+        """Start the command; of several words for one key the last counts, so that tests can put lists together."""
         flags = [word for word in overrides if word.startswith("--")]  # Hydra wants them first
-        words = [*flags, *(TINY if tiny else []), *(word for word in overrides if word not in flags)]
+        words = [*(TINY if tiny else []), *(word for word in overrides if word not in flags)]
+        words = [*flags, *last_of_each_key(words)]
         if environment.keys() <= READ_LATE:
             return Forked(words, self.environment | environment)
         return subprocess.Popen(

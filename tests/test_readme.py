@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.commandline import REPOSITORY, CommandLine
+from tests.commandline import REPOSITORY, CommandLine, last_of_each_key
 
 README = (REPOSITORY / "README.md").read_text()
 SMALL = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1"]
@@ -58,6 +58,7 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
         words = [*words, "--help"]  # tests/benchmark/test_packing.py runs it
     elif words[0] == "src/train.py" and "--help" not in words:
         words += SMALL + ([*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else [])
+        words = last_of_each_key(words)
     if words[:2] == ["-m", "coatlab.upload"]:
         words = [*words, "--help"]  # tests/test_upload.py runs it
     if words[:2] == ["-m", "analysis"]:

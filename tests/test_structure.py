@@ -157,10 +157,9 @@ def test_names_pair_up() -> None:
 # through the command line, or the networks they are part of
 TESTED_ELSEWHERE = {
     "coatlab": {
-        "errors", "create",  # test_cli, model/test_network
-        "config/catalog", "config/compose", "config/files", "config/targets", "config/words",  # test_structure, identity
+        "create",  # model/test_network
         "process/machine", "process/parent", "process/place",  # test_train, training/test_leader
-        "output/files", "output/text", "output/figure",  # runs/test_record, benchmark/test_growth
+        "output/files", "output/figure",  # runs/test_record, benchmark/test_growth
         "runs/lock", "runs/summary",  # runs/test_run
         "data/image_data", "data/in_memory",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm

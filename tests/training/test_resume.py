@@ -16,7 +16,7 @@ from coatlab.errors import Stopped
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
 from coatlab.training.fit import fit
-from tests.commandline import TINY, CommandLine, kill, wait_for
+from tests.commandline import TINY, CommandLine, kill, last_of_each_key, wait_for
 
 SLOW = ["trainer.max_epochs=12", "trainer.checkpoint_every=0.2"]  # a few seconds
 STOCHASTIC = ["recipe.stochastic_depth=0.3"]  # draws random numbers at every step
@@ -121,7 +121,7 @@ def test_a_signal_is_heard_at_any_time(
         return meant(*arguments, **others)
 
     monkeypatch.setattr(f"{owner}.{name}", stop)
-    words = [*TINY, "trainer.max_epochs=1", "tracker=none", f"paths.runs={tmp_path}"]
+    words = last_of_each_key([*TINY, "trainer.max_epochs=1", "tracker=none", f"paths.runs={tmp_path}"])
     with pytest.raises(Stopped) as stopped, open_run(resolve(compose(words))) as run:
         fit(run)
     assert stopped.value.signal_number == number

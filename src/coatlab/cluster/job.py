@@ -12,6 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from coatlab.config.compose import closed
 from coatlab.config.rules import check_keys
 from coatlab.errors import RunError
 from coatlab.runs.donor import prepared
@@ -41,8 +42,7 @@ def compose_cell(context: HydraContext, master: DictConfig, overrides: Sequence[
     config = context.config_loader.load_sweep_config(master, words)
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = number
-    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    run = trained(*prepared(plain))
+    run = trained(*prepared(closed(config)))
     return Cell(number, words, config, Path(run["paths"]["runs"]) / folder_name(run), run["trainer"]["max_epochs"])
 
 

@@ -1,4 +1,4 @@
-"""Where the configs lie: the folder conf/, its groups and the choices of each."""
+"""Where the configs are: the folder conf/, its groups, and the choices of each group."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def conf_dir() -> Path:
 
 
 def choices(group: str) -> list[str]:
-    """List the files of a group, by name."""
+    """List the choices of a group: the names of its files."""
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 

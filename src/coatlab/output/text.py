@@ -8,6 +8,11 @@ def line(text: str) -> str:
     return " ".join("".join(letter if category(letter)[0] != "C" else " " for letter in text).split())
 
 
+def one_line(error: object) -> str:
+    """Return the message of an error, or anything else that reads as text, on one line."""
+    return line(str(error))
+
+
 def duration(seconds: float) -> str:
     """Write seconds as a person says them, in two units at most."""
     minutes, rest = divmod(round(seconds), 60)

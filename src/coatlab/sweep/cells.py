@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
+from coatlab.config.compose import closed
 from coatlab.runs import donor
 from coatlab.runs.identity import fingerprint, folder_name
 
@@ -33,9 +34,9 @@ def compose_cells(expanded: Iterable[Sequence[str]], load: Callable[[list[str]],
         InputError: a cell that cannot be run; nothing was begun.
     """
     for words in expanded:
-        config = load(list(words)).copy()
-        with open_dict(config):
-            config.pop("hydra", None)  # a sweep's cell knows its number only when it is launched
+        config = load(list(words))
+        if "hydra" in config:  # and is left out: a sweep's cell knows its number only when it is launched
+            config = closed(config)
         named, first = donor.prepared(config)
         yield _cell(words, named, None if first is None else _cell((*words, "init.pretrain_only=true"), first))
 
