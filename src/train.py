@@ -10,6 +10,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
+from coatlab.config.compose import closed
+from coatlab.config.overrides import check_overrides
 from coatlab.runs.spec import make_spec
 from coatlab.training.entry import run, run_in_sweep
 
@@ -20,9 +22,10 @@ def train(composed: DictConfig) -> float | None:
     words = HydraConfig.get().overrides.task
     if HydraConfig.get().mode == RunMode.RUN:
         with one_sentence_errors():
-            return run(make_spec(composed, words))
+            check_overrides(words)
+            return run(make_spec(closed(composed, HydraConfig.get()), words))
     # a cell of a sweep, by a launcher of another package; our own launchers are handed its spec
-    return run_in_sweep(make_spec(composed, words))
+    return run_in_sweep(make_spec(closed(composed, HydraConfig.get()), words))
 
 
 def main() -> None:

@@ -1,12 +1,16 @@
 """What is meant for the user is one line and exit code 1; a defect keeps its traceback."""
 
 import sys
+from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
 
-from coatlab.cli import one_sentence_errors
-from coatlab.config.compose import compose
-from coatlab.errors import InputError, RunError, Stopped, not_one_of
+from coatlab.cli import one_sentence_errors, sentence_of
+from coatlab.config.composer import composed
+from coatlab.config.files import conf_dir
+from coatlab.errors import InputError, RunError, Stopped
+from tests.commandline import CommandLine, Forked
 
 
 @pytest.mark.parametrize("error", [InputError("seed=-1\n is wrong"), RunError("seed=-1 is wrong")])
@@ -38,16 +42,85 @@ def test_a_stop_has_the_shells_exit_code(error: BaseException, code: int) -> Non
     assert ended.value.code == code
 
 
-def test_a_key_that_does_not_exist_is_said_whatever_the_other_words(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["data.sed=1"], "the key data.sed does not exist"),
+        (
+            ["data=fractals", "data.rendr=device"],
+            "the key data.rendr does not exist with data=fractals (did you mean data.re",
+        ),
+        (["size=big,nano", "trainr.threads=1"], "the key trainr does not exist (did you mean trainer?); valid: "),
+        (["seed=1", "+seed=2"], "seed is given twice, as seed=1 and +seed=2; give it once"),
+        (["tracker=null"], "tracker=null is not valid; every run needs a choice of tracker"),
+        (["layout=5"], "layout=5 does not exist; valid: CCCC"),
+        (["seed=["], "no viable alternative at input '['"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_hydra_refuses_is_worded_by_the_words_of_the_command(
+    words: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["status.py", "attention", "data.sed=1"])  # a study that is named as a group is
+    # a study that is named as a group is, an option, and the name of a file
+    monkeypatch.setattr(sys, "argv", ["train.py", "attention", "--config-dir", "/tmp/a=b/c", *words])
+    single = [word for word in words if "," not in word]
     with pytest.raises(SystemExit), one_sentence_errors():
-        compose(["data.sed=1"])
-    assert capsys.readouterr().err.startswith("error: the key data.sed does not exist")
+        composed(conf_dir(), single)
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {sentence}")
+    assert said.count("\n") == 1
 
 
-def test_the_nearest_choice_is_suggested() -> None:
-    assert str(not_one_of("size", "nanno", ["nano", "micro"])) == (
-        "size=nanno does not exist (did you mean nano?); valid: nano, micro"
-    )
+def test_an_error_of_hydra_that_is_not_about_words_stays_as_it_is() -> None:
+    assert sentence_of(HydraException("a\nline")) == "a line"
+    assert sentence_of(ValueError("a defect")) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["+trainer.limit_train_batches=2"],
+            "the key trainer.limit_train_batches does not exist with trainer=auto; valid",
+        ),
+        (
+            ["++trainer.max_epoch=3"],
+            "the key trainer.max_epoch does not exist with trainer=auto (did you mean trainer.max",
+        ),
+        (["sweep=smoke", "+data.surprise=0,1"], "the key data.surprise does not exist with data=fashion_mnist; valid"),
+        (
+            ["seed=0", "seed=1"],
+            "seed is given twice, as seed=0 and seed=1; give it once, or all of its values in one word",
+        ),
+        (["sweep=smoke", "seed=0", "seed=1"], "seed is given twice, as seed=0 and seed=1"),
+        (
+            ["tracker=null"],
+            "tracker=null is not valid; every run needs a choice of tracker (tracker=none stands for none)",
+        ),
+        (["sweep=smoke", "tracker=null"], "tracker=null is not valid; every run needs a choice of tracker"),
+        (["~trainer.precision"], "~trainer.precision is not valid; keys cannot be removed"),
+        (["sweep=smoke", "~seed"], "~seed is not valid; keys cannot be removed"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_that_makes_no_run_is_one_sentence(command: CommandLine, words: list[str], sentence: str) -> None:
+    done = Forked(words, command.environment)
+    _, err = done.communicate(timeout=120)
+    assert err.startswith(f"error: {sentence}")
+    assert err.count("\n") == 1
+    assert done.returncode == 1
+    assert not list(command.runs.glob("*/record.json"))
+
+
+def test_choices_of_the_users_own_are_found_by_the_run_and_by_its_donor(command: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "size").mkdir()
+    text = (conf_dir() / "size" / "nano.yaml").read_text()
+    (tmp_path / "size" / "own.yaml").write_text(text.replace("name: nano", "name: own\nextra: 1"))
+    words = ["--config-dir", str(tmp_path), "size=own", "size.extra=2"]
+    for more, sentence in {
+        "trainer.max_epochs=0": "trainer.max_epochs=0 is not valid",
+        "+size.more=1": "the key size.more does not exist with size=own",
+        "init.pretrain={data.surprise:1}": "the key data.surprise does not exist",
+    }.items():
+        done = Forked([*words, "init=finetune", more], command.environment)
+        assert done.communicate(timeout=120)[1].startswith(f"error: {sentence}")

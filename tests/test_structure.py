@@ -165,8 +165,7 @@ def test_names_pair_up() -> None:
 # through the command line, or the networks they are part of; a folder stands for all modules in it
 TESTED_ELSEWHERE = {
     "coatlab": {
-        "errors", "create",  # test_cli, model/test_network
-        "config/catalog", "config/compose", "config/files", "config/targets", "config/words",  # identity
+        "create",  # model/test_network
         "process/machine", "process/parent", "process/place",  # test_train, training/test_leader
         "output/files", "output/figure",  # runs/test_record, benchmark/test_growth
         "runs/lock", "runs/summary",  # runs/test_run

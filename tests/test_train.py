@@ -195,11 +195,11 @@ def test_a_disk_that_fills_up_is_a_sentence_and_more_room_lets_the_run_go_on(
 
 
 def test_a_defect_keeps_its_traceback_and_the_record_says_failed(command: CommandLine) -> None:
-    done = command.run("tracker=none", "+data.surprise=1")
+    done = command.run("tracker=none", "data._target_=no.such.Surprise")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert command.record()["status"] == "failed"
-    assert "surprise" in command.record()["error"]
+    assert "no.such.Surprise" in command.record()["error"]
 
 
 def test_help_explains_the_keys_and_lists_every_choice(command: CommandLine) -> None:

@@ -1,6 +1,6 @@
-"""How a command ends: one sentence and exit code 1 for what the user can mend, a traceback for our defects.
+"""How a command ends: one sentence and exit code 1 for what the user can fix, a traceback for our own defects.
 
-`HYDRA_FULL_ERROR=1` in the environment, Hydra's own switch, gives the traceback of the former as well.
+`HYDRA_FULL_ERROR=1` in the environment, Hydra's own switch, shows the traceback in the first case as well.
 """
 
 import errno
@@ -9,37 +9,43 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
-from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from coatlab.config.compose import compose, missing_choice
-from coatlab.config.files import groups
-from coatlab.errors import InputError, RunError, Stopped, not_one_of_keys
+from coatlab.config.compose import known_keys
+from coatlab.config.composer import missing_choice
+from coatlab.config.files import choices, groups
+from coatlab.config.keys import unknown_key
+from coatlab.config.overrides import check_overrides
+from coatlab.errors import InputError, RunError, Stopped
+from coatlab.output.text import one_line
 
-# read once: below, Hydra is told to let every exception through to us
+# read once: one_sentence_errors tells Hydra to let every exception through to us
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 
-# what a user mends outside of us: a full, read-only or forbidden place, or one below a file
+# what a user fixes outside of coatlab: a place that is full, read-only or forbidden, or that lies below a file
 DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+
+NOT_A_CHOICE = "Config group override must be a string"  # Hydra 1.3 of `tracker=null`, as a plain ValueError
 
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
-    """Turn errors meant for the user into one line on stderr and exit code 1; leave defects their traceback."""
+    """Turn errors meant for the user into one line on stderr and exit code 1; defects keep their traceback."""
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield
     except Stopped as stopped:
         name = signal.Signals(stopped.signal_number).name
-        print(f"stopped by {name}; the state is saved, and the same command goes on from it", file=sys.stderr)
+        print(f"stopped by {name}; the state is saved, and the same command resumes from it", file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("stopped; the same command resumes from the last checkpoint", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
         sentence = sentence_of(error)
@@ -55,44 +61,59 @@ def one_sentence_errors() -> Iterator[None]:
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """Return the line to print for `error`, or None where only a traceback helps."""
+    """Return the line to print for an error, or None where only a traceback helps."""
     ours = next((e for e in _causes(error) if isinstance(e, InputError | RunError)), None)
     if ours is not None:
-        return " ".join(str(ours).split())
+        return one_line(ours)
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         place = f" ({error.filename})" if error.filename else ""
-        return f"{error.strerror}{place}; what was saved before is whole, and the same command goes on from it"
+        return f"{error.strerror}{place}; what was saved before is intact, and the same command resumes from it"
     if isinstance(error, InstantiationException):
         return None  # a constructor of ours that failed is a defect
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return str(missing_choice(error))
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        text = " ".join(f"{error.args[0] if error.args else error}".split())
-        if key := re.match(r"Could not override '([\w.]+)'", text):
-            return _unknown_key(key[1]) or text
-        if error.__cause__ is not None and not isinstance(error, OmegaConfBaseException):
-            text += f" ({' '.join(str(error.__cause__).split())})"
-        return text
+        return one_line(missing_choice(error))
+    if isinstance(error, HydraException | OmegaConfBaseException) or str(error).startswith(NOT_A_CHOICE):
+        return _of_the_words() or _of_hydra(error)
     return None
 
 
-def _unknown_key(key: str) -> str | None:
-    """Word an override of a key that is not in the config, with the keys that are, for the groups chosen."""
-    chosen = [word for word in sys.argv[1:] if word.split("=")[0] in groups() and "=" in word and "," not in word]
-    node: Any = compose(chosen)
-    path = ""
-    for name in key.split("."):
-        if not isinstance(node, DictConfig) or name not in node:
-            break
-        node = node[name]
-        path += f"{name}."
-    if not isinstance(node, DictConfig):
-        return None
-    return str(not_one_of_keys(path + key[len(path) :].partition(".")[0], [path + str(name) for name in node]))
+def _of_the_words() -> str | None:
+    """Word what is wrong with the words of the command line, if anything is, where Hydra says it in its own terms."""
+    try:
+        check_overrides([str(override.input_line) for override in _typed()])
+    except InputError as error:
+        return one_line(error)
+    return None
+
+
+def _of_hydra(error: BaseException) -> str:
+    text = one_line(error.args[0] if error.args else error)
+    if key := re.match(r"Could not (?:override|delete from config\.) '([\w.]+)'", text):
+        return one_line(_unknown_key(key[1])) if key[1] not in known_keys({}) else text
+    if error.__cause__ is not None and not isinstance(error, OmegaConfBaseException):
+        text += f" ({one_line(error.__cause__)})"
+    return text
+
+
+def _unknown_key(key: str) -> InputError:
+    """Word a key that the config of the command line does not have, with the keys of its choices."""
+    chosen = {override.key_or_group: str(override.value()) for override in _typed() if not override.is_sweep_override()}
+    valid = {group: chosen[group] for group in groups() if chosen.get(group) in choices(group) and group != "sweep"}
+    return unknown_key(key, known_keys(valid), valid)
+
+
+def _typed() -> list[Override]:
+    """Return the overrides of the command line: its words, but for options, names of files and what cannot be read."""
+    overrides = []
+    for word in sys.argv[1:]:
+        if not word.startswith("-") and ("=" in word or word.startswith("~")):
+            with suppress(HydraException):
+                overrides.append(OverridesParser.create().parse_override(word))
+    return overrides
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Walk an exception and what it was raised from: resolvers wrap ours into OmegaConf's."""
+    """Walk an exception and what it was raised from: resolvers wrap our errors in OmegaConf's."""
     while error is not None:
         yield error
         error = error.__cause__

@@ -1,7 +1,7 @@
 """The errors that are meant for the user; `coatlab.cli` shows them as one sentence."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class InputError(ValueError):
@@ -13,11 +13,11 @@ class RunError(RuntimeError):
 
 
 class Held(RunError):
-    """A run folder that another live process is at: a sweep leaves the run to it."""
+    """A run folder that another live process holds: a sweep leaves the run to that process."""
 
 
 class Outdated(RunError):
-    """A run folder of an older coatlab, which named runs by other rules: it is neither continued nor compared."""
+    """A run folder written by an older coatlab, which named runs differently: it is neither resumed nor compared."""
 
 
 class Stopped(BaseException):
@@ -35,15 +35,24 @@ class Stopped(BaseException):
 
 def not_one_of(key: str, value: object, valid: Iterable[object]) -> InputError:
     """Build the sentence for a value outside a closed list, with the nearest valid one as a hint."""
-    return InputError(f"{key}={value} does not exist{_hint(value, valid)}")
-
-
-def not_one_of_keys(key: str, valid: Iterable[str]) -> InputError:
-    """Build the sentence for a key that does not exist, with the nearest one as a hint."""
-    return InputError(f"the key {key} does not exist{_hint(key, valid)}")
-
-
-def _hint(value: object, valid: Iterable[object]) -> str:
     choices = [str(choice) for choice in valid]
     near = difflib.get_close_matches(str(value), choices, n=1)
-    return (f" (did you mean {near[0]}?)" if near else "") + f"; valid: {', '.join(choices)}"
+    return InputError(f"{key}={value} does not exist{_hint(near)}; valid: {', '.join(choices)}")
+
+
+def not_one_of_keys(key: str, valid: Iterable[str], where: str = "", elsewhere: Sequence[str] = ()) -> InputError:
+    """Build the sentence for a key that does not exist, with the nearest one as a hint.
+
+    Args:
+        key: what was asked for.
+        valid: the keys that stand where it would.
+        where: added to the sentence, as in " with attention=relative".
+        elsewhere: keys that have its name in another place: the hint where no key here is near.
+    """
+    names = {entry.rpartition(".")[2]: entry for entry in valid}
+    near = [names[name] for name in difflib.get_close_matches(key.rpartition(".")[2], names, n=1)] or elsewhere
+    return InputError(f"the key {key} does not exist{where}{_hint(near)}; valid: {', '.join(names.values())}")
+
+
+def _hint(near: Sequence[str]) -> str:
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

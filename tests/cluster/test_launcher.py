@@ -45,7 +45,7 @@ def master(tmp_path: Path) -> DictConfig:
 @pytest.fixture
 def context(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("hydra.core.utils._check_hydra_context", lambda _: None)
-    loader = SimpleNamespace(load_sweep_config=lambda master, words: compose(words))
+    loader = SimpleNamespace(load_sweep_config=lambda master, words: compose(words, hydra_too=True))
     return SimpleNamespace(callbacks=CALLBACKS, config_loader=loader)
 
 

@@ -4,11 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from coatlab.output.text import duration, line, shown
+from coatlab.output.text import duration, line, one_line, shown
 
 
 def test_a_line_has_no_control_characters() -> None:
     assert line("a\n\tb\x1b[0m  c\u200b") == "a b [0m c"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("seed=-1\n  is\twrong"), "seed=-1 is wrong"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (RuntimeError("\x1b[31mred\x1b[0m"), "[31mred [0m"),
+        (KeyError("a\nb"), r"'a\nb'"),
+        ("  said\r\nby Hydra ", "said by Hydra"),
+    ],
+)
+def test_an_error_is_one_line(error: object, text: str) -> None:
+    assert one_line(error) == text
 
 
 @pytest.mark.parametrize(

@@ -128,13 +128,14 @@ def test_a_cell_that_diverges_leaves_the_others_alone_and_stays_diverged(command
 
 
 def test_a_failed_cell_is_tried_again_unless_told_not_to(command: CommandLine) -> None:
-    assert sweep(command, "+data.surprise=1", "seed=0,1").returncode == 1
-    left = sweep(command, "+data.surprise=1", "seed=0,1", "sweep.retry=never")
+    words = ["data._target_=no.such.Surprise", "seed=0,1"]
+    assert sweep(command, *words).returncode == 1
+    left = sweep(command, *words, "sweep.retry=never")
     assert left.returncode == 1
     assert (told(left, "to do"), told(left, "failed, left")) == ("0", "2")
-    assert "surprise" in str(told(left, "failed"))
+    assert "no.such.Surprise" in str(told(left, "failed"))
     assert [len(record["attempts"]) for record in records(command)] == [1, 1]
-    again = sweep(command, "+data.surprise=1", "seed=0,1")
+    again = sweep(command, *words)
     assert again.returncode == 1
     assert str(told(again, "of these")).startswith("2 failed before and are tried again")
     assert [len(record["attempts"]) for record in records(command)] == [2, 2]

@@ -21,7 +21,7 @@ from coatlab.runs.record import write_record
 from coatlab.training import leader as ranks
 from coatlab.training.follower import await_leader
 from coatlab.training.leader import followers
-from tests.commandline import REPOSITORY, TINY, CommandLine, wait_for
+from tests.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
 from tests.data.image_files import FEW, cut, write_folders
 from tests.runs.test_record import WHOLE
 from tests.training.test_resume import assert_same_run, steps, weights
@@ -170,7 +170,8 @@ def test_followers_that_are_ready_are_waited_for(tmp_path: Path, monkeypatch: py
 
 def test_processes_that_a_cluster_started_find_each_other(tmp_path: Path) -> None:
     line = CommandLine(tmp_path)
-    words = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "src/train.py", *TINY, *TWO]
+    words = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "src/train.py"]
+    words += last_of_each_key([*TINY, *TWO])
     for said in ("complete", "already complete"):
         done = subprocess.run(
             [sys.executable, *words], cwd=REPOSITORY, env=line.environment, capture_output=True, text=True, timeout=300

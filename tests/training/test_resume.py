@@ -15,7 +15,7 @@ from coatlab.errors import Stopped
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
 from coatlab.training.fit import fit
-from tests.commandline import TINY, CommandLine, kill, wait_for
+from tests.commandline import TINY, CommandLine, kill, last_of_each_key, wait_for
 from tests.specs import spec_of
 
 pytestmark = pytest.mark.slow
@@ -123,7 +123,7 @@ def test_a_signal_is_heard_at_any_time(
         return meant(*arguments, **others)
 
     monkeypatch.setattr(f"{owner}.{name}", stop)
-    words = [*TINY, "trainer.max_epochs=1", "tracker=none", f"paths.runs={tmp_path}"]
+    words = last_of_each_key([*TINY, "trainer.max_epochs=1", "tracker=none", f"paths.runs={tmp_path}"])
     with pytest.raises(Stopped) as stopped, open_run(spec_of(*words)) as run:
         fit(run)
     assert stopped.value.signal_number == number

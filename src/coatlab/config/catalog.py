@@ -1,6 +1,7 @@
-"""Data that are named by what they contain: looked into before a run is named, so that other files are another run.
+"""Data sets that are identified by their files: these are listed before a run is named, so that other files make
+another run.
 
-A config says how by `data.catalog`, a function without torch that returns the keys to fill in.
+A config says how in `data.catalog`: a function, free of torch, that returns the keys to fill in.
 """
 
 from collections.abc import Mapping
@@ -8,14 +9,17 @@ from typing import Any
 
 from hydra.utils import get_method
 
+from coatlab.config.rules import check_keys
+
 
 def with_content(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a resolved config whose data settings say what there is; the same, if nothing has to be looked into.
+    """Return a resolved config whose data settings describe the files; the same, if no files have to be looked at.
 
     Raises:
-        InputError: the data are not there, or not what they must be.
+        InputError: the data are not there, or a setting of them is not valid.
     """
     data = config["data"]
     if "catalog" not in data:
         return dict(config)
+    check_keys({"data": data})
     return {**config, "data": {**data, **get_method(data["catalog"])(data)}}

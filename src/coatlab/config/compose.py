@@ -1,16 +1,23 @@
-"""From conf/ to a plain dictionary: composing the files and resolving them."""
+"""From conf/ to a plain dictionary: composing the files, checking their keys, and resolving them."""
 
-import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from hydra.errors import MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from hydra.conf import HydraConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
+from coatlab.config.composer import choices_of, composed, folders_of, running_folders
 from coatlab.config.files import conf_dir
+from coatlab.config.keys import check_closed, leaves
+from coatlab.config.overrides import SWEEP, check_overrides, no_choice
 from coatlab.config.places import expand_home
 from coatlab.config.targets import without_paths
-from coatlab.errors import InputError, not_one_of
-from coatlab.model.layout import check_letters
+from coatlab.config.words import word
+from coatlab.errors import InputError
+
+SITE = "cluster/site"  # a user's file of values for cluster=slurm: it adds no keys
 
 
 def compose(overrides: list[str], hydra_too: bool = False) -> DictConfig:
@@ -21,32 +28,49 @@ def compose(overrides: list[str], hydra_too: bool = False) -> DictConfig:
         hydra_too: keep Hydra's own settings, below `hydra`.
 
     Raises:
-        InputError: a group choice that does not exist; the sentence lists those that do.
+        InputError: a group choice or a key that does not exist, with those that do; a key that is given twice or
+            removed.
     """
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    running = GlobalHydra.instance().hydra  # of the command line, where a run asks for another run's config
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return hydra_compose("train", overrides, return_hydra_config=hydra_too)
-    except MissingConfigException as error:
-        raise missing_choice(error) from error
-    finally:
-        GlobalHydra.instance().hydra = running
+    check_overrides(overrides)
+    config = composed(conf_dir(), overrides, running_folders(conf_dir()))
+    _check_keys_of(config, config.hydra)
+    if not hydra_too:
+        with open_dict(config):
+            del config["hydra"]
+    return config
 
 
-def missing_choice(error: MissingConfigException) -> InputError:
-    """Word a group choice that has no file: `layout/XYZ` -> layout=XYZ does not exist; valid: ..."""
-    group, _, choice = str(error.missing_cfg_file).rpartition("/")
-    if group == "layout" and re.fullmatch("[CT]+", choice):
-        try:
-            check_letters(choice)  # TCCC: the rule it breaks says more than the list of files
-        except InputError as broken:
-            return broken
-    return not_one_of(group or "config", choice, sorted(error.options or []))
+def closed(config: DictConfig, hydra: HydraConf | DictConfig | None = None) -> DictConfig:
+    """Check that a config which Hydra composed has the keys of its choices and no other; return it without `hydra`.
+
+    Args:
+        config: of a command line, or of a sweep's cell.
+        hydra: Hydra's own settings, where they are not in the config: HydraConfig.get() inside hydra.main.
+
+    Raises:
+        InputError: a key that does not exist, or a group without a choice.
+    """
+    _check_keys_of(config, config.hydra if hydra is None else hydra)
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def known_keys(choices: Mapping[str, str], folders: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the keys that choices of groups have, dotted, with their values before any override.
+
+    The keys of a choice are read from a config in which only it is not the default, and are kept: a sweep has many
+    more combinations than choices.
+
+    Args:
+        choices: by group; a group that is not named has its default.
+        folders: where choices are found besides conf/, as hydra.searchpath has them.
+    """
+    base = _composition(conf_dir())
+    changed = {group: choice for group, choice in choices.items() if choice != base.choices[group]}
+    known = {key: value for key, value in base.keys.items() if key.partition(".")[0] not in changed}
+    for group, choice in changed.items():
+        keys = _composition(conf_dir(), group, choice, tuple(folders)).keys
+        known |= {key: value for key, value in keys.items() if key.startswith(f"{group}.") or key not in base.keys}
+    return known
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -67,16 +91,14 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     for key, path in list(config.paths.items()):
         if isinstance(path, str):
             config.paths[key] = str(expand_home(path))  # before others refer to it
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    return without_paths({str(key): value for key, value in resolved.items()})
+    return without_paths(_container(config, resolve=True))
 
 
 def _use_matched_plan(config: DictConfig) -> None:
-    """Put the plan that was solved for the attention in the place of the layout's own, where none was given by hand.
+    """Replace the layout's own plan by the one that was solved for the attention, except entries given by hand.
 
     Raises:
-        InputError: none was solved for this size, layout and attention.
+        InputError: no plan was solved for this size, layout and attention.
     """
     attention, layout, size = config.attention.name, config.layout.name, config.size.name
     if "T" not in config.layout.stages:
@@ -90,3 +112,38 @@ def _use_matched_plan(config: DictConfig) -> None:
     for key in ("blocks", "widths", "strides", "pad"):
         if OmegaConf.is_interpolation(config.plan, key):
             config.plan[key] = plan.get(key, False)
+
+
+class _Composition(NamedTuple):
+    keys: dict[str, Any]
+    choices: dict[str, str | None]
+
+
+@cache
+def _composition(conf: Path, group: str = "", choice: str = "", folders: tuple[str, ...] = ()) -> _Composition:
+    """Compose one choice, or the defaults alone, and return keys with values, and the choice of each group."""
+    words = [word(group, choice)] if group else []
+    config = composed(conf, words, folders)
+    if config.hydra.runtime.choices.get(f"{SITE}@cluster") and any(
+        (Path(place.removeprefix("file://")) / SITE).is_dir() for place in (str(conf), *folders)
+    ):
+        config = composed(conf, [*words, f"~{SITE}@cluster"], folders)
+    keys = {key: value for key, value in leaves(_container(config)) if not key.startswith("hydra.")}
+    return _Composition(keys, choices_of(config.hydra))
+
+
+def _check_keys_of(config: DictConfig, hydra: HydraConf | DictConfig) -> None:
+    chosen = choices_of(hydra)
+    groups = [group for group in _composition(conf_dir()).choices if group != SWEEP]
+    for group in groups:
+        if chosen.get(group) is None:
+            raise no_choice(f"{group}=null", group)
+    choices = {group: str(chosen[group]) for group in groups}
+    plain = {key: value for key, value in _container(config).items() if key != "hydra"}
+    check_closed(plain, known_keys(choices, folders_of(hydra, conf_dir())), choices)
+
+
+def _container(config: DictConfig, resolve: bool = False) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=resolve)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

@@ -17,7 +17,7 @@ def conf_dir() -> Path:
 
 
 def choices(group: str) -> list[str]:
-    """List the files of a group, by name."""
+    """List the choices of a group: the names of its files."""
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 

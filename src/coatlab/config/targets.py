@@ -1,8 +1,8 @@
 """Which class a choice stands for: recorded by the choice's name, never by the class's Python path.
 
 A resolved config leaves `_target_` out where it is the named choice's own, so that a module can be renamed and every
-run stays the experiment that it was. Where another choice of ours has the class (`data=webdataset data.name=mine`),
-that choice's name takes the place of the path. A class that is none of ours stays as it is written, and counts.
+run remains the same experiment. Where the class belongs to another choice of ours (`data=webdataset data.name=mine`),
+that choice's name takes the place of the path. A class that is not ours is recorded as it was typed, and counts.
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,12 @@ def python_path(group: str, settings: Mapping[str, Any]) -> str:
     return stated
 
 
+def is_ours(group: str, stated: str) -> bool:
+    """Tell whether a Python path, or a choice's name in its place, stands for a class of a choice in conf/."""
+    own = _own(conf_dir() / group)
+    return stated in own or stated in own.values()
+
+
 def _named(group: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(settings)
     if TARGET in settings:
@@ -50,6 +56,6 @@ def _named(group: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _own(folder: Path) -> dict[str, str]:
-    """Return the Python paths of the choices in a group's folder, by choice; one without a class is left out."""
+    """Return the Python paths of the classes of a group's choices, by choice, without those that have no class."""
     paths = {path.stem: OmegaConf.select(OmegaConf.load(path), TARGET) for path in sorted(folder.glob("*.yaml"))}
     return {choice: str(path) for choice, path in paths.items() if path is not None}

@@ -9,9 +9,11 @@ from hydra.errors import HydraException
 
 
 def written(value: Any) -> str:
-    """Write a value of a yaml file as the command line has it: null, lists and dictionaries as Hydra reads them."""
+    """Write a value of a yaml file as the command line has it: null, booleans, lists and dictionaries."""
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -20,7 +22,7 @@ def written(value: Any) -> str:
 
 
 def word(key: str, text: str) -> str:
-    """Write an override that gives a key this very text: in quotes where Hydra would read something else."""
+    """Write an override that gives a key exactly this text: in quotes where Hydra would read something else."""
     plain = f"{key}={text}"
     try:
         same = OverridesParser.create().parse_override(plain).value() == text

@@ -9,9 +9,9 @@ def line(text: str) -> str:
     return " ".join("".join(letter if category(letter)[0] != "C" else " " for letter in text).split())
 
 
-def one_line(text: object) -> str:
-    """Put a text or an error's message on one line."""
-    return " ".join(str(text).split())
+def one_line(error: object) -> str:
+    """Return the message of an error, or anything else that reads as text, on one line."""
+    return line(str(error))
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from coatlab.config.catalog import with_content
 from coatlab.config.compose import resolve
@@ -52,13 +52,14 @@ def make_spec(composed: DictConfig, words: Sequence[str]) -> Spec:
 
     With `init.pretrain_only` the donor itself is the run that was asked for.
 
+    Args:
+        composed: with the keys of its choices and no other (`compose`, `closed`), without Hydra's own settings.
+        words: the overrides that made it.
+
     Raises:
         InputError: the run, or the one that it starts from, cannot be what the config asks for.
     """
-    config = composed.copy()
-    with open_dict(config):
-        config.pop("hydra", None)
-    run = with_content(resolve(config))
+    run = with_content(resolve(composed.copy()))
     check(run)
     run, described = with_donor(run)
     if described is None:
@@ -76,7 +77,7 @@ def make_specs(cells: Iterable[Sequence[str]], compose: Callable[[list[str]], Di
 
     Args:
         cells: the overrides of each.
-        compose: from overrides to a config.
+        compose: from overrides to a config, as `make_spec` takes it.
 
     Raises:
         InputError: a cell that cannot be run; nothing has begun.

@@ -18,6 +18,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from coatlab.config.overrides import check_overrides
 from coatlab.config.words import written
 from coatlab.errors import InputError
 
@@ -39,6 +40,7 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
     def axes(settings: Mapping[str, Any]) -> dict[str, list[str]]:
         return dict(_values(f"{key}={written(value)}", parser) for key, value in settings.items())
 
+    check_overrides(words)
     given = dict(_values(word, parser) for word in words)
     if len(studies := given.get("sweep", [])) > 1:  # each cell would be of a study, but not one of its cells
         raise InputError(f"sweep={','.join(studies)} is not valid; give one study at a time, as in sweep={studies[0]}")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.slurm.cluster import Cluster
 from tests.cluster.slurm.test_sweeps import LONG, ON_SLURM, finish, job_of, leave
-from tests.commandline import REPOSITORY, TINY, CommandLine, wait_for
+from tests.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
 from tests.training.test_resume import assert_same_run, steps
 
 pytestmark = pytest.mark.external
@@ -40,7 +40,8 @@ def test_a_requeued_run_of_two_processes_goes_on_where_it_was(
 def test_tasks_of_srun_train_one_run(
     slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine, tmp_path: Path
 ) -> None:
-    words = [sys.executable, "src/train.py", *TINY, *LONG, *TWO, f"paths.runs={on_slurm.runs}"]
+    words = last_of_each_key([*TINY, *LONG, *TWO, f"paths.runs={on_slurm.runs}"])
+    words = [sys.executable, "src/train.py", *words]
     batch = [
         "sbatch",
         "--wait",

@@ -1,0 +1,95 @@
+"""Keys are closed: a config has exactly the keys of its choices, whatever asks for another one.
+
+Hydra refuses `trainer.max_epoch=3`, but not `+trainer.max_epoch=3`, nor the same in a study's yaml: a key that nothing
+reads would train the whole run under a fingerprint of its own. Known are the keys that conf/ gives to the choices of
+the run when nothing else is asked for. Open are only the nodes that name what no yaml can list, and the settings of a
+class that is none of ours: its signature decides.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from coatlab.config.targets import TARGET, is_ours
+from coatlab.config.words import written
+from coatlab.errors import InputError, not_one_of_keys
+
+# Nodes below which any key may stand, and why.
+FREE_FORM = {
+    "init.pretrain": "overrides of the donor, checked when it is composed; a study sets them for init=scratch, too",
+    "cluster.extra": "options of sbatch",
+    "recipe.randaugment": "null or two keys, which have rules",
+    "recipe.per_size": "a value per size, a user's own included; the one in use stands under the recipe's own key",
+    "size.plans": "a plan per layout, a user's own included; the one in use stands under `plan`",
+    "size.matched": "a plan per attention and layout; the one in use stands under `plan`",
+    "data.sha256": "a sum per file",
+}
+
+
+def check_closed(config: Mapping[str, Any], known: Mapping[str, Any], choices: Mapping[str, str]) -> None:
+    """Check that a config has every key that is known and no other.
+
+    Args:
+        config: nested, resolved or not, without Hydra's own settings.
+        known: the keys that its choices have, dotted, with their values before any override.
+        choices: the choice of each group, for the sentence.
+
+    Raises:
+        InputError: a key that does not exist, with the nearest that do; or one that is missing.
+    """
+    there = dict(leaves(config))
+    for key, value in there.items():
+        if key in known or is_free_form(key) or _is_open(key, there, known):
+            continue
+        if below := _below(key, known):
+            raise InputError(f"{key}={written(value)} is not valid; its keys are {', '.join(below)}")
+        if not any(ancestor in known for ancestor in _ancestors(key)):  # of a known key the rule looks at the value
+            raise unknown_key(key, known, choices)
+    for key in known:
+        needed = next((node for node in FREE_FORM if key.startswith(f"{node}.")), key)
+        if needed not in there and not _below(needed, there):
+            raise InputError(f"the key {needed} is missing; keys cannot be removed, only given another value")
+
+
+def unknown_key(key: str, known: Iterable[str], choices: Mapping[str, str]) -> InputError:
+    """Word a key that does not exist: the part of it that is not there, and the keys that could have been meant."""
+    every, names = list(known), key.split(".")
+    depth = next(i for i, node in enumerate([*_ancestors(key), key]) if not _below(node, every))
+    prefix = "".join(f"{name}." for name in names[:depth])
+    where = f" with {names[0]}={choices[names[0]]}" if depth and names[0] in choices else ""
+    elsewhere = [entry for entry in every if entry.endswith(f".{names[-1]}")][:3]
+    return not_one_of_keys(prefix + names[depth], _below(prefix[:-1], every), where, elsewhere)
+
+
+def is_free_form(key: str) -> bool:
+    """Tell whether a key is a free-form node or stands below one."""
+    return any(key == node or key.startswith(f"{node}.") for node in FREE_FORM)
+
+
+def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted keys of a nested config that hold no further keys, with their values."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _ancestors(key: str) -> list[str]:
+    """Return the nodes above a key, the outermost first."""
+    names = key.split(".")
+    return [".".join(names[:depth]) for depth in range(1, len(names))]
+
+
+def _below(node: str, keys: Iterable[str]) -> list[str]:
+    """Return what stands directly below a node ("" for the top), by its dotted key."""
+    prefix = f"{node}." if node else ""
+    found = (prefix + key[len(prefix) :].partition(".")[0] for key in keys if key.startswith(prefix))
+    return list(dict.fromkeys(found))
+
+
+def _is_open(key: str, there: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Tell whether a key is a setting of a class that was typed by hand and is none of ours."""
+    group = key.partition(".")[0]
+    target = f"{group}.{TARGET}"
+    both = target in known and target in there
+    return both and there[target] != known[target] and not is_ours(group, str(there[target]))
