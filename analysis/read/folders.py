@@ -22,7 +22,7 @@ import pandas as pd
 from analysis.read.history import read_histories
 from coatlab.config.words import flatten
 from coatlab.errors import InputError, Outdated, RunError
-from coatlab.output.text import one_line
+from coatlab.output.text import line
 from coatlab.runs.identity import attention_name
 from coatlab.runs.record import read_record
 from coatlab.runs.state import state_of
@@ -63,7 +63,7 @@ class Loaded:
         lines = [f"{count['complete']} of {len(self.runs)} runs complete" + (f"; {others}" if others else "") + "."]
         rest = self.runs[self.runs["status"] != "complete"]
         for run in rest.head(NAMED).itertuples():
-            error = f" ({one_line(run.error)})" if isinstance(run.error, str) and run.error else ""
+            error = f" ({line(run.error)})" if isinstance(run.error, str) and run.error else ""
             lines.append(f"not in the tables: {run.run}, {run.status}{error}")
         if len(rest) > NAMED:
             lines.append(f"not in the tables: {len(rest) - NAMED} more")

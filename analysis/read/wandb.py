@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.read.folders import Loaded, runs_frame
 from analysis.read.history import merge_steps, with_fingerprints
 from coatlab.errors import InputError, RunError
-from coatlab.output.text import one_line
+from coatlab.output.text import line
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import FINAL
 
@@ -49,11 +49,11 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
                 records.append((run.name, record))
                 rows.append(list(_history(run)))
     except ValueError as error:  # which the API raises if the project does not exist
-        raise InputError(f"--project={project} cannot be read: {one_line(error)[:LONGEST]}") from error
+        raise InputError(f"--project={project} cannot be read: {line(error)[:LONGEST]}") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("wandb", "requests", "urllib3"):
             raise
-        raise RunError(f"--project={project} cannot be read from W&B: {one_line(error)[:LONGEST]}") from error
+        raise RunError(f"--project={project} cannot be read from W&B: {line(error)[:LONGEST]}") from error
     runs = runs_frame(records)
     columns = list(dict.fromkeys(["step", *(key for run_rows in rows for row in run_rows for key in row)]))
     table = pd.DataFrame([row for run_rows in rows for row in run_rows], columns=columns)

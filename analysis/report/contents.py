@@ -24,7 +24,7 @@ from analysis.tables.scores import listing_table, score_tables
 from analysis.tables.verdicts import HOW_TO_READ, verdict_table
 from analysis.tabular import Column, Table
 from coatlab.errors import InputError
-from coatlab.output.text import line, one_line
+from coatlab.output.text import line
 
 EVERY_RUN = "all"  # instead of a study: lists all runs and compares none
 ABOUT_COMMANDS = (
@@ -136,7 +136,7 @@ def _draw_figures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFr
         module = importlib.import_module(f"analysis.figures.{name}")
         draw: Callable[[pd.DataFrame, pd.DataFrame], Figure] = module.draw
         try:
-            pictures.append(Picture(name, one_line(module.__doc__), draw(runs, history)))
+            pictures.append(Picture(name, line(module.__doc__), draw(runs, history)))
         except InputError as error:
             absent.append(f"No figure {name}: {error}.")
     return pictures, absent

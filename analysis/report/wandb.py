@@ -24,7 +24,7 @@ from analysis.report.contents import Report
 from analysis.tabular import Table, machine_readable
 from coatlab.config.compose import compose
 from coatlab.output.text import shown
-from coatlab.tracking.session import has_key, is_offline, line, open_session, say
+from coatlab.tracking.session import has_key, is_offline, open_session, say, worded
 
 TRACKERS = ("auto", "wandb", "none")  # if it is configured; always, offline without a key; never
 
@@ -58,7 +58,7 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
             return "W&B: offline; to send it: " + shlex.join(["wandb", "sync", shown(Path(run.dir).parent)])
         return None if run.disabled else f"W&B: {run.url}"
     except Exception as error:  # whatever W&B raises: the report is written
-        say(f"the report was not sent to W&B ({line(error)}); its files are complete")
+        say(f"the report was not sent to W&B ({worded(error)}); its files are complete")
         return None
 
 

@@ -22,7 +22,7 @@ from coatlab.config.files import choices, groups
 from coatlab.config.keys import unknown_key
 from coatlab.config.overrides import check_overrides
 from coatlab.errors import InputError, RunError, Stopped
-from coatlab.output.text import one_line
+from coatlab.output.text import line
 
 # read once: one_sentence_errors tells Hydra to let every exception through to us
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
@@ -64,14 +64,14 @@ def sentence_of(error: BaseException) -> str | None:
     """Return the line to print for an error, or None where only a traceback helps."""
     ours = next((e for e in _causes(error) if isinstance(e, InputError | RunError)), None)
     if ours is not None:
-        return one_line(ours)
+        return line(ours)
     if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
         place = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror}{place}; what was saved before is intact, and the same command resumes from it"
     if isinstance(error, InstantiationException):
         return None  # a constructor of ours that failed is a defect
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return one_line(missing_choice(error))
+        return line(missing_choice(error))
     if isinstance(error, HydraException | OmegaConfBaseException) or str(error).startswith(NOT_A_CHOICE):
         return _of_the_words() or _of_hydra(error)
     return None
@@ -82,16 +82,16 @@ def _of_the_words() -> str | None:
     try:
         check_overrides([str(override.input_line) for override in _typed()])
     except InputError as error:
-        return one_line(error)
+        return line(error)
     return None
 
 
 def _of_hydra(error: BaseException) -> str:
-    text = one_line(error.args[0] if error.args else error)
+    text = line(error.args[0] if error.args else error)
     if key := re.match(r"Could not (?:override|delete from config\.) '([\w.]+)'", text):
-        return one_line(_unknown_key(key[1])) if key[1] not in known_keys({}) else text
+        return line(_unknown_key(key[1])) if key[1] not in known_keys({}) else text
     if error.__cause__ is not None and not isinstance(error, OmegaConfBaseException):
-        text += f" ({one_line(error.__cause__)})"
+        text += f" ({line(error.__cause__)})"
     return text
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coatlab.output.text import duration, line, one_line, shown
+from coatlab.output.text import duration, line, shown
 
 
 def test_a_line_has_no_control_characters() -> None:
@@ -22,7 +22,7 @@ def test_a_line_has_no_control_characters() -> None:
     ],
 )
 def test_an_error_is_one_line(error: object, text: str) -> None:
-    assert one_line(error) == text
+    assert line(error) == text
 
 
 @pytest.mark.parametrize(

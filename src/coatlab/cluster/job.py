@@ -107,7 +107,7 @@ def error_of(returned: JobReturn) -> BaseException | None:
 def reason(returned: JobReturn) -> str | None:
     """Return why a job failed, on one line; None if it did not."""
     error = error_of(returned)
-    return None if error is None else line(str(error))
+    return None if error is None else line(error)
 
 
 def words_of(specs: Sequence[Spec]) -> list[list[str]]:

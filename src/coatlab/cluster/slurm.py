@@ -30,7 +30,7 @@ from coatlab.cluster.queue import is_over, requeue_this_job, states
 from coatlab.config.files import choices
 from coatlab.errors import Held, InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
-from coatlab.output.text import shown
+from coatlab.output.text import line, shown
 from coatlab.process.place import place
 from coatlab.process.signals import STOPPING, raise_when_signalled
 from coatlab.runs.spec import Spec
@@ -150,7 +150,7 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
         try:
             return [str(job.job_id) for job in executor.map_array(self, cells.values(), cells, singletons)]
         except FailedJobError as error:
-            raise RunError(f"Slurm refuses the jobs: {' '.join(str(error).split())}") from error
+            raise RunError(f"Slurm refuses the jobs: {line(error)}") from error
 
     def _wait(self, cells: dict[int, Spec], jobs: dict[int, str], board: Board) -> dict[int, JobReturn]:
         """Show progress until no job is queued or running, and return how each cell ended."""

@@ -4,14 +4,9 @@ from pathlib import Path
 from unicodedata import category
 
 
-def line(text: str) -> str:
-    """Put text on one line, without control characters."""
-    return " ".join("".join(letter if category(letter)[0] != "C" else " " for letter in text).split())
-
-
-def one_line(error: object) -> str:
-    """Return the message of an error, or anything else that reads as text, on one line."""
-    return line(str(error))
+def line(text: object) -> str:
+    """Put a text, or the message of an error, on one line without control characters."""
+    return " ".join("".join(letter if category(letter)[0] != "C" else " " for letter in str(text)).split())
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coatlab.errors import Outdated, RunError
+from coatlab.output.text import line
 from coatlab.runs.lock import holder
 from coatlab.runs.record import FINAL, read_record
 
@@ -44,4 +45,4 @@ def state_of(folder: Path) -> State:
         return State("running", record, held)
     if status == "running":
         return State("interrupted", record, "its process is gone")
-    return State(status, record, " ".join(str(why).split()) if why else None)
+    return State(status, record, line(why) if why else None)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from coatlab.runs.donor import NETWORK
-from coatlab.runs.identity import experiment
+from coatlab.runs.identity import PER_SEED, experiment
 
 Expect = Callable[[Mapping[str, Any]], float | None]
 
@@ -42,7 +42,7 @@ def expectation(records: Iterable[Mapping[str, Any]], host: str | None = None) -
 
 
 def _but_the_seed(config: Mapping[str, Any]) -> str:
-    return repr([(key, value) for key, value in experiment(config).items() if key not in ("seed", "init.donor")])
+    return repr([(key, value) for key, value in experiment(config).items() if key not in PER_SEED])
 
 
 def _network(config: Mapping[str, Any]) -> str:

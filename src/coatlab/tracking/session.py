@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from coatlab.output.text import line
+
 INIT_SECONDS, FINISH_SECONDS = 15, 20
 DELETED = "previously created and deleted"  # part of W&B's message when it refuses the id of a deleted run
 
@@ -51,7 +53,7 @@ def open_session(
             return _init(id, arguments)
         except Exception as error:
             say(
-                f"W&B {attempt} is not available ({line(error)}); continuing "
+                f"W&B {attempt} is not available ({worded(error)}); continuing "
                 f"{'offline' if attempt == 'online' else 'without it'}"
             )
             _drop_service()
@@ -77,9 +79,9 @@ def is_offline(run: Any) -> bool:
     return bool(run.offline)
 
 
-def line(error: Exception) -> str:
+def worded(error: Exception) -> str:
     """Return an error's type and message in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    return f"{type(error).__name__}: {line(error)[:160]}"
 
 
 def say(sentence: str) -> None:
