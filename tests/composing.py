@@ -5,14 +5,15 @@ Hydra (tried with 1.3.2), through which hydra.compose and hydra.main go; tests/t
 """
 
 import copy
+import os
 from collections.abc import Callable, Hashable
-from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 
 _kept: dict[Hashable, Any] = {}
+_files: Hashable = None  # of the configs that are being composed now, with their times of change
 compose_anew: Callable[..., Any] = ConfigLoaderImpl.load_configuration
 _read_anew: Callable[..., Any] = ConfigRepository.load_config
 
@@ -23,27 +24,38 @@ def keep_composed_configs() -> None:
     ConfigLoaderImpl.load_configuration = _compose  # type: ignore[method-assign]
 
 
-def _read(self: ConfigRepository, config_path: str) -> Any:
-    key = ("file", config_path, *_sources(self))
-    return _copy_of(key, lambda: _read_anew(self, config_path))
-
-
 def _compose(self: ConfigLoaderImpl, config_name: str | None, overrides: list[str], *how: Any, **named: Any) -> Any:
-    key = ("words", config_name, *overrides, how, *sorted(named.items()), *_sources(self.repository))
-    return _copy_of(key, lambda: compose_anew(self, config_name, overrides, *how, **named))
+    global _files
+    outer, _files = _files, _files_of(self.repository)
+    try:
+        key = ("words", _files, config_name, *overrides, how, *sorted(named.items()))
+        return _copy_of(key, lambda: compose_anew(self, config_name, overrides, *how, **named))
+    finally:
+        _files = outer
+
+
+def _read(self: ConfigRepository, config_path: str) -> Any:
+    places = tuple((source.provider, source.path) for source in self.get_sources())
+    return _copy_of(("file", _files, places, config_path), lambda: _read_anew(self, config_path))
 
 
 def _copy_of(key: Hashable, make: Callable[[], Any]) -> Any:
+    if _files is None:
+        return make()
     if key not in _kept:
         _kept[key] = make()
     return copy.deepcopy(_kept[key])
 
 
-def _sources(repository: Any) -> tuple[Hashable, ...]:
+def _files_of(repository: Any) -> Hashable:
     """Return where configs come from, and something that is another one once a file was changed or added."""
     places = [(source.provider, source.path) for source in repository.get_sources()]
-    return *places, *(_state(Path(path)) for provider, path in places if provider not in ("hydra", "schema"))
-
-
-def _state(folder: Path) -> tuple[Hashable, ...]:
-    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*.yaml"))
+    files = [
+        (entry.path, entry.stat().st_mtime_ns, entry.stat().st_size)
+        for provider, path in places
+        if provider not in ("hydra", "schema")
+        for folder, _, _ in os.walk(path)
+        for entry in os.scandir(folder)
+        if entry.is_file()
+    ]
+    return tuple(places), tuple(files)

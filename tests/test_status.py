@@ -185,6 +185,7 @@ def test_bad_words_are_one_sentence(words: list[str], sentence: str, tmp_path: P
         main([*words, "--runs", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_torch_is_never_imported(repository: Path) -> None:
     code = (
         "import sys; from coatlab.status import main; main(['smoke', '--json']);"

@@ -36,6 +36,15 @@ def test_a_slow_test_may() -> None:
     assert subprocess.run(["true"]).returncode == 0
 
 
+@pytest.mark.slow
+def test_make_help_has_a_line_for_each_tier_and_marker() -> None:
+    lines = subprocess.run(
+        ["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for beginning in ("make check ", "make test ", "marker slow: ", "marker external: "):
+        assert [line for line in lines if line.strip().startswith(beginning)], beginning
+
+
 @pytest.mark.parametrize(
     ("fixture", "marker"), [("command", "slow"), ("held", "slow"), ("browser", "external"), ("small_disk", "external")]
 )

@@ -5,6 +5,7 @@ itself; other modules and tests say it with `pytest.mark.slow` or `pytest.mark.e
 no process: one that tries fails with a sentence, also where what it calls catches the error.
 """
 
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 from multiprocessing.process import BaseProcess
@@ -37,6 +38,9 @@ def is_quick(item: pytest.Item) -> bool:
 
 class Guard:
     """A plugin that lets no unmarked test start a process, nor a fixture that is made for it."""
+
+    def __init__(self) -> None:
+        platform.processor()  # starts uname, once in a process; whoever asks later is told what it said
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

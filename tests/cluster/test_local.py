@@ -19,6 +19,8 @@ from tests.commandline import CommandLine, kill, wait_for
 from tests.specs import bare
 from tests.training.test_resume import assert_same_run
 
+pytestmark = pytest.mark.slow
+
 PAIR = ["--multirun", "cluster=local", "cluster.jobs=2", "seed=0,1"]
 LONG = ["trainer.max_epochs=10", "trainer.checkpoint_every=0.5"]
 

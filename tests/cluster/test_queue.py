@@ -7,6 +7,8 @@ import pytest
 from coatlab.cluster import queue
 from coatlab.cluster.queue import OVER, is_over, requeue_this_job, states
 
+pytestmark = pytest.mark.slow
+
 TASK = {"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3"}
 
 

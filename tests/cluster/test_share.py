@@ -42,6 +42,7 @@ def test_gpus_are_those_that_cuda_would_show(chosen: str, expected: list[str], m
     assert visible_gpus() == expected
 
 
+@pytest.mark.slow
 def test_gpus_are_those_that_the_driver_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     program = tmp_path / "nvidia-smi"
