@@ -8,7 +8,7 @@ from coatlab.config.compose import compose, resolve
 from coatlab.data.files.class_folders import scan
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
-from tests.commandline import CommandLine
+from tests.commandline import CommandLine, last_of_each_key
 from tests.data.image_files import write_folders
 
 WORDS = ["data=imagenet", "data.train_files=40", "data.val_files=8", "data.num_classes=4", "data.workers=0"]
@@ -46,7 +46,7 @@ def test_pictures_are_read_at_the_papers_size(root: Path, monkeypatch: pytest.Mo
 )
 def test_an_incomplete_copy_is_refused(root: Path, words: list[str], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        make_data(resolve(compose([*WORDS, f"data.root={root}", *words]))).setup()
+        make_data(resolve(compose(last_of_each_key([*WORDS, f"data.root={root}", *words])))).setup()
 
 
 def test_the_folder_that_was_looked_for_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from coatlab.data.files.class_folders import scan
 from coatlab.data.files.encoded import IN_A_ROW, Encoded, EncodedData
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
+from tests.commandline import last_of_each_key
 from tests.data.image_files import FEW, cut, write_folders
 
 
@@ -26,8 +27,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def source(root: Path, *words: str) -> EncodedData:
     scan.cache_clear()
-    few = [*FEW, "data.test_size=16", "data.workers=0"]
-    data = make_data(with_content(resolve(compose(["data=folder", f"data.root={root}", *few, *words]))))
+    every = ["data=folder", f"data.root={root}", *FEW, "data.test_size=16", "data.workers=0", *words]
+    data = make_data(with_content(resolve(compose(last_of_each_key(every)))))
     assert isinstance(data, EncodedData)
     data.setup()
     return data
