@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import small_images
-from tests.commandline import REPOSITORY, CommandLine
-from tests.composing import keep_composed_configs
-from tests.disk import SmallDisk
-from tests.tiers import Guard, add_markers, is_quick
+from tests.support import small_images
+from tests.support.commandline import REPOSITORY, CommandLine
+from tests.support.composing import keep_composed_configs
+from tests.support.disk import SmallDisk
+from tests.support.tiers import Guard, add_markers, is_quick
 
 settings.register_profile("coatlab", deadline=None, derandomize=True)
 settings.load_profile("coatlab")

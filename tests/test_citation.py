@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from tests.commandline import REPOSITORY
+from tests.support.commandline import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PERSON, ENTITY = {"family-names", "given-names"}, {"name"}

@@ -10,7 +10,7 @@ from coatlab.cli import one_sentence_errors, sentence_of
 from coatlab.config.composer import composed
 from coatlab.config.files import conf_dir
 from coatlab.errors import InputError, RunError, Stopped
-from tests.commandline import CommandLine, Forked
+from tests.support.commandline import CommandLine, Forked
 
 
 @pytest.mark.parametrize("error", [InputError("seed=-1\n is wrong"), RunError("seed=-1 is wrong")])

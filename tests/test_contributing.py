@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.commandline import REPOSITORY
+from tests.support.commandline import REPOSITORY
 
 TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text()
 SECTIONS = dict(re.findall(r"^## (An? .*?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.commandline import REPOSITORY, CommandLine
+from tests.support.commandline import REPOSITORY, CommandLine
 
 WORDS = ["layout=CCTT", "seed=0", "tracker=none"]  # of the four runs of seconds that are sweep=smoke, one
 

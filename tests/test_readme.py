@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests import small_images
-from tests.commandline import REPOSITORY, CommandLine, Forked, last_of_each_key
+from tests.support import small_images
+from tests.support.commandline import REPOSITORY, CommandLine, Forked, last_of_each_key
 
 pytestmark = pytest.mark.slow
 

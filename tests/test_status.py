@@ -15,7 +15,7 @@ from coatlab.runs.run import open_run
 from coatlab.runs.state import STATES
 from coatlab.status import main
 from tests.runs.test_state import held, make  # noqa: F401 (a fixture)
-from tests.specs import spec_of
+from tests.support.specs import spec_of
 
 SMOKE = ["sweep=smoke"]
 KEYS = {"name", "studies", "seed", "state", "asked", "folder", "fingerprint", "error", "age", "epoch", "epochs"}

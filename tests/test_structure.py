@@ -14,7 +14,7 @@ from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices, conf_dir, groups
 from coatlab.config.rules import check
 from coatlab.config.targets import python_path
-from tests.commandline import REPOSITORY
+from tests.support.commandline import REPOSITORY
 
 SOURCE, ANALYSIS, TESTS = REPOSITORY / "src" / "coatlab", REPOSITORY / "analysis", REPOSITORY / "tests"
 # A package or a top-level module imports only what stands on a lower floor, lazily or not.
@@ -106,7 +106,7 @@ def test_files_folders_and_functions_are_small() -> None:
     files = [*modules(SOURCE), *modules(ANALYSIS)]
     assert not [path for path in files if len(path.read_text().splitlines()) > LONGEST_FILE]
     assert not [path for path in modules(TESTS) if len(path.read_text().splitlines()) > LONGEST_FILE]
-    folders = Counter(path.parent for path in files if path.stem != "__init__")
+    folders = Counter(path.parent for path in [*files, *modules(TESTS)] if path.stem != "__init__")
     assert not {folder: number for folder, number in folders.items() if number > LARGEST_FOLDER}
     long = [
         f"{path.relative_to(REPOSITORY)}: {node.name}"

@@ -10,8 +10,8 @@ import torch
 from coatlab import create_model
 from coatlab.data.image_data import make_data
 from coatlab.runs.record import SCHEMA, read_metrics
-from tests.commandline import CommandLine, kill, wait_for
-from tests.disk import SmallDisk
+from tests.support.commandline import CommandLine, kill, wait_for
+from tests.support.disk import SmallDisk
 
 pytestmark = pytest.mark.slow
 

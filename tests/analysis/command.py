@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.__main__ import main
-from tests.commandline import REPOSITORY
-from tests.made_runs import make_run
+from tests.support.commandline import REPOSITORY
+from tests.support.made_runs import make_run
 
 COST = "Cost and speed, "  # begins the titles of the tables of costs
 STUDIES = sorted(path.stem for path in (REPOSITORY / "analysis" / "studies").glob("[a-z]*.py"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from tests.made_runs import config_of
+from tests.support.made_runs import config_of
 
 LAYOUTS = {"CCCC": 0.815, "CCCT": 0.813, "CCTT": 0.805, "CTTT": 0.79, "ViT_REL": 0.72}
 

@@ -14,8 +14,8 @@ import pytest
 from analysis.__main__ import main
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError
-from tests.commandline import REPOSITORY
-from tests.made_runs import make_run
+from tests.support.commandline import REPOSITORY
+from tests.support.made_runs import make_run
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from coatlab.benchmark import packing
 from coatlab.benchmark.__main__ import main
 from coatlab.errors import InputError
 from coatlab.process.machine import cores
-from tests.commandline import TINY
+from tests.support.commandline import TINY
 
 WORDS = [word for word in TINY if not word.startswith("trainer.threads")]
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from coatlab.cluster.board import Board
 from coatlab.runs.spec import Spec
-from tests.specs import bare
+from tests.support.specs import bare
 
 
 def cell(folder: Path, *rows: dict[str, float]) -> Spec:

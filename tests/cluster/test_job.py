@@ -11,7 +11,7 @@ from coatlab.errors import RunError
 from coatlab.runs.record import SCHEMA, write_record
 from tests.runs.test_record import WHOLE
 from tests.runs.test_state import held  # noqa: F401 (a fixture)
-from tests.specs import bare
+from tests.support.specs import bare
 
 
 def record(status: str, **entries: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from coatlab.config.compose import compose
 from coatlab.config.files import choices
 from coatlab.errors import InputError
 from coatlab.runs.spec import Spec
-from tests.specs import spec_of
+from tests.support.specs import spec_of
 
 CALLBACKS = SimpleNamespace(on_job_start=lambda **_: None, on_job_end=lambda **_: None)
 

@@ -15,8 +15,8 @@ from coatlab.cluster import fork, local
 from coatlab.cluster.job import reason
 from coatlab.config.compose import compose
 from coatlab.process.signals import Signals
-from tests.commandline import CommandLine, kill, wait_for
-from tests.specs import bare
+from tests.support.commandline import CommandLine, kill, wait_for
+from tests.support.specs import bare
 from tests.training.test_resume import assert_same_run
 
 pytestmark = pytest.mark.slow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from tests.commandline import CommandLine
+from tests.support.commandline import CommandLine
 
 
 def test_without_slurm_it_is_one_sentence(command: CommandLine, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commandline import CommandLine
 from tests.data.image_files import FEW, cut, write_folders
+from tests.support.commandline import CommandLine
 
 SHORT = [*FEW, "trainer.max_epochs=2", "tracker=none", "data.workers=1"]
 

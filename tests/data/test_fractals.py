@@ -16,7 +16,7 @@ from coatlab.config.compose import compose, resolve
 from coatlab.data.fractals import Fractals, Instances
 from coatlab.data.ifs import find_systems
 from coatlab.data.image_data import make_data
-from tests.commandline import CommandLine
+from tests.support.commandline import CommandLine
 
 SIZES = {"train_size": 400, "eval_size": 100, "train_eval_size": 60, "test_size": 50, "num_classes": 10}
 

@@ -8,8 +8,8 @@ from coatlab.config.compose import compose, resolve
 from coatlab.data.files.class_folders import scan
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
-from tests.commandline import CommandLine, last_of_each_key
 from tests.data.image_files import write_folders
+from tests.support.commandline import CommandLine, last_of_each_key
 
 WORDS = ["data=imagenet", "data.train_files=40", "data.val_files=8", "data.num_classes=4", "data.workers=0"]
 WORDS += ["data.eval_size=4", "data.train_eval_size=4"]

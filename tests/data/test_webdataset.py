@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coatlab.data.sampler import EpochBatches
-from tests.commandline import CommandLine
 from tests.data.image_files import FEW, cut, write_shards
+from tests.support.commandline import CommandLine
 
 
 @pytest.mark.slow

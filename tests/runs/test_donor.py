@@ -10,7 +10,7 @@ from coatlab.errors import InputError
 from coatlab.runs import donor
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.run import open_run
-from tests.specs import spec_of
+from tests.support.specs import spec_of
 
 
 def config(runs: Path, *words: str) -> dict[str, Any]:

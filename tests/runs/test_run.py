@@ -17,10 +17,10 @@ from coatlab.runs.record import SCHEMA, read_record
 from coatlab.runs.run import open_run
 from coatlab.runs.spec import Spec
 from coatlab.runs.summary import show_result
-from tests.commandline import REPOSITORY
-from tests.disk import SmallDisk
-from tests.made_runs import make_run
-from tests.specs import spec_of
+from tests.support.commandline import REPOSITORY
+from tests.support.disk import SmallDisk
+from tests.support.made_runs import make_run
+from tests.support.specs import spec_of
 
 
 def spec(folder: Path, *words: str) -> Spec:
@@ -89,7 +89,7 @@ def test_a_diverged_run_is_finished_without_a_score(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_held_by_a_live_process_is_refused_naming_it(tmp_path: Path) -> None:
     code = (
-        "import sys; from coatlab.runs.run import open_run; from tests.specs import spec_of\n"
+        "import sys; from coatlab.runs.run import open_run; from tests.support.specs import spec_of\n"
         f"with open_run(spec_of('paths.runs={tmp_path}')): print('held', flush=True); sys.stdin.read()"
     )
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

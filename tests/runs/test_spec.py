@@ -9,7 +9,7 @@ from coatlab.errors import InputError
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.run import open_run
 from tests.runs.test_state import make
-from tests.specs import spec_of
+from tests.support.specs import spec_of
 
 
 def test_a_spec_knows_the_folder_that_its_run_will_have(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from coatlab.errors import Held
 from coatlab.runs.lock import holder
 from coatlab.runs.run import open_run
 from coatlab.runs.state import state_of
-from tests.commandline import REPOSITORY
-from tests.specs import spec_of
+from tests.support.commandline import REPOSITORY
+from tests.support.specs import spec_of
 
 
 def make(folder: Path, status: str, *overrides: str) -> Path:
@@ -35,7 +35,7 @@ def make(folder: Path, status: str, *overrides: str) -> Path:
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     code = (
-        "import sys; from coatlab.runs.run import open_run; from tests.specs import spec_of\n"
+        "import sys; from coatlab.runs.run import open_run; from tests.support.specs import spec_of\n"
         f"with open_run(spec_of('paths.runs={tmp_path}', 'seed=77')) as run:\n"
         "    print(run.folder, flush=True); sys.stdin.read()"
     )

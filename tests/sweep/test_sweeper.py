@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.commandline import CommandLine, kill, wait_for
-from tests.disk import SmallDisk
+from tests.support.commandline import CommandLine, kill, wait_for
+from tests.support.disk import SmallDisk
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from coatlab.runs.spec import Spec
 from coatlab.runs.state import FAILURES, STATES, State
 from coatlab.sweep import todo as module
 from coatlab.sweep.todo import Todo, make_todo, show_outcome
-from tests.specs import bare
+from tests.support.specs import bare
 
 states = st.sampled_from(STATES)
 DONORS = 3

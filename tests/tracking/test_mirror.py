@@ -14,7 +14,7 @@ from wandb.proto import wandb_internal_pb2
 
 from coatlab.tracking.mirror import WandbMirror, open_mirror
 from coatlab.tracking.session import has_key, wandb_settings
-from tests.commandline import wait_for
+from tests.support.commandline import wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from coatlab.runs.run import open_run
 from coatlab.training.callbacks import MovingAverage
 from coatlab.training.fit import fit
 from coatlab.training.task import Task
-from tests.commandline import TINY
-from tests.specs import spec_of
+from tests.support.commandline import TINY
+from tests.support.specs import spec_of
 
 DECAY = 0.8
 WORDS = [

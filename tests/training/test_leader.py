@@ -21,9 +21,9 @@ from coatlab.runs.record import write_record
 from coatlab.training import leader as ranks
 from coatlab.training.follower import await_leader
 from coatlab.training.leader import followers
-from tests.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
 from tests.data.image_files import FEW, cut, write_folders
 from tests.runs.test_record import WHOLE
+from tests.support.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
 from tests.training.test_resume import assert_same_run, steps, weights
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
 from coatlab.training.recipe import for_run
-from tests.commandline import REPOSITORY, CommandLine
+from tests.support.commandline import REPOSITORY, CommandLine
 
 TABLE = list(csv.DictReader((REPOSITORY / "analysis" / "paper" / "recipes.csv").open()))
 COLUMNS = {column: column.removesuffix("_pretrain") for column in TABLE[0] if column != "hyperparameter"}

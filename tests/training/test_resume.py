@@ -15,8 +15,8 @@ from coatlab.errors import Stopped
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
 from coatlab.training.fit import fit
-from tests.commandline import TINY, CommandLine, kill, last_of_each_key, wait_for
-from tests.specs import spec_of
+from tests.support.commandline import TINY, CommandLine, kill, last_of_each_key, wait_for
+from tests.support.specs import spec_of
 
 pytestmark = pytest.mark.slow
 

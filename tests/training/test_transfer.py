@@ -14,7 +14,7 @@ from coatlab.model.network import Network
 from coatlab.runs.record import read_record, read_records
 from coatlab.training.checkpoints import WEIGHTS, save_weights
 from coatlab.training.transfer import transfer
-from tests.commandline import CommandLine
+from tests.support.commandline import CommandLine
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from analysis.claims.ordering import names_of
 from coatlab.config.compose import compose
 from coatlab.config.files import choices
 from coatlab.errors import InputError
-from tests.commandline import REPOSITORY
+from tests.support.commandline import REPOSITORY
 
 GOOD = {
     "says": "planted",

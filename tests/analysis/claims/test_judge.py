@@ -25,7 +25,7 @@ from analysis.claims.judge import (
 from analysis.claims.ordering import names_of, parse
 from coatlab.errors import InputError
 from tests.analysis.planted import LAYOUTS, frames
-from tests.made_runs import config_of
+from tests.support.made_runs import config_of
 
 (G,) = [claim for claim in load_claims("layouts") if claim.key == "G"]
 

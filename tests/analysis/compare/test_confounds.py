@@ -13,7 +13,7 @@ from coatlab.config.compose import compose
 from coatlab.config.files import choices
 from coatlab.errors import InputError
 from coatlab.runs.identity import fingerprint
-from tests.made_runs import config_of
+from tests.support.made_runs import config_of
 
 pytestmark = pytest.mark.slow
 

@@ -25,8 +25,8 @@ from coatlab.errors import InputError
 from coatlab.output.figure import COLOURS, MARKERS, save
 from tests.analysis.planted import LAYOUTS as EFFECTS
 from tests.analysis.planted import frames
-from tests.commandline import REPOSITORY
-from tests.made_runs import config_of
+from tests.support.commandline import REPOSITORY
+from tests.support.made_runs import config_of
 
 FIGURES = sorted(path.stem for path in (REPOSITORY / "analysis" / "figures").glob("[a-z]*.py") if path.stem != "style")
 ORDER = in_order(EFFECTS)

@@ -13,7 +13,7 @@ from analysis.studies.stage_depth import VARIANTS
 from coatlab.config.compose import compose, resolve
 from coatlab.runs.identity import experiment
 from tests.analysis.command import STUDIES
-from tests.made_runs import cells_of
+from tests.support.made_runs import cells_of
 
 
 def quotes(study: str) -> tuple[Quote, ...]:

@@ -12,8 +12,8 @@ from analysis.__main__ import main
 from analysis.read.folders import load
 from coatlab.config.words import flatten
 from coatlab.errors import InputError
-from tests.made_runs import config_of, make_run
 from tests.runs.test_state import held  # noqa: F401 (a fixture)
+from tests.support.made_runs import config_of, make_run
 
 
 def test_a_row_has_the_config_the_measures_the_cost_and_where_it_ran(tmp_path: Path) -> None:

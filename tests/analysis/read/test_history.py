@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from analysis.read import history
 from analysis.read.history import CACHE, CHECKSUM, merge_steps, read_histories
 from coatlab.runs.record import read_metrics
-from tests.made_runs import make_run
+from tests.support.made_runs import make_run
 
 
 def expected(folder: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 from analysis.read.folders import load
 from analysis.read.wandb import load_project
 from coatlab.errors import InputError, RunError
-from tests.made_runs import make_run
+from tests.support.made_runs import make_run
 from tests.tracking.wandb_server import Run, serving
 
 pytestmark = pytest.mark.slow

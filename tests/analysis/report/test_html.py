@@ -24,7 +24,7 @@ from analysis.tables.verdicts import verdict_table
 from analysis.tabular import Column, Mean, Table
 from tests.analysis.report.browser import Seen, chromium, faults, opened
 from tests.analysis.report.hostile import HOSTILE, shown
-from tests.made_runs import make_run
+from tests.support.made_runs import make_run
 
 WIDTHS = (400, 1400)
 NUMBERS = [9.5, 10.25, -3.0, None, 1e-05, 10.0, 0.5, -20.0]  # as texts they are in another order

@@ -12,7 +12,7 @@ from analysis.report.latex import latex, tex
 from analysis.tabular import Column, Mean, Table
 from tests.analysis.report.hostile import HOSTILE, shown
 from tests.analysis.report.test_text import TABLE, text
-from tests.programs import why_not
+from tests.support.programs import why_not
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}

@@ -18,8 +18,8 @@ from analysis.claims.claim import load_claims
 from analysis.report import wandb as upload
 from analysis.report.contents import Report
 from analysis.tabular import Column, Table
-from tests.commandline import REPOSITORY
-from tests.made_runs import make_run
+from tests.support.commandline import REPOSITORY
+from tests.support.made_runs import make_run
 from tests.tracking.test_mirror import records
 
 CELLS = [("CCTT", 0, 0.8), ("CCTT", 1, 0.9), ("CTTT", 0, 0.7), ("CTTT", 1, 0.72), ("ViT_REL", 0, 0.6)]

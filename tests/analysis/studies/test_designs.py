@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from analysis.compare.design import Design
 from coatlab.config.compose import compose
-from tests.commandline import REPOSITORY
+from tests.support.commandline import REPOSITORY
 
 STUDIES = sorted(path.stem for path in (REPOSITORY / "analysis" / "studies").glob("[a-z]*.py"))
 

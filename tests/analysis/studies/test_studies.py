@@ -21,8 +21,8 @@ from coatlab.config.files import groups
 from coatlab.config.words import flatten
 from coatlab.errors import InputError
 from tests.analysis.command import COST, STUDIES, made, report
-from tests.commandline import REPOSITORY
-from tests.made_runs import make_run, make_study
+from tests.support.commandline import REPOSITORY
+from tests.support.made_runs import make_run, make_study
 
 BLOCKS = {"V0": "2,1,2,5,1", "V1": "2,1,1,6,1", "V2": "2,1,3,4,1"}
 

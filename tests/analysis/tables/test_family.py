@@ -12,7 +12,7 @@ from analysis.tables import family
 from coatlab.budget.__main__ import main as budget
 from coatlab.budget.family import MEMBERS
 from coatlab.config.files import conf_dir
-from tests.made_runs import make_run
+from tests.support.made_runs import make_run
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.analysis.command import COST, report
-from tests.made_runs import make_run
+from tests.support.made_runs import make_run
 
 
 def test_accuracy_at_matched_loss_stands_beside_the_final_ones(tmp_path: Path) -> None:

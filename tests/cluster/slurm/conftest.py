@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.slurm.cluster import Cluster, why_not
-from tests.commandline import CommandLine, kill
+from tests.support.commandline import CommandLine, kill
 
 
 class Commands(CommandLine):

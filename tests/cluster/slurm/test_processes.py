@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.slurm.cluster import Cluster
 from tests.cluster.slurm.test_sweeps import LONG, ON_SLURM, finish, job_of, leave
-from tests.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
+from tests.support.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
 from tests.training.test_resume import assert_same_run, steps
 
 pytestmark = pytest.mark.external

@@ -13,7 +13,7 @@ import pytest
 
 from coatlab.runs.record import read_metrics
 from tests.cluster.slurm.cluster import Cluster, until
-from tests.commandline import CommandLine, wait_for
+from tests.support.commandline import CommandLine, wait_for
 from tests.training.test_resume import assert_same_run, steps
 
 pytestmark = pytest.mark.external

@@ -13,8 +13,8 @@ from coatlab.data.files.class_folders import scan
 from coatlab.data.files.encoded import IN_A_ROW, Encoded, EncodedData
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
-from tests.commandline import last_of_each_key
 from tests.data.image_files import FEW, cut, write_folders
+from tests.support.commandline import last_of_each_key
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Make run folders like those of a training, but without training: records and metrics with known numbers.
 
-`python -m tests.made_runs FOLDER RUNS EPOCHS` makes many of them, to see how fast they are loaded.
+`python -m tests.support.made_runs FOLDER RUNS EPOCHS` makes many of them, to see how fast they are loaded.
 """
 
 import copy

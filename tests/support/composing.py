@@ -1,7 +1,7 @@
 """Composing costs 0.2 s of a core, and the tests compose some thousand times: what was read and composed is kept.
 
 In the tests' own processes alone: the commands that they start compose as users' do. Both places are private parts of
-Hydra (tried with 1.3.2), through which hydra.compose and hydra.main go; tests/test_composing.py compares with Hydra.
+Hydra (tried with 1.3.8), through which hydra.compose and hydra.main go; test_composing.py compares with Hydra.
 """
 
 import copy

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests import small_images
+from tests.support import small_images
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 # a CCTT of 21 k parameters on 640 real images: trains in two seconds
 TINY = [
     "plan.blocks=[1,1,1,1,1]",

@@ -8,7 +8,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from coatlab.config.compose import compose
 from coatlab.config.files import conf_dir
-from tests import composing
+from tests.support import composing
 
 
 @pytest.mark.parametrize("words", [["attention=linear", "seed=1"], ["sweep=layouts", "cluster=local"]])

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.cluster.slurm.cluster import PROGRAMS
-from tests.commandline import REPOSITORY
-from tests.tiers import add_markers, is_quick, started
+from tests.support.commandline import REPOSITORY
+from tests.support.tiers import add_markers, is_quick, started
 
 
 @pytest.mark.parametrize(
