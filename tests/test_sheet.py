@@ -1,4 +1,4 @@
-"""A contact sheet shows what a network will see, a row a class."""
+"""A contact sheet shows what a network will see, one row per class."""
 
 from pathlib import Path
 

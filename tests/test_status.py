@@ -91,7 +91,7 @@ def test_a_study_that_is_done_needs_no_command_even_if_a_run_diverged(
     assert found["counts"]["missing"] == 0
 
 
-def test_a_live_run_is_running_and_says_who_is_at_it(
+def test_a_live_run_is_running_and_names_its_process(
     held: tuple[Path, int],  # noqa: F811
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -1,4 +1,4 @@
-"""What was written offline goes to W&B once, one run an experiment; a server that is not there costs nothing."""
+"""What was written offline goes to W&B once, one run per experiment; an unreachable server loses nothing."""
 
 import json
 import os

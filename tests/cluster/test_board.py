@@ -1,4 +1,4 @@
-"""What a sweep shows: a line a finished cell anywhere, bars with epoch, speed and time left on a terminal."""
+"""What a sweep shows: a line per finished cell, and on a terminal bars with epoch, speed and time left."""
 
 import io
 import json
@@ -17,7 +17,7 @@ def cell(folder: Path, *rows: dict[str, float]) -> Spec:
     return bare(folder, epochs=20)
 
 
-def test_a_log_file_gets_a_line_a_cell() -> None:
+def test_a_log_file_gets_a_line_per_cell() -> None:
     console = Console(file=io.StringIO(), width=40)
     with Board(3, console) as board:
         board.update({})

@@ -1,4 +1,4 @@
-"""A cell's folder says where it stands, and looking at it disturbs nobody."""
+"""A run's folder tells the state of the run, and reading it disturbs no process."""
 
 import json
 import subprocess

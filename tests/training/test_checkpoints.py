@@ -1,4 +1,4 @@
-"""Checkpoints are whole, the one before is kept, and what is loaded holds only tensors and plain types."""
+"""Checkpoints are whole, the previous one is kept, and what is loaded holds only tensors and plain types."""
 
 from pathlib import Path
 

@@ -197,7 +197,7 @@ def test_what_cannot_be_is_said(words: list[str], sentence: str, tmp_path: Path)
     assert done.stderr.count("\n") == 1
 
 
-def test_a_leader_that_does_not_begin_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+def test_a_follower_gives_up_on_a_leader_that_does_not_begin(tmp_path: Path) -> None:
     record = WHOLE | {"attempts": [{"launch": "other", "status": "running"}]}
     write_record(tmp_path, record)
     with pytest.raises(RunError, match="has not begun"):

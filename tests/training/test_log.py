@@ -1,4 +1,4 @@
-"""metrics.jsonl: append a row a step, cut to what a checkpoint knows."""
+"""metrics.jsonl: a row is appended per step, and the file is cut to the length that a checkpoint states."""
 
 from pathlib import Path
 

@@ -44,7 +44,7 @@ def test_a_smaller_last_batch_weighs_less() -> None:
     assert values["eval/accuracy"] == pytest.approx((LOGITS.argmax(1) == LABELS).float().mean().item())
 
 
-def test_measures_start_anew_and_survive_a_checkpoint() -> None:
+def test_measures_are_reset_and_survive_a_checkpoint() -> None:
     first = task()
     first.training_step((LOGITS[:, None, None], LABELS), 0)
     second = task()
