@@ -1,4 +1,4 @@
-"""A report in W&B: what was written offline equals the report, one run per study, and trouble never fails the command."""
+"""A report in W&B: what was written offline equals the report, one run per study; trouble never fails the command."""
 
 import json
 import os
