@@ -104,7 +104,7 @@ def test_an_error_of_hydra_that_is_not_about_words_stays_as_it_is() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_that_makes_no_run_is_one_sentence(command: CommandLine, words: list[str], sentence: str) -> None:
-    done = Forked(words, command.environment)
+    done = Forked(["src/train.py", *words], command.environment)
     _, err = done.communicate(timeout=120)
     assert err.startswith(f"error: {sentence}")
     assert err.count("\n") == 1
@@ -122,5 +122,5 @@ def test_choices_of_the_users_own_are_found_by_the_run_and_by_its_donor(command:
         "+size.more=1": "the key size.more does not exist with size=own",
         "init.pretrain={data.surprise:1}": "the key data.surprise does not exist",
     }.items():
-        done = Forked([*words, "init=finetune", more], command.environment)
+        done = Forked(["src/train.py", *words, "init=finetune", more], command.environment)
         assert done.communicate(timeout=120)[1].startswith(f"error: {sentence}")

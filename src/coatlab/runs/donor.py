@@ -38,10 +38,10 @@ def described(config: Mapping[str, Any]) -> dict[str, Any]:
         InputError: the words change the network, or start from a donor themselves.
     """
     words = pretraining(config)
-    donor = with_content(resolve(compose([f"size={config['size']['name']}", *words])))
     for word in words:
         if word.lstrip("+~").partition("=")[0].partition(".")[0] in (*NETWORK, "seed", "init", "paths"):
             raise InputError(f"init.pretrain changes {word}; a donor has this run's network, seed and folder")
+    donor = with_content(resolve(compose([f"size={config['size']['name']}", *words])))
     shared = {key: config[key] for key in (*NETWORK, "seed", "budget", "paths", "tracker", "cluster", "study")}
     trainer = donor["trainer"] | {key: config["trainer"][key] for key in SAME_MACHINE}
     return donor | shared | {"trainer": trainer}
