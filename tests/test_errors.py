@@ -30,3 +30,11 @@ def test_the_same_name_elsewhere_is_suggested_where_none_is_near() -> None:
 
 def test_a_signal_is_the_shells_exit_code() -> None:
     assert Stopped(15).exit_code == 143
+
+
+def test_keys_of_one_name_in_two_places_are_told_apart() -> None:
+    valid = ["recipe.batch_size", "data.batch_size", "data.root"]
+    assert str(not_one_of_keys("--allow data.batchsize", valid)) == (
+        "the key --allow data.batchsize does not exist (did you mean data.batch_size?); valid: " + ", ".join(valid)
+    )
+    assert "(did you mean recipe.batch_size or data.batch_size?)" in str(not_one_of_keys("batch-size", valid))

@@ -49,9 +49,12 @@ def not_one_of_keys(key: str, valid: Iterable[str], where: str = "", elsewhere: 
         where: added to the sentence, as in " with attention=relative".
         elsewhere: keys that have its name in another place: the hint where no key here is near.
     """
-    names = {entry.rpartition(".")[2]: entry for entry in valid}
-    near = [names[name] for name in difflib.get_close_matches(key.rpartition(".")[2], names, n=1)] or elsewhere
-    return InputError(f"the key {key} does not exist{where}{_hint(near)}; valid: {', '.join(names.values())}")
+    keys = list(valid)
+    node, _, name = key.rpartition(" ")[2].rpartition(".")  # of `--allow data.batchsize`, too
+    close = difflib.get_close_matches(name, [entry.rpartition(".")[2] for entry in keys], n=1)
+    alike = [entry for entry in keys if entry.rpartition(".")[2] in close]
+    near = [entry for entry in alike if entry.rpartition(".")[0] == node] or alike[:3] or elsewhere
+    return InputError(f"the key {key} does not exist{where}{_hint(near)}; valid: {', '.join(keys)}")
 
 
 def _hint(near: Sequence[str]) -> str:
