@@ -19,6 +19,8 @@ import pytest
 
 from tests.support.commandline import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text()
 SECTIONS = dict(re.findall(r"^## (An? .*?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 # a line with a path, and perhaps where in that file, then a fence

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from coatlab.config.overrides import check_overrides
+from coatlab.config.overrides import check_overrides, with_defaults
 from coatlab.errors import InputError
 
 
@@ -70,3 +70,11 @@ def test_what_belongs_together_may_be_given_together() -> None:
             "~cluster.extra.exclude", "~cluster/site@cluster", "~hydra.job.name", "recipe='study'",
         ]
     )  # fmt: skip
+
+
+def test_what_was_typed_takes_the_place_of_a_default() -> None:
+    defaults = ["seed=0", "data.train_size=8000", "layout=CCCC"]
+    assert with_defaults(defaults, ["++data.train_size=64", "size=tiny"]) == [
+        "seed=0", "layout=CCCC", "++data.train_size=64", "size=tiny",
+    ]  # fmt: skip
+    assert with_defaults(defaults, ["layout=CCTT,CTTT"]) == ["seed=0", "data.train_size=8000", "layout=CCTT,CTTT"]

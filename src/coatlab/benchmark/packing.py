@@ -19,6 +19,7 @@ import torch
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import repository
+from coatlab.config.overrides import with_defaults
 from coatlab.config.rules import check
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError, RunError
@@ -44,7 +45,7 @@ def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
     if checkout is None:
         raise InputError("this benchmark needs a checkout of coatlab: an installed wheel has no src/train.py")
     train = checkout / "src" / "train.py"
-    words = [*RUN, *overrides, *ALWAYS]
+    words = [*with_defaults(RUN, overrides), *ALWAYS]
     check(resolve(compose(words)))
     rows = []
     for _ in range(turns):

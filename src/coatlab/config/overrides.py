@@ -39,6 +39,13 @@ def check_overrides(words: Sequence[str]) -> None:
             _refuse_removal(override)
 
 
+def with_defaults(defaults: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Put default words before those that were typed, but for keys that these give themselves."""
+    parser = OverridesParser.create()
+    typed = {_key(override) for override in parser.parse_overrides(list(words))}
+    return [*(word for word in defaults if _key(parser.parse_override(word)) not in typed), *words]
+
+
 def no_choice(stated: str, group: str) -> InputError:
     """Word a group without a choice, as it was stated: `tracker=null`, `~tracker`."""
     if group == SWEEP:

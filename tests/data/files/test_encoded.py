@@ -55,7 +55,7 @@ def test_evaluated_images_are_never_trained_on(root: Path, train: int, held: int
     assert numbers(smaller, "eval") == parts["eval"]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_batches_do_not_depend_on_workers(root: Path, workers: int) -> None:
     words = ["recipe.random_crop=true", "recipe.horizontal_flip=true", "recipe.randaugment={layers: 2, magnitude: 5}"]
     data = source(root, *words, f"data.workers={workers}", "seed=3")
@@ -75,7 +75,7 @@ def corrupt_one_of(data: EncodedData, name: str) -> tuple[Path, bytes]:
     return path, content
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_in_training_another_image_replaces_a_skipped_one(root: Path, workers: int) -> None:
     data = source(root, "data.on_corrupt=skip", f"data.workers={workers}")
     told: list[dict[str, object]] = []
