@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.commandline import REPOSITORY, CommandLine
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["layout=CCTT", "seed=0", "tracker=none"]  # of the four runs of seconds that are sweep=smoke, one
 
 

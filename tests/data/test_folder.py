@@ -60,6 +60,7 @@ def test_a_moved_folder_is_the_same_experiment_and_a_changed_one_is_another(root
     assert len([path for path in line.runs.iterdir() if not path.name.startswith(".")]) == 2
 
 
+@pytest.mark.slow
 def test_a_missing_folder_is_asked_for(tmp_path: Path) -> None:
     done = CommandLine(tmp_path).run("data=folder", tiny=False)
     assert done.returncode == 1

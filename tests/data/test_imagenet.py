@@ -49,6 +49,7 @@ def test_an_incomplete_copy_is_refused(root: Path, words: list[str], sentence: s
         make_data(resolve(compose(last_of_each_key([*WORDS, f"data.root={root}", *words])))).setup()
 
 
+@pytest.mark.slow
 def test_the_folder_that_was_looked_for_is_named(tmp_path: Path) -> None:
     done = CommandLine(tmp_path).run("data=imagenet", tiny=False, COATLAB_DATA=str(tmp_path / "data"), IMAGENET_DIR="")
     assert done.returncode == 1
