@@ -17,6 +17,8 @@ from coatlab.status import main
 from tests.runs.test_state import held, make  # noqa: F401 (a fixture)
 from tests.support.specs import spec_of
 
+pytestmark = pytest.mark.slow
+
 SMOKE = ["sweep=smoke"]
 KEYS = {"name", "studies", "seed", "state", "asked", "folder", "fingerprint", "error", "age", "epoch", "epochs"}
 

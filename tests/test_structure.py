@@ -130,11 +130,13 @@ def test_a_group_has_choices(group: str) -> None:
 
 
 @pytest.mark.parametrize("choice", [f"{group}={choice}" for group in CHECKED_GROUPS for choice in choices(group)])
+@pytest.mark.slow
 def test_every_choice_composes_and_is_valid(choice: str) -> None:
     check(resolve(compose([choice])))
 
 
 @pytest.mark.parametrize("size", choices("size"))
+@pytest.mark.slow
 def test_every_plan_of_every_size_is_valid(size: str) -> None:
     image_size = 224 if size.startswith("coatnet") else 32
     for layout in compose([f"size={size}"]).size.plans:

@@ -78,6 +78,7 @@ def test_the_bootstrap_interval_is_that_of_resampling_by_hand() -> None:
     assert (summary.n, summary.mean, summary.sd) == (6, pytest.approx(values.mean()), pytest.approx(values.std(ddof=1)))
 
 
+@pytest.mark.slow
 def test_intervals_of_few_seeds_cover_as_rarely_as_the_tables_say() -> None:
     assert "with 2, 3, 5 and 10 seeds it covers the true mean in about 50, 75, 83 and 90 % of cases" in BOOTSTRAP
     numbers = generator()
@@ -126,6 +127,7 @@ def test_seeds_are_paired_and_missing_ones_left_out() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+@pytest.mark.slow
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     assert stats.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 

@@ -18,6 +18,7 @@ ROWS = pd.DataFrame(
 )
 
 
+@pytest.mark.slow
 def test_the_figure_is_reproducible_and_shows_the_exponents(tmp_path: Path) -> None:
     texts = []
     for name in ("one", "two"):

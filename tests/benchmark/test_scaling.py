@@ -86,6 +86,7 @@ def test_bad_words_are_refused_before_anything_is_measured(words: list[str], sen
         main(["attention", *words])
 
 
+@pytest.mark.slow
 def test_every_variant_is_measured_by_default() -> None:
     names = scaling.all_variants()
     assert {name.partition("/")[0] for name in names} == set(choices("attention"))

@@ -10,6 +10,8 @@ import torch
 from coatlab import create_model
 from coatlab.budget.cost import Cost, cost_of, storage_id
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

@@ -13,6 +13,8 @@ from coatlab.config.composer import composed
 from coatlab.config.files import choices, conf_dir
 from coatlab.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 OWN = {
     "attention/mine.yaml": "name: mine\n_target_: my.own.Attention\ndepth: 3\n",
     "attention/wide.yaml": "defaults: [window, _self_]\nname: wide\nwindow: 4\n",

@@ -41,6 +41,7 @@ def test_the_defaults_are_valid() -> None:
     check(config())
 
 
+@pytest.mark.slow
 def test_every_key_has_a_rule() -> None:
     """Or CHECKED_TOGETHER says what checks it instead, or FREE_FORM why nothing can."""
     assert not {key for key in every_key() - {*RULES, *CHECKED_TOGETHER} if not is_free_form(key)}

@@ -72,6 +72,7 @@ def test_every_training_image_is_new_and_none_is_evaluated_on(tmp_path: Path) ->
 
 @settings(max_examples=10)
 @given(st.permutations(range(12)), st.integers(0, 3), st.integers(0, 2**31))
+@pytest.mark.slow
 def test_an_image_depends_only_on_seed_epoch_and_index(order: list[int], epoch: int, seed: int) -> None:
     instances = Instances(find_systems(5, 0), 12, 2, seed, 16, 1, rendered=True)
     whole, labels = instances.batch(epoch, torch.arange(12))
@@ -93,6 +94,7 @@ def test_workers_and_the_device_give_the_same_batches(tmp_path: Path) -> None:
         assert all(torch.equal(one, two) for one, two in zip(expected, other, strict=True))
 
 
+@pytest.mark.slow
 def test_classes_are_cached_and_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     first = ready(tmp_path)
     (path,) = (tmp_path / "fractals").iterdir()

@@ -61,6 +61,7 @@ def test_classes_contract_and_fill_neither_too_little_nor_too_much() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 5))
 @settings(max_examples=10)
+@pytest.mark.slow
 def test_the_classes_of_a_seed_are_a_sequence(few: int, more: int, seed: int) -> None:
     few, more = sorted((few, more))
     assert torch.equal(find_systems(more, seed)[:few].nan_to_num(9), find_systems(few, seed).nan_to_num(9))

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from coatlab import create_model
 
+pytestmark = pytest.mark.slow
+
 PAPER = ({}, {"conv_stride_mode": "1x1", "conv_pool_type": "max2", "transformer_pool_type": "max2"})
 TIMM = ({"downsample": "depthwise_conv", "pool": "average"}, {})
 HEAD_SIZE = 32

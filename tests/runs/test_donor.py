@@ -12,6 +12,8 @@ from coatlab.runs.identity import fingerprint
 from coatlab.runs.run import open_run
 from tests.support.specs import spec_of
 
+pytestmark = pytest.mark.slow
+
 
 def config(runs: Path, *words: str) -> dict[str, Any]:
     return resolve(compose([f"paths.runs={runs}", *words]))

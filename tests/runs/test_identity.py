@@ -53,6 +53,7 @@ def test_no_opted_out_key_changes_the_fingerprint(key: str) -> None:
     assert diff(BASE, with_value(key, "other")) == {}
 
 
+@pytest.mark.slow
 def test_every_opt_out_exists() -> None:
     groups = ("attention", "data", "init", "recipe", "size")
     known = {key for group in groups for choice in choices(group) for key in known_keys({group: choice})} | {"hydra"}
@@ -60,6 +61,7 @@ def test_every_opt_out_exists() -> None:
 
 
 @given(st.randoms())
+@pytest.mark.slow
 def test_order_of_keys_does_not_count(random: Any) -> None:
     def shuffled(node: Any) -> Any:
         if not isinstance(node, dict):
@@ -133,6 +135,7 @@ def test_identity_and_records_never_import_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_of_a_value_per_size_only_the_one_in_use_counts() -> None:
     by_table, by_hand = config("recipe=jft"), config("recipe=jft", "recipe.lr=0.001", "recipe.stochastic_depth=0")
     other = config("recipe=jft", "recipe.per_size.lr.coatnet_5=1")

@@ -44,6 +44,7 @@ RECORDS = [
         (["layout=CCCC", "data.train_size=1000"], None),
     ],
 )
+@pytest.mark.slow
 def test_a_run_takes_the_median_of_those_like_it(words: list[str], seconds: float | None) -> None:
     assert expectation(RECORDS, HERE)(config(*words)) == pytest.approx(seconds)
 

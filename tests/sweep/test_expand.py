@@ -126,6 +126,7 @@ def test_studies_are_not_swept_over() -> None:
         ("smoke", [], 4),
     ],
 )
+@pytest.mark.slow
 def test_the_studies_have_the_cells_that_their_headers_say(study: str, words: list[str], number: int) -> None:
     sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
     assert len(expand(sweeper, [f"sweep={study}", *words], OverridesParser.create())) == number

@@ -38,6 +38,7 @@ def test_the_orderings_are_the_papers() -> None:
     assert written["S"] == ["V0 > V2 > V1"]
 
 
+@pytest.mark.slow
 def test_every_claim_is_about_a_study_and_names_that_there_are() -> None:
     for claim in load_claims():
         assert claim.study in choices("sweep")

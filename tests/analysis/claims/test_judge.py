@@ -27,6 +27,8 @@ from coatlab.errors import InputError
 from tests.analysis.planted import LAYOUTS, frames
 from tests.support.made_runs import config_of
 
+pytestmark = pytest.mark.slow
+
 (G,) = [claim for claim in load_claims("layouts") if claim.key == "G"]
 
 

@@ -28,6 +28,8 @@ from tests.analysis.planted import frames
 from tests.support.commandline import REPOSITORY
 from tests.support.made_runs import config_of
 
+pytestmark = pytest.mark.slow
+
 FIGURES = sorted(path.stem for path in (REPOSITORY / "analysis" / "figures").glob("[a-z]*.py") if path.stem != "style")
 ORDER = in_order(EFFECTS)
 CAPACITY = {"CCCC": 0.60, "CCCT": 0.63, "CCTT": 0.70, "CTTT": 0.70, "ViT_REL": 0.66}

@@ -15,6 +15,8 @@ from coatlab.errors import InputError
 from tests.runs.test_state import held  # noqa: F401 (a fixture)
 from tests.support.made_runs import config_of, make_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_row_has_the_config_the_measures_the_cost_and_where_it_ran(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "layout=CCTT", "attention=window", seed=3, accuracy=0.75)

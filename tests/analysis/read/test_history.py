@@ -119,6 +119,7 @@ def test_a_run_without_metrics(folders: dict[str, Path]) -> None:
 
 @settings(max_examples=40)
 @given(data=st.data())
+@pytest.mark.slow
 def test_what_is_kept_is_made_anew_where_it_is_damaged(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -24,6 +24,8 @@ from tests.analysis.command import COST, STUDIES, made, report
 from tests.support.commandline import REPOSITORY
 from tests.support.made_runs import make_run, make_study
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = {"V0": "2,1,2,5,1", "V1": "2,1,1,6,1", "V2": "2,1,3,4,1"}
 
 

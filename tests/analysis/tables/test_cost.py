@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.analysis.command import COST, made, report
+
+pytestmark = pytest.mark.slow
 
 
 def test_cost_and_speed_are_means_of_the_records(tmp_path: Path) -> None:

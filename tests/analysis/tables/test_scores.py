@@ -10,6 +10,8 @@ import pytest
 from tests.analysis.command import COST, report
 from tests.support.made_runs import make_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_accuracy_at_matched_loss_stands_beside_the_final_ones(tmp_path: Path) -> None:
     # the loss falls in a straight line, and accuracy is straight in it: at the loss that the slower one ends with

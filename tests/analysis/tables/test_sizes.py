@@ -7,6 +7,8 @@ import pytest
 
 from tests.analysis.command import made, report
 
+pytestmark = pytest.mark.slow
+
 
 def test_accuracy_over_data_size_of_all_images_is_no_figure(tmp_path: Path) -> None:
     made(tmp_path, "data_size", "layout=CCCC")
