@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from coatlab.benchmark.growth import draw_growth
 from coatlab.benchmark.scaling import exponents
