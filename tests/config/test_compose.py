@@ -200,3 +200,17 @@ def test_the_matched_plan_takes_the_place_of_the_layouts_own() -> None:
         InputError, match=r"^budget=matched has no plan for layout=ViT_REL attention=window at size=nano; sol"
     ):
         resolve(compose(["attention=window", "budget=matched", "layout=ViT_REL"]))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{}, {"attention": "linear", "data": "webdataset", "trainer": "ddp"}, {"cluster": "slurm", "init": "finetune"}],
+)
+def test_a_combination_composed_whole_has_the_keys_of_its_choices(
+    chosen: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_combinations", {})
+    whole = module.known_keys(chosen)
+    monkeypatch.setattr(module, "_combinations", {})
+    monkeypatch.setattr(module, "FEW", 0)
+    assert module.known_keys(chosen) == whole

@@ -9,7 +9,7 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from coatlab.config.composer import choices_of, composed, folders_of, running_folders
-from coatlab.config.files import conf_dir
+from coatlab.config.files import conf_dir, groups
 from coatlab.config.keys import check_closed, leaves
 from coatlab.config.overrides import SWEEP, check_overrides, no_choice
 from coatlab.config.places import expand_home
@@ -17,6 +17,8 @@ from coatlab.config.targets import without_paths
 from coatlab.config.words import word
 from coatlab.errors import InputError
 
+FEW = 3  # combinations of choices that a process composes whole
+_combinations: dict[tuple[Any, ...], dict[str, Any]] = {}
 SITE = "cluster/site"  # a user's file of values for cluster=slurm: it adds no keys
 
 
@@ -57,18 +59,25 @@ def closed(config: DictConfig, hydra: HydraConf | DictConfig | None = None) -> D
 def known_keys(choices: Mapping[str, str], folders: Sequence[str] = ()) -> dict[str, Any]:
     """Return the keys that choices of groups have, dotted, with their values before any override.
 
-    The keys of a choice are read from a config in which only it is not the default, and are kept: a sweep has many
-    more combinations than choices.
+    Of a few combinations each is composed, which costs a single command 0.2 s. Of many, as a sweep has, each choice is
+    composed once, and its keys are kept: there are many more combinations than choices.
 
     Args:
         choices: by group; a group that is not named has its default.
         folders: where choices are found besides conf/, as hydra.searchpath has them.
     """
+    folders = tuple(folders)
+    combination = (conf_dir(), *sorted(choices.items()), *folders)
+    if combination not in _combinations and len(_combinations) < FEW:
+        words = tuple(word(group, choice) for group, choice in choices.items())
+        _combinations[combination] = _composition(conf_dir(), words, folders).keys
+    if combination in _combinations:
+        return _combinations[combination]
     base = _composition(conf_dir())
     changed = {group: choice for group, choice in choices.items() if choice != base.choices[group]}
     known = {key: value for key, value in base.keys.items() if key.partition(".")[0] not in changed}
     for group, choice in changed.items():
-        keys = _composition(conf_dir(), group, choice, tuple(folders)).keys
+        keys = _composition(conf_dir(), (word(group, choice),), folders).keys
         known |= {key: value for key, value in keys.items() if key.startswith(f"{group}.") or key not in base.keys}
     return known
 
@@ -120,9 +129,8 @@ class _Composition(NamedTuple):
 
 
 @cache
-def _composition(conf: Path, group: str = "", choice: str = "", folders: tuple[str, ...] = ()) -> _Composition:
-    """Compose one choice, or the defaults alone, and return keys with values, and the choice of each group."""
-    words = [word(group, choice)] if group else []
+def _composition(conf: Path, words: tuple[str, ...] = (), folders: tuple[str, ...] = ()) -> _Composition:
+    """Compose choices of groups, or the defaults alone; return keys with values, and the choice of each group."""
     config = composed(conf, words, folders)
     if config.hydra.runtime.choices.get(f"{SITE}@cluster") and any(
         (Path(place.removeprefix("file://")) / SITE).is_dir() for place in (str(conf), *folders)
@@ -134,11 +142,11 @@ def _composition(conf: Path, group: str = "", choice: str = "", folders: tuple[s
 
 def _check_keys_of(config: DictConfig, hydra: HydraConf | DictConfig) -> None:
     chosen = choices_of(hydra)
-    groups = [group for group in _composition(conf_dir()).choices if group != SWEEP]
-    for group in groups:
+    needed = [group for group in groups() if group != SWEEP]
+    for group in needed:
         if chosen.get(group) is None:
             raise no_choice(f"{group}=null", group)
-    choices = {group: str(chosen[group]) for group in groups}
+    choices = {group: str(chosen[group]) for group in needed}
     plain = {key: value for key, value in _container(config).items() if key != "hydra"}
     check_closed(plain, known_keys(choices, folders_of(hydra, conf_dir())), choices)
 
