@@ -52,12 +52,14 @@ class Guard:
             _started = None
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        global _started
+        told = _started
+        if nextitem is None:  # with the last test the session's fixtures end as well: Slurm is stopped by commands
+            _started = None
         result = yield
-        if _started:
-            pytest.fail(
-                f"an unmarked test started a process: {_started[0]}; mark it as slow or external", pytrace=False
-            )
+        if told:
+            pytest.fail(f"an unmarked test started a process: {told[0]}; mark it as slow or external", pytrace=False)
         return result
 
 
