@@ -64,6 +64,7 @@ def test_hydras_own_launcher_is_replaced_and_that_of_another_package_gets_words(
         assert spec_launcher(ours, context, master) is ours
 
 
+@pytest.mark.slow
 def test_a_run_is_a_job_of_hydras_and_is_not_composed_again(
     master: DictConfig, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_run_that_fails_leaves_the_others_alone(
     assert job.error_of(second) is None
 
 
+@pytest.mark.slow
 def test_another_sweeper_may_use_our_launchers_by_words(master: DictConfig, context: Any) -> None:
     launched: list[Spec] = []
 

@@ -36,6 +36,7 @@ def copied(real_folder: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_images_are_the_real_ones() -> None:
     data = source(train_size=1000, eval_size=500)
     data.setup()
@@ -54,6 +55,7 @@ def test_the_images_are_the_real_ones() -> None:
     }
 
 
+@pytest.mark.slow
 def test_no_evaluation_image_is_trained_on() -> None:
     data = source()
     data.setup()

@@ -49,6 +49,7 @@ def test_channels_last_memory_is_kept_through_the_network() -> None:
         assert one.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.slow
 def test_table_7_moves_blocks() -> None:
     network = create_model("CCTT", size="coatnet_2", plan={"blocks": [2, 2, 2, 18, 2]})
     assert [len(stage) for stage in network.stages] == [2, 2, 18, 2]
@@ -60,6 +61,7 @@ def test_table_8_changes_norm_and_head_size() -> None:
     assert network.stages[2][0].attention.attend.heads == 384 // 64
 
 
+@pytest.mark.slow
 def test_table_9_moves_the_stride() -> None:
     default, strided = create_model("CCTT"), create_model("CCTT", downsample="depthwise_conv")
     assert default.stages[0][0].expand.stride == (2, 2)

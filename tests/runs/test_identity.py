@@ -108,6 +108,7 @@ def test_the_fingerprint_is_stable() -> None:
 
 
 @pytest.mark.parametrize("attention", choices("attention"))
+@pytest.mark.slow
 def test_every_variant_is_an_experiment_of_its_own_unless_the_layout_has_no_attention(attention: str) -> None:
     assert fingerprint(config("layout=CCCC", f"attention={attention}")) == fingerprint(config("layout=CCCC"))
     different = attention != "relative"

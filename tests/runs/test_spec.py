@@ -20,6 +20,7 @@ def test_a_spec_knows_the_folder_that_its_run_will_have(tmp_path: Path) -> None:
     assert spec.donor is None
 
 
+@pytest.mark.slow
 def test_a_fine_tuning_spec_is_known_before_its_donor_exists(tmp_path: Path) -> None:
     words = [f"paths.runs={tmp_path}", "init=finetune", "init.pretrain={data.train_size:2000}"]
     spec = spec_of(*words)
@@ -47,6 +48,7 @@ def test_a_spec_that_cannot_be_is_one_sentence(words: list[str], sentence: str, 
         spec_of(f"paths.runs={tmp_path}", *words)
 
 
+@pytest.mark.slow
 def test_threads_are_added_unless_the_user_has_set_them(tmp_path: Path) -> None:
     words = [f"paths.runs={tmp_path}", "init=finetune", "init.pretrain={data.train_size:2000}"]
     spec = spec_of(*words)
@@ -61,6 +63,7 @@ def test_threads_are_added_unless_the_user_has_set_them(tmp_path: Path) -> None:
     assert more.with_threads(1) is more
 
 
+@pytest.mark.slow
 def test_only_a_described_run_can_be_trained_alone(tmp_path: Path) -> None:
     with open_run(spec_of(f"paths.runs={tmp_path}")) as run:
         run.complete({})

@@ -112,6 +112,7 @@ def test_mixed_images_have_the_loss_of_their_mixed_labels(
     }
 
 
+@pytest.mark.slow
 def test_mixing_is_drawn_from_the_seeded_generator_and_follows_beta() -> None:
     mixed = task(mixup_alpha=0.8)
 

@@ -128,6 +128,7 @@ def test_a_folder_of_nothing_but_corrupt_files_ends(tmp_path: Path) -> None:
             data.on_after_batch_transfer(batch, 0)
 
 
+@pytest.mark.slow
 def test_files_that_change_after_the_run_was_named_are_refused(root: Path) -> None:
     config = with_content(resolve(compose(["data=folder", f"data.root={root}", *FEW])))
     config["data"]["content"] = "another"

@@ -118,6 +118,7 @@ def test_every_parameter_gets_a_finite_gradient_also_under_autocast(attention: s
 
 
 @pytest.mark.parametrize("attention", VARIANTS)
+@pytest.mark.slow
 def test_copies_and_pickles_compute_the_same(attention: str) -> None:
     network, x = model(attention).eval(), torch.randn(2, 1, 32, 32)
     with torch.no_grad():
