@@ -16,8 +16,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
-from coatlab.cluster.job import error_of, run_under_hydra
-from coatlab.errors import Held
+from coatlab.cluster.job import run_alone
 from coatlab.process.parent import die_with_parent
 from coatlab.process.signals import STOPPING
 from coatlab.runs.spec import Spec
@@ -115,8 +114,4 @@ def _work(
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     with one_sentence_errors():
-        error = error_of(run_under_hydra(context, master, spec, number, alone=True))
-        if isinstance(error, Held):
-            print(error, file=sys.stderr)  # another sweep was faster: the run is left to it
-        elif error is not None:
-            raise error
+        run_alone(context, master, spec, number)

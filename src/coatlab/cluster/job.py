@@ -4,6 +4,7 @@ What a launcher was told by a process or by Slurm is never taken as the truth: t
 """
 
 import copy
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from coatlab.config.rules import check_keys
-from coatlab.errors import RunError
+from coatlab.errors import Held, RunError
 from coatlab.output.text import line
 from coatlab.runs.spec import Spec
 from coatlab.runs.state import state_of
@@ -39,6 +40,21 @@ def run_under_hydra(
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
+
+
+def run_alone(context: HydraContext, master: DictConfig, spec: Spec, number: int, id: str | None = None) -> None:
+    """Run a spec in a process that is there for it alone; a run that another process has is left to it.
+
+    Args: as `run_under_hydra` has them.
+
+    Raises:
+        Exception: what made the run fail, for the process to word.
+    """
+    error = error_of(run_under_hydra(context, master, spec, number, alone=True, id=id))
+    if isinstance(error, Held):
+        print(error, file=sys.stderr)
+    elif error is not None:
+        raise error
 
 
 def _job_config(master: DictConfig, spec: Spec, number: int, id: str | None) -> DictConfig:

@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+from abc import abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -47,9 +48,9 @@ class CoatlabLauncher(Launcher):
         """Return nothing: no job outlives this command."""
         return set()
 
+    @abstractmethod
     def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
         """Run specs; each launcher says how."""
-        raise NotImplementedError
 
 
 class InTurn(CoatlabLauncher):

@@ -24,11 +24,11 @@ from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
 from coatlab.cluster.board import Board
-from coatlab.cluster.job import cluster_settings, completed, error_of, outcome, reason, run_under_hydra
+from coatlab.cluster.job import cluster_settings, completed, outcome, reason, run_alone
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.queue import is_over, requeue_this_job, states
 from coatlab.config.files import choices
-from coatlab.errors import Held, InputError, RunError, Stopped
+from coatlab.errors import InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
 from coatlab.output.text import line, shown
 from coatlab.process.place import place
@@ -56,17 +56,13 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
         id = str(submitit.JobEnvironment().job_id)
         with one_sentence_errors():
             try:
-                error = error_of(run_under_hydra(self.hydra_context, self.config, spec, number, alone=True, id=id))
+                run_alone(self.hydra_context, self.config, spec, number, id)
             except Stopped:
                 for signal_number in STOPPING:  # requeueing sends the next one, which must not interrupt it
                     signal.signal(signal_number, signal.SIG_IGN)
                 if place().rank == 0:  # among the processes that train one run together
                     requeue_this_job(self.settings["requeues"])
                 raise
-            if isinstance(error, Held):
-                print(error, file=sys.stderr)  # another sweep was faster: the run is left to it
-            elif error is not None:
-                raise error
 
     def launch_specs(self, specs: Sequence[Spec], first: int) -> Sequence[JobReturn]:
         """Submit the cells that are not queued yet, and wait until none is queued or runs.

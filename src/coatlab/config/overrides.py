@@ -14,7 +14,7 @@ from coatlab.config.files import choices, groups
 from coatlab.config.keys import FREE_FORM
 from coatlab.errors import InputError, not_one_of
 
-OFF = ("none", "scratch")  # the choice of a group that stands for having none of it
+OFF = ("none", "scratch")  # choices that switch their group off
 SWEEP = "sweep"
 
 
