@@ -34,13 +34,14 @@ import pandas as pd
 from analysis import stats
 from analysis.claims.claim import Claim
 from analysis.claims.ordering import ABOUT, ABOVE, AT_LEAST, Relation, names_of
+from analysis.claims.scale import OUT_OF_REACH, out_of_reach
 from analysis.compare.confounds import Donors, require_comparable, setup_warnings
-from analysis.compare.matched import MATCHED, matched_accuracy
+from analysis.compare.finished import BUDGET, EVAL, LOSS, MEASURES, TEST, measured
 from analysis.compare.panels import covering_notes
 from coatlab.errors import InputError
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
-WEAKEST_FIRST = (CONTRADICTED, UNDECIDED, SUPPORTED)
+WEAKEST_FIRST = (CONTRADICTED, OUT_OF_REACH, UNDECIDED, SUPPORTED)
 LEVEL, POWER = 0.05, 0.8
 
 
@@ -105,7 +106,7 @@ def judge(
         claim: what is claimed, about which runs.
         runs: one row per run, index `fingerprint`; columns `status`, `seed`, those that the claim names, and the final
             metrics.
-        histories: one row per epoch, as `matched_accuracy` takes them; used only for the metric matched/accuracy.
+        histories: one row per evaluation, with `fingerprint`; used by the rule of `analysis.claims.scale` alone.
         generator: resamples for the interval of the probability of improvement; verdicts do not depend on it.
         donors: configs of runs that others start from, by fingerprint.
         allow: keys in which the runs may differ besides the one that the claim names; a note says so.
@@ -114,26 +115,30 @@ def judge(
         InputError: the runs lack a column that the claim names.
     """
     about, notes = _runs_about(claim, runs)
+    budgets = [BUDGET] if claim.metric in MEASURES else []
     try:
         if len(about):
-            notes += require_comparable(about, [claim.names.removesuffix(".name")], donors, allow)
+            notes += require_comparable(about, [claim.names.removesuffix(".name"), *budgets], donors, allow)
             notes += [*setup_warnings(about), *(note.removeprefix("* ") for note in covering_notes(about))]
     except InputError as error:
         return undecided(claim, str(error), notes)
-    twice = about[about.duplicated(["name", "seed"], keep=False)]
+    twice = about[about.duplicated(["name", "seed", *budgets], keep=False)]
     if len(twice):
         name, seed = twice.iloc[0][["name", "seed"]]
         several = ", ".join(str(run) for run in twice.index[(twice["name"] == name) & (twice["seed"] == seed)])
         return undecided(
             claim, f"runs {several} are all {name} with seed {seed:.0f}, so they differ in something else", notes
         )
-    values, more = _values(claim, about, histories)
+    found = measured(claim.metric, about, claim.losses)
     names = names_of(claim.relations)
-    table = about.assign(value=values).pivot(index="seed", columns="name", values="value").reindex(columns=names)
+    table = found.table(names)
     cells = {name: table[name].to_numpy(float) for name in names}
     missing = {name: f"no complete run of {name}" for name in names if name not in set(about["name"])}
     findings = [_with_improvement(finding, claim, cells, generator) for finding in decide(claim, cells, missing)]
-    return Judgement(claim, weakest([finding.verdict for finding in findings]), findings, notes + more)
+    notes += found.notes
+    if reason := out_of_reach(claim, about, histories):
+        findings = [replace(finding, verdict=OUT_OF_REACH, needed=None, reason=reason) for finding in findings]
+    return Judgement(claim, weakest([finding.verdict for finding in findings]), findings, notes)
 
 
 def decide(claim: Claim, cells: Mapping[str, stats.Floats], missing: Mapping[str, str] | None = None) -> list[Finding]:
@@ -261,15 +266,13 @@ def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     """Return the complete runs that a claim is about, with a column `name`, and notes on its other runs."""
     if not len(runs) or not (runs["status"] == "complete").any():  # there may be no metrics yet
         return pd.DataFrame(columns=["name", "seed"]), []
-    metrics = [] if claim.metric == MATCHED else [claim.metric]
-    for column in ["status", "seed", claim.names, *claim.rows, *metrics]:
+    metrics = [LOSS, EVAL, TEST, BUDGET] if claim.metric in MEASURES else [claim.metric]
+    for column in ["status", "seed", claim.names, *metrics]:
         if column not in runs:
             raise InputError(
                 f"claim {claim.key}: the runs have no column {column}; they have {', '.join(runs.columns)}"
             )
-    chosen = pd.Series(True, index=runs.index)
-    for column, valid in claim.rows.items():
-        chosen &= runs[column].isin(valid)
+    chosen = claim.rows_of(runs)
     names = runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
     chosen &= names.isin(names_of(claim.relations))
     about = runs.assign(name=names)[chosen]
@@ -278,18 +281,6 @@ def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[st
         f"left out: {run['name']} seed {run['seed']:.0f}, {run['status']}" for _, run in about[~complete].iterrows()
     ]
     return about[complete], notes
-
-
-def _values(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> tuple[pd.Series, list[str]]:
-    """Return the claim's metric of each run, and notes on how it was found."""
-    if claim.metric != MATCHED or not len(about):
-        return about.get(claim.metric, pd.Series(dtype=float)), []
-    values, loss = matched_accuracy(about, histories)
-    notes = [] if np.isnan(loss) else [f"matched at a training loss of {loss:.4g}, the lowest that every curve reaches"]
-    if values.isna().any():
-        without = ", ".join(str(run) for run in values.index[values.isna()])
-        notes.append(f"no accuracy at that loss, since its curve begins below or was not recorded: {without}")
-    return values, notes
 
 
 def claim_value(value: Any) -> str:

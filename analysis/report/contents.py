@@ -109,7 +109,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     if study == EVERY_RUN:
         return replace(report, tables=[listing_table(uncompared_panel(complete, loaded.donors), _interval)])
     cells = make_panels(complete, design, loaded.donors, allow)
-    made = [*score_tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
+    made = [*score_tables(cells, design, _interval), *cost_tables(cells, _interval)]
     judgements = [
         judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
         for claim in load_claims(study)

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
+from analysis.claims.scale import OUT_OF_REACH
 from analysis.report.contents import ABOUT_COMMANDS, Picture, Report
 from analysis.tables.verdicts import advice
 from analysis.tabular import NOTHING, TIED, legend, marked
@@ -27,6 +28,7 @@ SYMBOLS = {
     SUPPORTED: "✓",
     CONTRADICTED: "✗",
     UNDECIDED: "?",
+    OUT_OF_REACH: "…",
 }  # beside the word, so that no verdict is shown by colour alone
 
 

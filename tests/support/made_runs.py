@@ -41,16 +41,18 @@ def make_run(
     study: str | None = "layouts",
     status: str = "complete",
     accuracy: float = 0.8,
+    loss: float | None = None,
     epochs: int = 3,
     donor: str | None = None,
     **entries: Any,
 ) -> Path:
-    """Write one run folder and return its path; `entries` replace entries of the record."""
+    """Write one run folder and return its path; `loss` is its final training loss; `entries` replace the record's."""
     config = config_of(*words, seed=seed, study=study)
     if donor:
         config["init"]["donor"] = donor
     rows = metrics(epochs, random.Random(seed))
     last = rows[-1] if rows else {}
+    last |= {} if loss is None else {"train_eval/loss": loss}
     final = {key: value for key, value in last.items() if key != "step"}
     final |= {"eval/accuracy": accuracy, "test/loss": 0.6, "test/accuracy": accuracy - 0.01, "step": 10 * epochs}
     letters = config["layout"]["stages"]
