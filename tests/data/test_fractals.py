@@ -70,6 +70,17 @@ def test_every_training_image_is_new_and_none_is_evaluated_on(tmp_path: Path) ->
         assert counts.max() - counts.min() <= 1
 
 
+def test_a_split_has_training_images_of_its_own_and_all_else_in_common(tmp_path: Path) -> None:
+    first, other = ready(tmp_path), ready(tmp_path, split_seed=1)
+    assert first.facts() == other.facts()
+    for name in ("eval", "test"):
+        assert torch.equal(first.sets[name].images, other.sets[name].images)
+    for name in ("train", "train_eval"):
+        mine, its = (hashes(data.sets[name].batch(0, torch.arange(60))[0]) for data in (first, other))
+        assert len(mine | its) == 120
+    assert torch.equal(other.sets["train"].batch(0, torch.arange(60))[0], other.sets["train_eval"].images)
+
+
 @settings(max_examples=10)
 @given(st.permutations(range(12)), st.integers(0, 3), st.integers(0, 2**31))
 @pytest.mark.slow
