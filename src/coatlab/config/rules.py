@@ -226,6 +226,8 @@ RULES: dict[str, Rule] = {
     "trainer.threads": or_null(whole(1)),
     "trainer.checkpoint_every": number(0),
     "trainer.log_every": whole(1),
+    "trainer.eval_every": whole(1),
+    "trainer.eval_at": or_null(wholes),
     "cluster.name": name,
     "cluster.jobs": or_null(whole(1)),
     "cluster.per_gpu": whole(1),

@@ -47,6 +47,8 @@ OPTED_OUT = (
     "trainer.keep_freed_memory",
     "trainer.checkpoint_every",
     "trainer.log_every",
+    "trainer.eval_every",
+    "trainer.eval_at",
     "trainer.progress",
 )
 # Settings that came later. With the value named here a run is what it was before them, and keeps its fingerprint.

@@ -45,8 +45,9 @@ def fit(run: Run) -> None:
         start = make_start(run, here, settings["devices"] * settings["nodes"])
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
         mirror = _mirror(run) if run.leads else None
-        guard = Guard(run.folder, metrics, signals, run.config["seed"], settings["checkpoint_every"])
-        measure = Measure(settings["log_every"])
+        eval_at = settings["eval_at"] or ()
+        guard = Guard(run.folder, metrics, signals, run.config["seed"], settings["checkpoint_every"], eval_at)
+        measure = Measure(settings["log_every"], settings["eval_every"], eval_at)
         trainer = make_trainer(run, [logger for logger in (metrics, mirror) if logger], guard, measure)
         run.update(
             **facts(run, start),

@@ -1,9 +1,9 @@
-"""The LightningModule: loss, measures and optimizer. What is measured every epoch is defined here.
+"""The LightningModule: loss, measures and optimizer. What is measured is defined here, when it is in callbacks.py.
 
 `train/*` are means over the steps of an epoch, with changing weights, in training mode, on augmented images. They are
 not compared; under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the mixture.
-`train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is their difference in accuracy:
-the paper's generalization gap.
+`train_eval/*` and `eval/*` are measured in evaluation mode, and `gap` is their difference in accuracy: the paper's
+generalization gap.
 
 B batch, C channels, H rows, W columns, K classes, R processes, S sums.
 """
