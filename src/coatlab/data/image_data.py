@@ -81,6 +81,7 @@ class ImageData(L.LightningDataModule, ABC):
     eval_batch = EVAL_BATCH
     rank, ranks = 0, 1  # this process's number among those that train together, and how many they are
     decodes = False  # whether workers prepare evaluation images as well
+    official_test = True  # the test images are the same whatever the split
 
     def __init__(
         self,
@@ -113,6 +114,10 @@ class ImageData(L.LightningDataModule, ABC):
     def facts(self) -> dict[str, Any]:
         """Return what the run's record keeps about the images in addition to the config."""
         return {}
+
+    def left_out(self, name: str) -> Tensor:
+        """Return which images of a set could not be evaluated, (N,)."""
+        return torch.zeros(len(self.sets[name]), dtype=torch.bool)
 
     def agree(self, strategy: Strategy) -> None:
         """Share with the other processes of the run what this one has found out; all call it at the same time."""

@@ -100,6 +100,7 @@ def test_in_evaluation_a_skipped_image_is_left_out(root: Path, capsys: pytest.Ca
     try:
         (batch,) = data.val_dataloader()[0]
         assert [len(part) for part in data.on_after_batch_transfer(batch, 0)] == [15, 15]
+        assert data.left_out("eval").nonzero()[:, 0].tolist() == [3]
     finally:
         path.write_bytes(content)
     assert f"left out: {path} cannot be decoded" in capsys.readouterr().err

@@ -168,6 +168,7 @@ class EncodedData(ImageData):
         sets = {name: Encoded(files, pick, views, self.channels, name == "train") for name, pick in picks.items()}
         everything = torch.arange(0 if source.test is None else len(source.test.labels))
         test = parts.evaluation[: self.test_size] if source.test is None else everything
+        self.official_test = source.test is not None
         sets["test"] = Encoded(self.corrupt.get("test", files), test, views, self.channels, train=False)
         return sets
 
@@ -192,6 +193,12 @@ class EncodedData(ImageData):
             for number in range(len(corrupt.contents.labels)):
                 corrupt.flags[number] |= corrupt.contents.name(number) in names
             corrupt.news()
+
+    def left_out(self, name: str) -> Tensor:
+        """Return which images of a set were found to be corrupt, (N,)."""
+        part = self.sets[name]
+        assert isinstance(part, Encoded)
+        return part.corrupt.flags[part.picks]
 
     def agree(self, strategy: Strategy) -> None:
         """Share with the other processes of the run which images are corrupt."""
