@@ -68,6 +68,12 @@ def test_bad_settings_of_an_attention_are_refused(choice: str, override: str, se
         check(config(f"attention={choice}", f"attention.{override}"))
 
 
+def test_random_labels_are_not_rendered_from() -> None:
+    check(config("data=fractals", "data.random_labels=true"))
+    with pytest.raises(InputError, match=r"data\.random_labels=true is not valid with data\.render=device"):
+        check(config("data=fractals", "data.random_labels=true", "data.render=device"))
+
+
 def test_an_endless_data_set_needs_epochs_that_end() -> None:
     with pytest.raises(InputError, match=r"data\.train_size=null is not valid for data=fractals"):
         check(config("data=fractals", "data.train_size=null"))

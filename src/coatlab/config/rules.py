@@ -76,6 +76,11 @@ def _check_data(data: Mapping[str, Any]) -> None:
             "data.train_size=null is not valid for data=fractals, which never ends; give the number of new images per "
             "epoch"
         )
+    if data.get("render") == "device" and data["random_labels"]:
+        raise InputError(
+            "data.random_labels=true is not valid with data.render=device, which needs the true classes to render; use "
+            "data.render=loader"
+        )
 
 
 def _check_recipe(recipe: Mapping[str, Any], data: Mapping[str, Any]) -> None:
@@ -171,6 +176,7 @@ RULES: dict[str, Rule] = {
     "data.train_eval_size": whole(1),
     "data.test_size": whole(1),
     "data.split_seed": whole(0, 2**32 - 1),
+    "data.random_labels": BOOLEAN,
     "data.batch_size": whole(1),
     "data.image_size": whole(1),
     "data.classes_seed": whole(0),

@@ -38,6 +38,7 @@ class Instances(Indexed):
         size: images per epoch.
         stream, seed: the key of the generator.
         split: the part of the stream.
+        random_labels: give each image a label of its own draw instead of its class; not if pictures are rendered later.
         side: pixels of a row and of a column.
         channels: 1 (grey) or 3.
         rendered: whether `batch` gives pictures; otherwise it gives the draws from which they are rendered.
@@ -53,26 +54,30 @@ class Instances(Indexed):
         channels: int,
         rendered: bool,
         split: int = 0,
+        random_labels: bool = False,
     ) -> None:
         self.systems, self.size, self.key, self.side = systems, size, (seed, stream), side
-        self.channels, self.rendered, self.split = channels, rendered, split
+        self.channels, self.rendered, self.split, self.random_labels = channels, rendered, split, random_labels
 
     def __len__(self) -> int:
         return self.size
 
     def batch(self, epoch: int, indices: Tensor) -> Batch:
         """Return uint8 pictures (B, C, H, W), or draws (B, U), and the classes."""
-        labels_B = indices % len(self.systems)
+        classes_B = indices % len(self.systems)
+        labels_B = classes_B.clone()
         draws = np.empty((len(indices), draws_of(self.side)), np.float32)
-        for row, index in zip(draws, indices.tolist(), strict=True):
+        for place, index in enumerate(indices.tolist()):
             numbers = np.random.Generator(np.random.Philox(key=self.key, counter=(0, self.split, index, epoch)))
-            numbers.random(out=row, dtype=np.float32)
+            numbers.random(out=draws[place], dtype=np.float32)
+            if self.random_labels:
+                labels_B[place] = int(numbers.integers(len(self.systems)))
         draws_BU = torch.from_numpy(draws)
-        return (self.picture(draws_BU, labels_B) if self.rendered else draws_BU), labels_B
+        return (self.picture(draws_BU, classes_B) if self.rendered else draws_BU), labels_B
 
-    def picture(self, draws_BU: Tensor, labels_B: Tensor) -> Tensor:
+    def picture(self, draws_BU: Tensor, classes_B: Tensor) -> Tensor:
         """Render pictures from draws, on the device where the draws are."""
-        return render(self.systems[labels_B.cpu()], draws_BU, self.side, self.channels)
+        return render(self.systems[classes_B.cpu()], draws_BU, self.side, self.channels)
 
 
 class Fractals(ImageData):
@@ -131,10 +136,9 @@ class Fractals(ImageData):
         return super().on_after_batch_transfer((images, labels_B), dataloader_idx)
 
     def _instances(self, name: str, rendered: bool) -> Instances:
-        key = {"stream": STREAMS[name], "seed": self.classes_seed, "split": self.split_seed if name == "train" else 0}
-        return Instances(
-            self.systems, self.sizes[name], **key, side=self.image_size, channels=self.channels, rendered=rendered
-        )
+        training = {"split": self.split_seed, "random_labels": self.random_labels} if name == "train" else {}
+        size, stream, seed = self.sizes[name], STREAMS[name], self.classes_seed
+        return Instances(self.systems, size, stream, seed, self.image_size, self.channels, rendered, **training)
 
     def _systems(self) -> Tensor:
         """Read the classes from the cache; if that fails, find them and write them there."""

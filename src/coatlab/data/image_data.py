@@ -73,6 +73,8 @@ class ImageData(L.LightningDataModule, ABC):
         name, num_classes, channels: of the data set.
         batch_size: images per step.
         workers: processes that prepare batches; 0: the training process does it.
+        random_labels: train on random labels: `make_sets` gives them to `train` and `train_eval`; `eval` and `test`
+            have the true ones.
         pad: pixels of value 0 added on each side. Afterwards images are resized to `image_size` if they differ from it.
         image_size: rows and columns that the network sees.
         mean, std: one number per channel, for pixel values in 0..1.
@@ -96,10 +98,11 @@ class ImageData(L.LightningDataModule, ABC):
         std: Sequence[float],
         recipe: Mapping[str, Any] = PLAIN,
         workers: int = 0,
+        random_labels: bool = False,
         pad: int = 0,
     ) -> None:
         super().__init__()
-        self.recipe = recipe
+        self.recipe, self.random_labels = recipe, random_labels
         self.seed, self.name, self.batch_size, self.workers = seed, name, batch_size, workers
         self.num_classes, self.channels, self.pad, self.image_size = num_classes, channels, pad, image_size
         self.mean = torch.tensor(mean).view(1, -1, 1, 1)

@@ -52,7 +52,7 @@ OPTED_OUT = (
     "trainer.progress",
 )
 # Settings that came later. With the value named here a run is what it was before them, and keeps its fingerprint.
-AS_BEFORE: dict[str, Any] = {"recipe.warmup_share": 0}
+AS_BEFORE: dict[str, Any] = {"recipe.warmup_share": 0, "data.random_labels": False}
 # Settings of one kind of block, ignored by layouts that have none of that kind.
 ONLY_WITH_CONVOLUTION = ("network.norm", "network.downsample", "network.squeeze")
 PROCESSES = ("trainer.devices", "trainer.nodes")
