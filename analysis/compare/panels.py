@@ -14,11 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare.confounds import Donors, is_below, require_comparable, setup_warnings, start_of
+from analysis.compare.confounds import Donors, is_below, require_comparable, setup_warnings, starts_of
 from analysis.compare.design import Design, Panel, Row
 from analysis.compare.order import attention_rank, in_order, layout_name, layout_rank, value_rank
 from analysis.tabular import Column
-from coatlab.runs.identity import experiment
+from coatlab.runs.identity import PER_SEED, experiment, per_seed
 
 PRECISION, DONOR = "trainer.precision", "init.donor"
 
@@ -92,8 +92,16 @@ def covering_notes(runs: pd.DataFrame) -> list[str]:
 
 
 def counted_settings(runs: pd.DataFrame, donors: Donors | None) -> list[dict[str, Any]]:
-    """Return the settings of each run that count; a run that it started from is known by its own, except the seed."""
-    return [experiment(config) | {DONOR: start_of(config, donors or {})} for config in runs["config"]]
+    """Return the settings of each run that count, but not what follows the seed.
+
+    A run that it started from is known by its settings except the seed.
+    """
+    configs = list(runs["config"])
+    following = set(per_seed(configs)).difference(PER_SEED)
+    return [
+        {key: value for key, value in experiment(config).items() if key not in following} | {DONOR: start}
+        for config, start in zip(configs, starts_of(configs, donors or {}), strict=True)
+    ]
 
 
 def keys_kept_apart(counted: Sequence[Mapping[str, Any]], allow: Sequence[str]) -> list[str]:

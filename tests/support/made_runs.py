@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
 
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
@@ -26,12 +27,19 @@ MEASURES = ("train/loss", "train/accuracy", "eval/loss", "eval/accuracy", "train
 
 
 @cache
-def _resolved(words: tuple[str, ...]) -> dict[str, Any]:
-    return resolve(compose(list(words)))
+def _composed(words: tuple[str, ...]) -> DictConfig:
+    return compose(list(words))
+
+
+@cache
+def _resolved(words: tuple[str, ...], seed: int = 0) -> dict[str, Any]:
+    composed = _composed(words).copy()
+    composed.seed = seed  # before what follows it is resolved
+    return resolve(composed)
 
 
 def config_of(*words: str, seed: int = 0, study: str | None = "layouts") -> dict[str, Any]:
-    return copy.deepcopy(_resolved(words)) | {"seed": seed, "study": study}
+    return copy.deepcopy(_resolved(words, seed)) | {"study": study}
 
 
 def make_run(
