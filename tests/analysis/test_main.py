@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,15 +15,20 @@ import pytest
 from analysis.__main__ import main
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError
+from tests.analysis.command import blank_figures
 from tests.support.commandline import REPOSITORY
 from tests.support.made_runs import make_run
 
 pytestmark = pytest.mark.slow
 
 
-def tables(tmp_path: Path, study: str, *words: str) -> tuple[str, list[dict[str, str]]]:
-    """Run the command and return table.md and the rows of table.csv, less those of cost and speed."""
-    main([study, "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports"), *words])
+def tables(tmp_path: Path, study: str, *words: str, figures: bool = False) -> tuple[str, list[dict[str, str]]]:
+    """Run the command and return table.md and the rows of table.csv, less those of cost and speed.
+
+    Figures take most of its time; their files are blank unless a test asks for them.
+    """
+    with nullcontext() if figures else blank_figures():
+        main([study, "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports"), *words])
     folder = tmp_path / "reports" / study
     assert (folder / "table.tex").read_text().count(r"\toprule") == (folder / "table.md").read_text().count("\n| --")
     rows = csv.DictReader(io.StringIO((folder / "table.csv").read_text()))
@@ -99,7 +105,7 @@ def legend(tmp_path: Path, study: str) -> set[str]:
 def test_runs_of_two_precisions_are_never_averaged(tmp_path: Path) -> None:
     for word in ("layout=CCCC", "layout=CCTT", "layout=CCTT trainer.precision=bf16-mixed"):
         make_run(tmp_path / "runs", *word.split(), accuracy=0.5 if "bf16" in word else 0.8)
-    text, rows = tables(tmp_path, "layouts")
+    text, rows = tables(tmp_path, "layouts", figures=True)
     assert [(row["layout"], row["precision"], row["seeds"], float(row["eval acc."])) for row in rows] == [
         ("CCCC", "32-true", "1", 0.8),
         ("CCTT", "32-true", "1", 0.8),
@@ -132,7 +138,7 @@ def test_an_allowed_key_needs_to_be_of_one_data_set_alone(tmp_path: Path) -> Non
 def test_what_is_allowed_is_told_apart_in_figures_as_in_tables(tmp_path: Path, allowed: str) -> None:
     for word in ("layout=CCCC", "layout=CCTT", "layout=CCTT data.batch_size=32"):
         make_run(tmp_path / "runs", *word.split())
-    tables(tmp_path, "layouts", "--allow", allowed)
+    tables(tmp_path, "layouts", "--allow", allowed, figures=True)
     named = {"CCCC, batch_size=128", "CCTT, batch_size=128", "CCTT, batch_size=32"}
     assert legend(tmp_path, "layouts") == {*named, "one seed, so no interval"}
 
@@ -140,7 +146,7 @@ def test_what_is_allowed_is_told_apart_in_figures_as_in_tables(tmp_path: Path, a
 def test_settings_of_an_attention_are_told_apart_in_figures_as_in_tables(tmp_path: Path) -> None:
     for word in ("attention=relative", "attention=linear", "attention=linear attention.feature_map=softmax"):
         make_run(tmp_path / "runs", *word.split(), study="attention")
-    _, rows = tables(tmp_path, "attention")
+    _, rows = tables(tmp_path, "attention", figures=True)
     assert [(row["attention"], row["feature_map"], row["seeds"]) for row in rows] == [
         ("relative", "–", "1"),
         ("linear", "elu", "1"),

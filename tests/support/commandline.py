@@ -47,15 +47,16 @@ def tiny_words(*others: str) -> list[str]:
 
 
 class Forked:
-    """`python WORDS` in a process forked from one that has already imported torch; can replace a Popen.
+    """`python WORDS` in a process forked from one that has imported everything already; can replace a Popen.
 
     The words begin with a file, as src/train.py, or with -m and a module.
 
-    Starting Python and importing torch takes a core five seconds, and the tests start the command hundreds of times.
+    Starting Python and importing torch and W&B takes a core eight seconds, and the tests start the command hundreds of
+    times (preload.py).
     """
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["coatlab.training.fit", "coatlab.tracking.mirror"])
+    context.set_forkserver_preload(["tests.support.preload"])
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
         self.args = list(words)

@@ -80,6 +80,8 @@ class Cluster:
         self.environment = os.environ | {
             "SLURM_CONF": str(folder / "slurm.conf"),
             "MYSQL_UNIX_PORT": str(folder / "mariadb.socket"),
+            # a MariaDB that starts deletes the temporary tables that it finds, also those of another one
+            "TMPDIR": str(folder / "tmp"),
         }
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -87,7 +89,8 @@ class Cluster:
         """Start everything and wait until the node is idle."""
         folder = self.folder
         folder.chmod(0o755)  # munge wants no folder that others can write, and must be reached by its clients
-        (folder / "state").mkdir()
+        for name in ("state", "tmp"):
+            (folder / name).mkdir()
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         host = socket.gethostname().partition(".")[0]
         values = {"folder": folder, "host": host, "cpus": os.cpu_count(), **ports}
@@ -173,7 +176,8 @@ class Cluster:
             )
 
     def _call(self, *command: str) -> None:
-        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
 
     def _try(self, *command: str) -> bool:
         return subprocess.run(command, env=self.environment, capture_output=True).returncode == 0
