@@ -4,7 +4,11 @@ PYTHON ?= python3
 PINNED ?= yes
 ARGS ?=
 STUDY ?= layouts
+SEEDS ?= 0,1,2
 BIN := .venv/bin
+comma := ,
+# a GPU has time for all budgets of epochs, not only for those that span the losses that are compared
+PARTS := $(if $(shell command -v nvidia-smi),sweep.part=core$(comma)rest)
 CONSTRAIN := $(if $(filter yes,$(PINNED)),-c .constraints.txt,)
 
 .DEFAULT_GOAL := help
@@ -27,8 +31,8 @@ setup: .venv/ready  ## make .venv with everything in it; does nothing when nothi
 train: setup  ## train one run: make train ARGS="layout=CCTT attention=relative"
 	$(BIN)/python src/train.py $(ARGS)
 
-study: setup  ## the five layouts on real images, then their report (about five minutes on two cores)
-	$(BIN)/python src/train.py sweep=layouts $(ARGS)
+study: setup  ## the five layouts on few real images and on abundant ones, three seeds each, then their report
+	$(BIN)/python src/train.py sweep=layouts data=fashion_mnist,fractals seed=$(SEEDS) $(PARTS) cluster=local $(ARGS)
 	$(BIN)/python -m analysis layouts
 
 report: setup  ## the report of a study's runs: make report STUDY=transfer (default layouts)

@@ -110,9 +110,10 @@ def test_studies_are_not_swept_over() -> None:
 @pytest.mark.parametrize(
     ("study", "words", "number"),
     [
-        ("layouts", [], 5),
+        ("layouts", [], 11),
         ("layouts", ["data=fractals"], 5),
-        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 20),
+        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 32),
+        ("layouts", ["sweep.part=core,rest"], 21),
         ("data_size", [], 15),
         ("attention", [], 6),
         ("attention", ["layout=CCTT,CTTT"], 12),
@@ -131,3 +132,21 @@ def test_the_studies_have_the_cells_that_their_headers_say(study: str, words: li
     sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
     assert len(expand(sweeper, [f"sweep={study}", *words], OverridesParser.create())) == number
     assert study in choices("sweep")
+
+
+def test_a_study_in_parts_runs_its_core_unless_asked_and_a_part_that_it_lacks_is_refused() -> None:
+    cells = [{"a": "0,1", "sweep.part": "core"}, {"a": 2, "sweep.part": "rest"}]
+    pick = {"sweep.part": "core"}
+    core, rest = [[frozenset({("a", str(a)), ("sweep.part", part)}) for a in values] for part, values in
+                  (("core", (0, 1)), ("rest", (2,)))]  # fmt: skip
+    parser = OverridesParser.create()
+
+    def of(*words: str, own: Sequence[Mapping[str, Any]] = cells) -> set[frozenset]:
+        expanded = expand({"params": {}, "cells": own, "pick": pick if own else {}}, words, parser)
+        return {frozenset(tuple(word.split("=", 1)) for word in cell) for cell in expanded}
+
+    assert of() == set(core)
+    assert of("sweep.part=rest") == set(rest)
+    assert of("sweep.part=core,rest") == {*core, *rest}
+    with pytest.raises(InputError, match=r"sweep\.part=rest does not exist; valid: core"):
+        of("sweep.part=rest", own=[])

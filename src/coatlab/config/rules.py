@@ -132,6 +132,7 @@ RULES: dict[str, Rule] = {
     "paths.runs": text,
     "paths.data": text,
     "sweep.retry": one_of("failed", "never"),
+    "sweep.part": one_of("core", "rest"),
     "budget": one_of("reference", "matched"),
     "layout.name": name,
     "attention.name": name,

@@ -10,9 +10,11 @@
 
 A value with commas is swept over, as on the command line. On the command line, `key=value` selects the cells that have
 that value. If no cell has it, it replaces the value in all cells, and cells that become equal are merged.
+
+Cells may say which part of the study they belong to, `sweep.part: core` or `rest`; a study with parts picks its core.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -20,9 +22,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from coatlab.config.overrides import check_overrides
 from coatlab.config.words import written
-from coatlab.errors import InputError
+from coatlab.errors import InputError, not_one_of
 
 Point = dict[str, str]  # one cell: key -> value, as an override has it
+PART = "sweep.part"
 
 
 def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesParser) -> list[list[str]]:
@@ -34,7 +37,8 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
         parser: Hydra's; one with a config loader knows `glob(*)`.
 
     Raises:
-        InputError: a sweep over an interval, which has no list of cells, or over several studies.
+        InputError: a sweep over an interval, which has no list of cells, or over several studies; a part that the
+            study does not have.
     """
 
     def axes(settings: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -47,12 +51,19 @@ def expand(sweeper: Mapping[str, Any], words: Sequence[str], parser: OverridesPa
     pick = axes(sweeper["pick"])
     alternatives = [point for cell in sweeper["cells"] or [{}] for point in _product(axes(cell))]
     points = [one | other for one in _product(axes(sweeper["params"])) for other in alternatives]
+    _check_parts(given.get(PART, []), {point.get(PART, "core") for point in points})
     for key in pick.keys() - given.keys():
         points = _choose(points, key, pick[key])
     for key, values in given.items():
         points = _choose(points, key, values, usual=pick.get(key))
     unique = {frozenset(point.items()): point for point in points}
     return [[f"{key}={value}" for key, value in point.items()] for point in unique.values()]
+
+
+def _check_parts(asked: Sequence[str], known: Collection[str]) -> None:
+    for part in asked:
+        if part not in known:  # it would be put into all cells, and change nothing
+            raise not_one_of(PART, part, sorted(known))
 
 
 def _choose(
