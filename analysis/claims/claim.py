@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from analysis.claims.ordering import ABOUT, AT_LEAST, FAR_ABOVE, Relation, parse
+from analysis.claims.ordering import ABOUT, AT_LEAST, FAR_ABOVE, Relation, relations_of
 from coatlab.errors import InputError, not_one_of
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
@@ -31,6 +31,7 @@ class Claim:
     better: str = "higher"
     about: float = 0.0
     far: float = 0.0
+    primary: bool = False
 
 
 def load_claims(study: str | None = None, path: Path = CLAIMS) -> list[Claim]:
@@ -46,7 +47,7 @@ def load_claims(study: str | None = None, path: Path = CLAIMS) -> list[Claim]:
 
 
 def _claim(key: str, entry: dict[str, Any]) -> Claim:
-    optional = {"better": "higher", "rows": {}, "called": {}, "about": 0.0, "far": 0.0}
+    optional = {"better": "higher", "rows": {}, "called": {}, "about": 0.0, "far": 0.0, "primary": False}
     known = [field.name for field in fields(Claim) if field.name not in ("key", "relations")]
     for word in entry:
         if word not in known:
@@ -58,7 +59,7 @@ def _claim(key: str, entry: dict[str, Any]) -> Claim:
     if values["better"] not in ("higher", "lower"):
         raise not_one_of(f"claim {key}: better", values["better"], ("higher", "lower"))
     chains = values["ordering"] if isinstance(values["ordering"], list) else [values["ordering"]]
-    relations = [relation for chain in chains for relation in parse(chain)]
+    relations = [relation for chain in chains for relation in relations_of(chain)]
     for sign, margin in MARGINS.items():
         if any(relation.sign == sign for relation in relations) and not values[margin] > 0:
             raise InputError(f"claim {key} has {sign} in its ordering, so it needs {margin}, a margin above 0")
