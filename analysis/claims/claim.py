@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
-from analysis.claims.ordering import ABOUT, AT_LEAST, FAR_ABOVE, Relation, parse
+from analysis.claims.ordering import ABOUT, AT_LEAST, FAR_ABOVE, Relation, relations_of
 from analysis.compare.finished import AT_EQUAL_LOSS
 from coatlab.errors import InputError, not_one_of
 
@@ -95,7 +95,7 @@ def _claim(key: str, entry: dict[str, Any]) -> Claim:
     if values["better"] not in ("higher", "lower"):
         raise not_one_of(f"claim {key}: better", values["better"], ("higher", "lower"))
     chains = values["ordering"] if isinstance(values["ordering"], list) else [values["ordering"]]
-    relations = [relation for chain in chains for relation in parse(chain)]
+    relations = [relation for chain in chains for relation in relations_of(chain)]
     for sign, margin in MARGINS.items():
         if any(relation.sign == sign for relation in relations) and not values[margin] > 0:
             raise InputError(f"claim {key} has {sign} in its ordering, so it needs {margin}, a margin above 0")

@@ -1,11 +1,14 @@
 """Orderings as the paper writes them, split into relations: `CCCC ≈ CCCT >= CCTT` is CCCC ≈ CCCT and CCCT >= CCTT.
 
-Only neighbours are related: what a chain says about names that are further apart follows from these relations.
+A chain also says how names further apart are related: by the strongest sign between them, in the order ≈, >=, >, >>. So
+it implies CCCC >= CCTT, which its two relations do not: each allows a margin, and two margins add up. `relations_of`
+lists such pairs as well. What does follow from relations that are listed, as a > c from a > b and b > c, is not listed:
+testing it again would only cost error.
 """
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from coatlab.errors import InputError
@@ -18,11 +21,15 @@ _SIGN = re.compile(r"\s(" + "|".join(re.escape(sign) for sign in (*SIGNS, *SPELL
 
 @dataclass(frozen=True)
 class Relation:
-    """Two names and the sign between them; left is said to be the better one."""
+    """Two names and the sign between them; left is said to be the better one.
+
+    `implied`: the ordering does not write it, since the names are further apart.
+    """
 
     left: str
     sign: str
     right: str
+    implied: bool = False
 
     def __str__(self) -> str:
         return f"{self.left} {self.sign} {self.right}"
@@ -46,6 +53,31 @@ def parse(ordering: str) -> list[Relation]:
         raise InputError(f"the ordering {ordering!r} needs at least two names, each once")
     pairs = itertools.pairwise(names)
     return [Relation(left, SPELLINGS.get(sign, sign), right) for (left, right), sign in zip(pairs, signs, strict=True)]
+
+
+def relations_of(ordering: str) -> list[Relation]:
+    """Split an ordering as `parse` does, and add the implied relations that do not follow from those listed.
+
+    One follows where two relations that add up to it allow no margin: their lower limits, 0 or far, add up to its own.
+    """
+    written = parse(ordering)
+    names = names_of(written)
+    implied = []
+    for apart in range(2, len(names)):
+        for first in range(len(names) - apart):
+            signs = [one.sign for one in written[first : first + apart]]
+            follows = any(_strict(signs[:middle]) and _strict(signs[middle:]) for middle in range(1, apart))
+            if not follows:
+                implied.append(Relation(names[first], _strongest(signs), names[first + apart], implied=True))
+    return written + implied
+
+
+def _strongest(signs: Sequence[str]) -> str:
+    return max(signs, key=SIGNS.index)
+
+
+def _strict(signs: Sequence[str]) -> bool:
+    return _strongest(signs) in (ABOVE, FAR_ABOVE)
 
 
 def names_of(relations: Iterable[Relation]) -> list[str]:

@@ -15,10 +15,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.claims.judge import CONTRADICTED, SUPPORTED, UNDECIDED
+from analysis.claims.advice import advice
+from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED
 from analysis.claims.scale import OUT_OF_REACH
 from analysis.report.contents import ABOUT_COMMANDS, Picture, Report
-from analysis.tables.verdicts import advice
 from analysis.tabular import NOTHING, TIED, legend, marked
 from coatlab.output.figure import encoded
 from coatlab.output.text import line

@@ -234,7 +234,7 @@ def test_details_are_rows_of_their_own(tmp_path: Path) -> None:
     for word in ("seed=0", "network.norm=layer", "plan.head_size=24"):
         make_run(tmp_path / "runs", word, study="details")
     text, rows = tables(tmp_path, "details")
-    assert "In the verdicts" not in text  # no claim is made about them
+    assert "All verdicts of a report" not in text  # no claim is made about them
     assert sorted((row["norm"], row["head_size"]) for row in rows) == [
         ("batch", "16"),
         ("batch", "24"),
