@@ -27,6 +27,7 @@ class Design:
         figures: modules of analysis/figures, in the order of the report.
         paper: the paper's numbers that stand beside our rows.
         matched: show the accuracy at matched training loss.
+        matched_cost: all rows have plans for the budget of their size, and are refused if they cost something else.
         overview: makes tables over all panels, which are shown first.
     """
 
@@ -37,6 +38,7 @@ class Design:
     figures: tuple[str, ...] = ("curves", "cost")
     paper: tuple[Quote, ...] = ()
     matched: bool = False
+    matched_cost: bool = False
     overview: "Callable[[Sequence[Panel], Summarize], list[Table]] | None" = None
 
 

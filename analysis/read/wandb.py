@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis.read.folders import Loaded, runs_frame
 from analysis.read.history import merge_steps, with_fingerprints
+from analysis.read.whole import without_damaged
 from coatlab.errors import InputError, RunError
 from coatlab.output.text import line
 from coatlab.runs.identity import fingerprint
@@ -20,6 +21,7 @@ from coatlab.runs.record import FINAL
 
 # our status for W&B's state, where the run itself has not recorded one
 STATES = {"running": "running", "pending": "running", "failed": "failed", "killed": "interrupted"}
+REPAIR = "python -m coatlab.upload sends what W&B lacks from the run's folder"
 STRAYS = 3  # at most so many foreign runs are named
 LONGEST = 200  # letters of W&B's message
 REPORT_ID = "report-"  # the id of a report's W&B run is this and the study
@@ -60,7 +62,9 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
     table, lengths = merge_steps(table, [len(run_rows) for run_rows in rows])
     history = with_fingerprints(table, dict(zip(runs.index, lengths, strict=True)))
     skipped = f"left out: {len(strays)} W&B runs that are not coatlab's ({', '.join(strays[:STRAYS])}"
-    return Loaded(runs, history, donors, (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ())
+    runs = without_damaged(runs, history, REPAIR)
+    left_out = (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ()
+    return Loaded(runs, history, donors, left_out, in_folders=False)
 
 
 def _api() -> Any:

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.claims.by_panel import by_panel
 from analysis.claims.claim import load_claims
 from analysis.claims.judge import Judgement, judge
+from analysis.compare.audit import ALIASES, audited, require_derivable
 from analysis.compare.confounds import require_keys
 from analysis.compare.design import Design
 from analysis.compare.labels import run_names
@@ -62,7 +64,7 @@ class Report:
         study: its name.
         runs: one row per run, whatever its status, by fingerprint.
         tables: tables of the complete runs, the main one first.
-        judgements: one per claim about the study, in the order of claims.yaml.
+        judgements: one per claim about the study and panel, in the order of claims.yaml.
         verdicts: the judgements as tables.
         pictures: figures of the complete runs.
         notes: what a reader has to know about the runs, and what is missing here and why.
@@ -92,9 +94,11 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         allow: keys in which runs may differ nevertheless, with a footnote.
 
     Raises:
-        InputError: runs must not be compared, and the message names the keys and values; or no run has an allowed key.
+        InputError: runs must not be compared, or their numbers cannot be derived again, and the message names the keys
+            and values; or no run has an allowed key.
     """
-    require_keys(allow, loaded.runs.get("config", ()))
+    require_keys([key for key in allow if key not in ALIASES], loaded.runs.get("config", ()))
+    require_derivable(loaded)
     notes = [
         *loaded.note(),
         "eval: measured on images held out of the training files; test: on the official test files, once, at the end.",
@@ -108,11 +112,11 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         return report
     if study == EVERY_RUN:
         return replace(report, tables=[listing_table(uncompared_panel(complete, loaded.donors), _interval)])
-    cells = make_panels(complete, design, loaded.donors, allow)
+    cells = [audited(panel, design, allow) for panel in make_panels(complete, design, loaded.donors, allow)]
     made = [*score_tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
     judgements = [
-        judge(claim, loaded.runs, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
-        for claim in load_claims(study)
+        judge(claim, runs_in_panel, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
+        for claim, runs_in_panel in by_panel(load_claims(study), loaded.runs, design.panels)
     ]
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=run_names(complete, design, loaded.donors, allow))

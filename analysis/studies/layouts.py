@@ -2,4 +2,6 @@
 
 from analysis.compare.design import Design
 
-DESIGN = Design(factors=("layout",), figures=("curves", "generalization", "gap", "cost"), matched=True)
+DESIGN = Design(
+    factors=("layout",), figures=("curves", "generalization", "gap", "cost"), matched=True, matched_cost=True
+)

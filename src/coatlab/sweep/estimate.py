@@ -25,9 +25,10 @@ def expectation(records: Iterable[Mapping[str, Any]], host: str | None = None) -
     """
     repeated, proportional = defaultdict(list), defaultdict(list)
     for record in records:
-        if record["status"] != "complete" or record["attempts"][-1]["host"] != (host or socket.gethostname()):
+        seconds, config = record.get("timings", {}).get("seconds"), record["config"]
+        trained_on = record["attempts"][-1].get("host") if record["attempts"] else None
+        if record["status"] != "complete" or trained_on != (host or socket.gethostname()) or seconds is None:
             continue
-        seconds, config = record["timings"]["seconds"], record["config"]
         repeated[_but_the_seed(config)].append(seconds)
         if seen := _images(config):
             proportional[_network(config)].append(seconds / seen)
@@ -56,4 +57,4 @@ def _network(config: Mapping[str, Any]) -> str:
 
 def _images(config: Mapping[str, Any]) -> int:
     """Return how many training images a run sees; 0 if only the data set knows."""
-    return int((config["data"]["train_size"] or 0) * config["trainer"]["max_epochs"])
+    return int((config["data"].get("train_size") or 0) * config["trainer"]["max_epochs"])

@@ -69,7 +69,7 @@ def test_a_run_that_is_not_complete(tmp_path: Path, state: str, status: str) -> 
     found = loaded("layouts", Run(folder, state))
     assert found.runs["status"].tolist() == [status]
     assert found.complete.empty
-    assert len(found.history) == 3
+    assert len(found.history) == 2
 
 
 def test_runs_of_others_are_counted_and_named_and_a_suffix_of_an_id_is_none(tmp_path: Path) -> None:
