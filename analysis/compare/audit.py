@@ -13,7 +13,7 @@ W&B does not have, such as weights, is not checked there.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -113,21 +113,26 @@ def _mark_of(config: Mapping[str, Any]) -> str:
 def _ends(runs: pd.DataFrame, history: pd.DataFrame) -> Iterator[Fault]:
     """Find runs whose final measures are not those of the last row, or whose last row is not the one asked for."""
     for key, asked, words in (("epoch", "trainer.max_epochs", "epoch"), ("step", "steps", "step")):
-        for run, ended, due in _numbers(runs, key, asked):
-            if ended != due:
-                yield run, f"ended at {words} {ended:g}, although {due:g} {words}s were asked for"
+        for run, ended, due in _unequal(runs, key, asked):
+            yield run, f"ended at {words} {ended:g}, although {due:g} {words}s were asked for"
     if "epoch" not in history:
         return
     last = history.dropna(subset="epoch").groupby("fingerprint", observed=True).tail(1).set_index("fingerprint")
     last.index = last.index.astype(object)
     last = last.reindex(runs.index)
-    for run, ended, seen in _numbers(runs.assign(last=last["step"]), "step", "last"):
-        if ended != seen:
-            yield run, f"ended at step {ended:g}, but the last row of its history is of step {seen:g}"
+    for run, ended, seen in _unequal(runs.assign(last=last["step"]), "step", "last"):
+        yield run, f"ended at step {ended:g}, but the last row of its history is of step {seen:g}"
     for key in [key for key in last.columns if key in runs and key not in NOT_OF_A_ROW]:
-        for run, final, row in _numbers(runs.assign(last=last[key]), key, "last"):
-            if not np.isclose(final, row, rtol=ROUNDING, atol=1e-12):
-                yield run, f"has {key} {final:.6g} as its final measure, but {row:.6g} in the last row of its history"
+        for run, final, row in _unequal(runs.assign(last=last[key]), key, "last"):
+            yield run, f"has {key} {final:.6g} as its final measure, but {row:.6g} in the last row of its history"
+
+
+def _unequal(runs: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the runs that have two different numbers in two columns, with the numbers."""
+    found = [numbers for numbers in _numbers(runs, one, other) if numbers[1] != numbers[2]]
+    for run, left, right in found:
+        if not np.isclose(left, right, rtol=ROUNDING, atol=1e-12):
+            yield run, left, right
 
 
 def _numbers(runs: pd.DataFrame, *columns: str) -> Iterator[tuple[Any, ...]]:
@@ -189,11 +194,15 @@ def _copies(runs: pd.DataFrame, history: pd.DataFrame) -> Iterator[Fault]:
     """Find seeds of one cell that have the same weights or the same history."""
     for marks, words in ((_marks(runs), "weights"), (_histories(history), "rows of metrics")):
         for twins in marks.groupby(marks).groups.values():
-            for one, other in pairwise(twins):
-                keys = set(diff(*runs.loc[[one, other], "config"]))
-                if keys <= {*PER_SEED, "data.split_seed"}:
-                    seeds = f"with seeds {runs.loc[one, 'seed']} and {runs.loc[other, 'seed']}"
-                    yield runs.loc[one, "run"], f"and {runs.loc[other, 'run']}, {seeds}, have the same {words}"
+            pairs = (pair for pair in combinations(twins, 2) if _are_seeds(*runs.loc[list(pair), "config"]))
+            for one, other in islice(pairs, 1):
+                seeds = f"with seeds {runs.loc[one, 'seed']} and {runs.loc[other, 'seed']}"
+                yield runs.loc[one, "run"], f"and {runs.loc[other, 'run']}, {seeds}, have the same {words}"
+
+
+def _are_seeds(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two runs are two seeds of one cell."""
+    return one["seed"] != other["seed"] and set(diff(one, other)) <= {*PER_SEED, "data.split_seed"}
 
 
 def _marks(runs: pd.DataFrame) -> pd.Series:

@@ -93,7 +93,8 @@ def check_values(record: Any) -> None:
             inside = (*value, *value.values()) if isinstance(value, dict) else value
             left += [(entry, depth + 1, counts or value is config) for entry in inside]
         elif isinstance(value, str):
-            value.encode()  # a UnicodeEncodeError is a ValueError
+            if not value.isascii():
+                value.encode()  # a UnicodeEncodeError is a ValueError
             if counts and "${" in value:
                 raise ValueError(f"config has {_short(value)}, which is not resolved")
         elif isinstance(value, int) and abs(value) >= INTEGERS:

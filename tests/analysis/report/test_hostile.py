@@ -45,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     before = files(base)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout", printed := io.StringIO())
-        main(["layouts", "--runs", str(runs), "--reports", str(base / "reports")])
+        main(["layouts", "--allow", "code", "--runs", str(runs), "--reports", str(base / "reports")])
     after = files(base)
     assert {name: after[name] for name in before} == before
     new = {name for name in after.keys() - before.keys() if not name.startswith("runs/.history.")}
