@@ -92,6 +92,17 @@ def test_numbers_that_w_and_b_writes_as_words_are_missing(tmp_path: Path) -> Non
     assert history[["eval/loss", "gap", "lr"]].isna().all(axis=None)
 
 
+@pytest.mark.parametrize("change", [{"final": "text"}, {"attempts": [1]}, {"cost": []}, {"studies": [{}]}])
+def test_a_record_that_is_damaged_is_named_and_the_others_are_read(tmp_path: Path, change: dict[str, Any]) -> None:
+    good, bad = make_run(tmp_path, "layout=CCTT"), Run(make_run(tmp_path, "layout=CTTT"))
+    summary = json.loads(bad.node["summaryMetrics"])
+    bad.node["summaryMetrics"] = json.dumps(summary | {"record": summary["record"] | change})
+    found = loaded("layouts", Run(good), bad)
+    assert found.complete["run"].tolist() == [good.name]
+    assert sorted(found.runs["status"]) == ["complete", "unreadable"]
+    assert any("its record on W&B is none" in line for line in found.note())
+
+
 @pytest.mark.parametrize("project", [None, "coatlab", "a/b/c", "/b"])
 def test_a_project_has_an_entity_and_a_name(project: str | None) -> None:
     with pytest.raises(InputError, match="needs --project entity/name"):
