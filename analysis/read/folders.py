@@ -10,6 +10,7 @@ cached histories of `analysis.read.history` they take 4 s and 1.5 GB.
 
 import gc
 import marshal
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +20,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.read.history import read_histories
+from analysis.read.history import FILE, read_histories
 from analysis.read.weights import weights_mark
-from analysis.read.whole import UNREADABLE, without_damaged
+from analysis.read.whole import NAMED, UNREADABLE, without_damaged, without_note
 from coatlab.config.words import flatten
 from coatlab.errors import InputError, Outdated, RunError
 from coatlab.output.text import line, printable, shown
@@ -29,7 +30,6 @@ from coatlab.runs.identity import attention_name
 from coatlab.runs.record import read_record, run_folders
 from coatlab.runs.state import state_of
 
-NAMED = 20  # at most so many runs are named in a note; the others are counted
 WEIGHTS = "checkpoints/weights.pt"
 REPAIR = "move the folder away, or delete it to train it again"
 
@@ -112,7 +112,9 @@ def _load(runs: Path, study: str | None) -> Loaded:
         found.append((folder, record))
     table = runs_frame((printable(folder.name), record) for folder, record in found)
     history = read_histories({record["fingerprint"]: folder for folder, record in found}, runs)
-    return Loaded(without_damaged(table, history, REPAIR), history, donors)
+    without = {record["fingerprint"] for folder, record in found if not os.path.lexists(folder / FILE)}
+    table = without_damaged(table, history, REPAIR, without)
+    return Loaded(table, history, donors, without_note(table, without))
 
 
 def _lacking(record: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.read.folders import Loaded, runs_frame
 from analysis.read.history import merge_steps, with_fingerprints
-from analysis.read.whole import UNREADABLE, without_damaged
+from analysis.read.whole import UNREADABLE, without_damaged, without_note
 from coatlab.errors import InputError, RunError
 from coatlab.output.text import line
 from coatlab.runs.identity import fingerprint
@@ -63,8 +63,10 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
     table, lengths = merge_steps(table, [len(run_rows) for run_rows in rows])
     history = with_fingerprints(table, dict(zip(runs.index, lengths, strict=True)))
     skipped = f"left out: {len(strays)} W&B runs that are not coatlab's ({', '.join(strays[:STRAYS])}"
-    runs = without_damaged(runs, history, REPAIR)
+    without = {mark for mark, length in zip(runs.index, lengths, strict=True) if not length}
+    runs = without_damaged(runs, history, REPAIR, without)
     left_out = (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ()
+    left_out += without_note(runs, without)
     return Loaded(runs, history, donors, left_out, in_folders=False)
 
 

@@ -32,7 +32,7 @@ def a_folder(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        (Path.unlink, "has no row of an epoch, and the run had 5"),
+        (lambda path: path.write_bytes(b""), "has no row of an epoch, and the run had 5"),
         (a_folder, "has no row of an epoch, and the run had 5"),
         (cut, "ends with epoch 4 of 5"),
         (zeros, "ends with epoch 2 of 5"),
@@ -57,6 +57,16 @@ def test_a_history_that_is_not_whole(tmp_path: Path, damage: Callable[[Path], ob
         (told,) = [line for line in loaded.note() if bad.name in line]
         assert f"unreadable (its metrics.jsonl {why}" in told
         assert len(loaded.history[loaded.history["fingerprint"] == loaded.complete.index[0]]) == 5
+
+
+def test_a_run_without_a_history_stays_in_the_tables_and_is_named(tmp_path: Path) -> None:
+    for seed in range(2):
+        (make_run(tmp_path, "layout=CCCC", seed=seed) / "metrics.jsonl").unlink()
+    make_run(tmp_path, "layout=CCCC", seed=2)
+    loaded = load(tmp_path)
+    assert len(loaded.complete) == 3
+    (told,) = [line for line in loaded.note() if line.startswith("without metrics.jsonl")]
+    assert told.count("CCCC-none-nano-fashion_mnist-s") == 2
 
 
 def test_a_file_that_was_closed_is_read_once_it_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

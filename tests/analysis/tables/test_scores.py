@@ -17,13 +17,17 @@ def test_accuracy_at_matched_loss_stands_beside_the_final_ones(tmp_path: Path) -
     # the loss falls in a straight line, and accuracy is straight in it: at the loss that the slower one ends with
     ends = {"CCCC": 0.5, "CTTT": 0.2}
     for layout, end in ends.items():
-        folder = make_run(tmp_path / "runs", f"layout={layout}", epochs=1)
+        folder = make_run(tmp_path / "runs", f"layout={layout}", epochs=7)
         losses = np.linspace(2.0, end, 7)
         rows = [
             {"step": 10 * epoch, "epoch": epoch, "train_eval/loss": loss, "eval/accuracy": 1 - loss / 4}
             for epoch, loss in enumerate(losses, start=1)
         ]
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        record = json.loads((folder / "record.json").read_text())
+        last = {key: value for key, value in rows[-1].items() if key != "step"}
+        record["final"] |= last | {"gap": record["final"]["train_eval/accuracy"] - last["eval/accuracy"]}
+        (folder / "record.json").write_text(json.dumps(record))
     rows, text = report(tmp_path, "layouts")
     found = rows[~rows["table"].str.startswith(COST)].set_index("layout")["acc. at matched loss"]
     assert found.to_dict() == pytest.approx(dict.fromkeys(ends, 1 - 0.5 / 4))
