@@ -76,7 +76,7 @@ def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Name
         action="append",
         default=[],
         metavar="KEY",
-        help="compare runs although they differ in this key; a footnote says so",
+        help="compare runs although they differ in this key, or rows in their code or device; a footnote says so",
     )
     add_folder_option(parser, "reports", "folder the report is written to")
     parser.add_argument(
@@ -97,11 +97,11 @@ def _load(chosen: argparse.Namespace, study: str | None) -> Loaded:
 
 
 def _design(study: str) -> Design:
-    """Find the design of a study by its name; a study without a design compares layouts."""
+    """Find the design of a study by its name; a study without a design compares layouts, of any cost."""
     own = study not in NO_SWEEP and importlib.util.find_spec(f"analysis.studies.{study}") is not None
     design = importlib.import_module(f"analysis.studies.{study if own else DEFAULT_STUDY}").DESIGN
     assert isinstance(design, Design)
-    return design
+    return design if own else replace(design, matched_cost=False)
 
 
 if __name__ == "__main__":

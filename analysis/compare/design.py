@@ -29,6 +29,7 @@ class Design:
         budgets: a key in several values of which each row is trained to the end, and over which it is measured
             (`analysis.compare.finished`). It is neither a factor nor a difference that forbids a comparison. On
             abundant images there are no budgets: capacity is compared after equal steps.
+        matched_cost: all rows have plans for the budget of their size, and are refused if they cost something else.
         overview: makes tables over all panels, which are shown first.
     """
 
@@ -39,6 +40,7 @@ class Design:
     figures: tuple[str, ...] = ("curves", "cost")
     paper: tuple[Quote, ...] = ()
     budgets: str | None = None
+    matched_cost: bool = False
     overview: "Callable[[Sequence[Panel], Summarize], list[Table]] | None" = None
 
 

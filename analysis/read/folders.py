@@ -10,6 +10,7 @@ cached histories of `analysis.read.history` they take 4 s and 1.5 GB.
 
 import gc
 import marshal
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,17 +20,19 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.read.history import read_histories
+from analysis.read.history import FILE, read_histories
+from analysis.read.weights import weights_mark
+from analysis.read.whole import NAMED, UNREADABLE, without_damaged, without_note
 from coatlab.config.words import flatten
 from coatlab.errors import InputError, Outdated, RunError
-from coatlab.output.text import line
+from coatlab.output.text import line, printable, shown
 from coatlab.runs.correct import read_correct
 from coatlab.runs.identity import attention_name
-from coatlab.runs.record import read_record
+from coatlab.runs.record import read_record, run_folders
 from coatlab.runs.state import state_of
 
-NAMED = 20  # at most so many runs are named in a note; the others are counted
-GROUPS = ("layout", "attention", "plan", "size", "data")  # every config has these
+WEIGHTS = "checkpoints/weights.pt"
+REPAIR = "move the folder away, or delete it to train it again"
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,22 @@ class Loaded:
     Attributes:
         runs: one row per run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of
             its config by the dotted name, and `config` as a whole; `attention`, the one it really has, or `none`; final
-            metrics and costs by their names in the record; `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`,
-            `device`, `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global;
+            metrics and costs by their names in the record; `steps`, of the recipe; `weights`, what tells the trained
+            weights apart (`analysis.read.weights`); `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`,
+            `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global;
             `correct`, which official test images it got right, a boolean array (N,) or None.
         history: one row per epoch or logged step, in that order: `fingerprint`, `step`, and the metrics of the row, NaN
             for those that it does not have.
         donors: the configs of all runs that were found, including those of other studies, by fingerprint.
         skipped: a sentence on what was found that is not a run.
+        in_folders: `run` is the name of a folder, which the run's content gives it.
     """
 
     runs: pd.DataFrame
     history: pd.DataFrame
     donors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    in_folders: bool = True
 
     @property
     def complete(self) -> pd.DataFrame:
@@ -87,15 +93,15 @@ def load(runs: Path, study: str | None = None) -> Loaded:
 
 def _load(runs: Path, study: str | None) -> Loaded:
     found, donors = [], {}
-    for path in sorted(runs.glob("*/record.json")):
-        folder = path.parent
+    for folder in run_folders(runs):
         try:
             record = read_record(folder)
             if record is not None and (lacking := _lacking(record)):
-                raise RunError(f"{path} is not a record of a run: it has no valid {', '.join(lacking)}")
+                raise RunError(f"{shown(folder / 'record.json')} is not a record of a run: it has no valid {lacking}")
         except (RunError, OSError) as error:
-            status = "outdated" if isinstance(error, Outdated) else "unreadable"
-            record = {"fingerprint": folder.name, "status": status, "error": str(error), "studies": [study]}
+            status = "outdated" if isinstance(error, Outdated) else UNREADABLE
+            mark = printable(folder.name)
+            record = {"fingerprint": mark, "status": status, "error": str(error), "studies": [study] if study else []}
         if record is None:
             continue
         donors[record["fingerprint"]] = record.get("config", {})
@@ -105,16 +111,18 @@ def _load(runs: Path, study: str | None) -> Loaded:
             record["status"] = state_of(folder).name
         if record["status"] == "complete":
             record["correct"] = read_correct(folder, record["final"].get("test/images"))
+            record["weights"] = weights_mark(folder / WEIGHTS)
         found.append((folder, record))
-    table = runs_frame((folder.name, record) for folder, record in found)
+    table = runs_frame((printable(folder.name), record) for folder, record in found)
     history = read_histories({record["fingerprint"]: folder for folder, record in found}, runs)
-    return Loaded(table, history, donors)
+    without = {record["fingerprint"] for folder, record in found if not os.path.lexists(folder / FILE)}
+    table = without_damaged(table, history, REPAIR, without)
+    return Loaded(table, history, donors, without_note(table, without))
 
 
-def _lacking(record: Mapping[str, Any]) -> list[str]:
-    """Return the entries that a record needs for the frame but lacks, or has with another type."""
-    lacking = [f"config.{group}" for group in GROUPS if not isinstance(record["config"].get(group), dict)]
-    return lacking + ["cost"] * (record["status"] == "complete" and not isinstance(record.get("cost"), dict))
+def _lacking(record: Mapping[str, Any]) -> str | None:
+    """Return the entry that a complete record needs for tables but lacks."""
+    return next((part for part in ("cost", "final") if record["status"] == "complete" and not record.get(part)), None)
 
 
 def runs_frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
@@ -139,7 +147,8 @@ def runs_frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame
 
 
 def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], Any]) -> dict[str, Any]:
-    row = {
+    row: dict[str, Any] = {}
+    own = {
         "run": name,
         "status": record["status"],
         "error": record.get("error"),
@@ -153,21 +162,28 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
         config[key] = known[part][0]
         row |= known[part][1]
     hardware, code = record.get("hardware", {}), record.get("code", {})
-    return row | {
-        "config": config,
-        "attention": attention_name(config) if config else None,
-        **record.get("final", {}),
-        **record.get("cost", {}),
-        **record.get("timings", {}),
-        "attempts": len(record.get("attempts", ())),
-        "correct": record.get("correct"),
-        "code": _version(code),
-        **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device", "devices", "threads")},
-        "precision": config.get("trainer", {}).get("precision"),
-        "covering": ", ".join(
-            stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"
-        ),
-    }
+    measures = {**record.get("final", {}), **record.get("cost", {}), **record.get("timings", {})}
+    # what tells a run comes last: no setting and no measure can take its place
+    return (
+        own
+        | row
+        | measures
+        | own
+        | {
+            "config": config,
+            "attention": attention_name(config) if config else None,
+            "steps": record.get("recipe", {}).get("steps"),
+            "weights": record.get("weights"),
+            "attempts": len(record.get("attempts", ())),
+            "correct": record.get("correct"),
+            "code": _version(code),
+            **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device", "devices", "threads")},
+            "precision": config.get("trainer", {}).get("precision"),
+            "covering": ", ".join(
+                stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"
+            ),
+        }
+    )
 
 
 @contextmanager

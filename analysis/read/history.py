@@ -22,11 +22,14 @@ import pyarrow.parquet
 
 from coatlab.output.files import write_atomic
 from coatlab.runs.record import read_metrics
+from coatlab.runs.shape import INTEGERS
 
+FILE = "metrics.jsonl"
 CACHE, CHECKSUM = ".history.parquet", ".sum"
 VERSION = 1  # of the cache; one of another version is not read
 AT_ONCE = 200  # files that are parsed together: some tens of megabytes
 FileState = list[int]  # size and modification time of a metrics.jsonl
+CLOSED: FileState = [-1, -1]  # of one without a row: it is always read again
 
 
 def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
@@ -52,6 +55,8 @@ def read_histories(folders: Mapping[str, Path], runs: Path) -> pd.DataFrame:
         rows, counts = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), counted
         del parts
         kept = {name: states.get(name) or kept[name] for name in counts}
+        # a file that is closed to this user now is read once it is open, so it is not taken for an empty one
+        kept |= {name: CLOSED for name, number in counts.items() if not number and kept[name][0]}
         with suppress(OSError):  # the folder may be read-only
             _write_cache(runs / CACHE, rows, kept, counts)
     return with_fingerprints(
@@ -95,15 +100,15 @@ def merge_steps(rows: pd.DataFrame, lengths: Sequence[int]) -> tuple[pd.DataFram
 
 def _state(folder: Path) -> FileState:
     try:
-        found = (folder / "metrics.jsonl").stat()
-    except FileNotFoundError:
+        found = (folder / FILE).stat()
+    except OSError:
         return [0, 0]
     return [found.st_size, found.st_mtime_ns]
 
 
 def _read(folders: Sequence[Path]) -> tuple[pd.DataFrame, list[int]]:
     """Read the metrics.jsonl of several folders: all rows, and how many each folder has."""
-    texts = [_whole_lines(folder / "metrics.jsonl") for folder in folders]
+    texts = [_whole_lines(folder / FILE) for folder in folders]
     lengths = [text.count(b"\n") for text in texts]
     with suppress(pa.ArrowInvalid):
         if not any(lengths):
@@ -112,16 +117,36 @@ def _read(folders: Sequence[Path]) -> tuple[pd.DataFrame, list[int]]:
         if len(table) == sum(lengths) and _numbered(table):
             return table.to_pandas(), lengths
     # slower, and stops where a file is damaged
-    lists = [list(takewhile(lambda row: isinstance(row.get("step"), int), read_metrics(folder))) for folder in folders]
+    lists = [list(takewhile(_is_row, _rows(folder))) for folder in folders]
     return pd.DataFrame([row for rows in lists for row in rows], columns=_columns(lists)), [len(rows) for rows in lists]
 
 
 def _numbered(table: pa.Table) -> bool:
-    """Tell whether every row has a step."""
-    if "step" not in table.column_names:
+    """Tell whether every row has a step, and nothing but numbers."""
+    if "step" not in table.column_names or "fingerprint" in table.column_names:
         return False
-    steps = table.column("step")
-    return pa.types.is_integer(steps.type) and steps.null_count == 0
+    steps, kinds = table.column("step"), {column.type for column in table.columns}
+    plain = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind) for kind in kinds)
+    return plain and pa.types.is_integer(steps.type) and steps.null_count == 0
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    try:
+        return read_metrics(folder)
+    except OSError:
+        return []
+
+
+def _is_row(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row has a step, and numbers by names that a table can have."""
+    whole = all(_is_number(value) for value in row.values()) and all(key.isprintable() for key in row)
+    return whole and isinstance(row.get("step"), int) and "fingerprint" not in row
+
+
+def _is_number(value: Any) -> bool:
+    if value is None or isinstance(value, float):
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < INTEGERS
 
 
 def _columns(lists: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
@@ -131,11 +156,11 @@ def _columns(lists: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
 def _whole_lines(path: Path) -> bytes:
     """Read a file without a last row that a killed process left unfinished."""
     try:
-        text = path.read_bytes()
-    except FileNotFoundError:
+        text = path.read_bytes() if path.is_file() else b""
+    except OSError:
         return b""
     end = text.rfind(b"\n") + 1
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         json.loads(text[end:])
         return text + b"\n"
     return text[:end]

@@ -13,13 +13,16 @@ import pandas as pd
 
 from analysis.read.folders import Loaded, runs_frame
 from analysis.read.history import merge_steps, with_fingerprints
+from analysis.read.whole import UNREADABLE, without_damaged, without_note
 from coatlab.errors import InputError, RunError
 from coatlab.output.text import line
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import FINAL
+from coatlab.runs.shape import check_shape, check_values
 
 # our status for W&B's state, where the run itself has not recorded one
 STATES = {"running": "running", "pending": "running", "failed": "failed", "killed": "interrupted"}
+REPAIR = "python -m coatlab.upload sends what W&B lacks from the run's folder"
 STRAYS = 3  # at most so many foreign runs are named
 LONGEST = 200  # letters of W&B's message
 REPORT_ID = "report-"  # the id of a report's W&B run is this and the study
@@ -60,7 +63,11 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
     table, lengths = merge_steps(table, [len(run_rows) for run_rows in rows])
     history = with_fingerprints(table, dict(zip(runs.index, lengths, strict=True)))
     skipped = f"left out: {len(strays)} W&B runs that are not coatlab's ({', '.join(strays[:STRAYS])}"
-    return Loaded(runs, history, donors, (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ())
+    without = {mark for mark, length in zip(runs.index, lengths, strict=True) if not length}
+    runs = without_damaged(runs, history, REPAIR, without)
+    left_out = (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ()
+    left_out += without_note(runs, without)
+    return Loaded(runs, history, donors, left_out, in_folders=False)
 
 
 def _api() -> Any:
@@ -89,19 +96,22 @@ def _sorted_out(runs: Any) -> tuple[list[tuple[Any, dict[str, Any]]], list[str]]
 
 
 def _record(run: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Rebuild the record of the run's folder."""
-    summary = dict(run.summary_metrics)
-    record = dict(summary.get("record", {}))
+    """Rebuild the record of the run's folder; one that is damaged gets the status `unreadable`, and no numbers."""
+    summary = dict(run.summary_metrics).get("record")
+    record = {"final": {}, "attempts": []} | (dict(summary) if isinstance(summary, Mapping) else {})
     status = record.get("status")
     if status not in FINAL:
         # the record is uploaded before it is known that the run ended by an error
         status = STATES.get(run.state, "interrupted")
-    return record | {
-        "fingerprint": fingerprint(config),
-        "status": status,
-        "studies": record.get("studies") or [study for study in [config.get("study")] if study],
-        "config": config,
-    }
+    asked = [study for study in [config.get("study")] if study]
+    own = {"fingerprint": fingerprint(config), "status": status, "config": config}
+    record |= own | {"studies": record.get("studies") or asked}
+    try:
+        check_values(record)
+        check_shape(record)
+    except (KeyError, TypeError, ValueError) as error:
+        return own | {"status": UNREADABLE, "error": f"its record on W&B is none ({line(error)})", "studies": asked}
+    return record
 
 
 def _history(run: Any) -> Iterator[dict[str, Any]]:

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.claims.by_panel import by_panel
 from analysis.claims.claim import load_claims
-from analysis.claims.judge import Judgement, judge
+from analysis.claims.judge import Judgement, gather, judge_evidence
+from analysis.compare.audit import ALIASES, audited, require_derivable
 from analysis.compare.confounds import require_keys
 from analysis.compare.design import Design
 from analysis.compare.labels import run_names
@@ -64,7 +66,7 @@ class Report:
         runs: one row per run, whatever its status, by fingerprint.
         tables: tables of the complete runs, the main one first.
         protocol: how the complete runs were trained, on what and where; None where there are none.
-        judgements: one per claim about the study, in the order of claims.yaml.
+        judgements: one per claim about the study and panel, in the order of claims.yaml.
         verdicts: the judgements as tables.
         pictures: figures of the complete runs.
         notes: what a reader has to know about the runs, and what is missing here and why.
@@ -95,9 +97,11 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         allow: keys in which runs may differ nevertheless, with a footnote.
 
     Raises:
-        InputError: runs must not be compared, and the message names the keys and values; or no run has an allowed key.
+        InputError: runs must not be compared, or their numbers cannot be derived again, and the message names the keys
+            and values; or no run has an allowed key.
     """
-    require_keys(allow, loaded.runs.get("config", ()))
+    require_keys([key for key in allow if key not in ALIASES], loaded.runs.get("config", ()))
+    require_derivable(loaded)
     notes = [
         *loaded.note(),
         "eval: measured on images held out of the training files; test: on the official test files, once, at the end.",
@@ -112,10 +116,13 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     report = replace(report, protocol=protocol_table(complete))
     if study == EVERY_RUN:
         return replace(report, tables=[listing_table(uncompared_panel(complete, loaded.donors), _interval)])
-    cells = make_panels(complete, design, loaded.donors, allow)
+    cells = [audited(panel, design, allow) for panel in make_panels(complete, design, loaded.donors, allow)]
     made = [*score_tables(cells, design, _interval), *cost_tables(cells, _interval)]
-    claims, generator = load_claims(study), np.random.default_rng(SEED)
-    judgements = judge(claims, loaded.runs, loaded.history, generator, loaded.donors, allow)
+    evidence = [
+        gather(claim, inside, loaded.history, loaded.donors, allow)
+        for claim, inside in by_panel(load_claims(study), loaded.runs, design.panels)
+    ]
+    judgements = judge_evidence(evidence, np.random.default_rng(SEED))
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=run_names(complete, design, loaded.donors, allow))
     pictures, absent = _draw_figures(design.figures, _for_matplotlib(named), loaded.history)

@@ -7,5 +7,6 @@ DESIGN = Design(
     factors=("layout",),
     panels=(SIZE, *PANEL_KEYS),
     figures=("data_size",),
+    matched_cost=True,
     overview=tables_over_sizes,
 )

@@ -3,4 +3,6 @@
 from analysis.compare.design import Design
 from analysis.compare.finished import BUDGET
 
-DESIGN = Design(factors=("layout",), figures=("generalization", "finished", "curves"), budgets=BUDGET)
+DESIGN = Design(
+    factors=("layout",), figures=("generalization", "finished", "curves"), budgets=BUDGET, matched_cost=True
+)

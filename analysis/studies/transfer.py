@@ -35,4 +35,4 @@ PAPER = (
         form=".2%",
     ),
 )
-DESIGN = Design(factors=("layout", "init"), crossed=True, paper=PAPER)
+DESIGN = Design(factors=("layout", "init"), crossed=True, paper=PAPER, matched_cost=True)

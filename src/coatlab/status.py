@@ -30,16 +30,19 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from coatlab.cli import one_sentence_errors
 from coatlab.config import places
@@ -47,9 +50,9 @@ from coatlab.config.compose import compose
 from coatlab.config.files import choices
 from coatlab.config.words import word
 from coatlab.errors import not_one_of
-from coatlab.output.text import duration, shown
+from coatlab.output.text import duration, printable, shown
 from coatlab.runs.identity import experiment, folder_name, per_seed
-from coatlab.runs.record import read_metrics
+from coatlab.runs.record import read_metrics, run_folders
 from coatlab.runs.spec import Spec, make_specs
 from coatlab.runs.state import STATES, State, state_of
 from coatlab.sweep.expand import expand
@@ -132,7 +135,7 @@ def cell_statuses(runs: Path, study: str | None = None, cells: Iterable[Spec] = 
         if cell.donor:
             asked[cell.donor.folder] = cell.donor.config
         asked[cell.folder] = cell.config
-    folders = dict.fromkeys([*asked, *(path.parent for path in sorted(runs.glob("*/record.json")))])
+    folders = dict.fromkeys([*asked, *run_folders(runs)])
     states = {folder: state_of(folder) for folder in folders}
     kept = [
         folder for folder, state in states.items() if study is None or folder in asked or study in _studies_of(state)
@@ -140,7 +143,7 @@ def cell_statuses(runs: Path, study: str | None = None, cells: Iterable[Spec] = 
     configs = {folder: asked.get(folder) or (states[folder].record or {}).get("config") for folder in kept}
     names = _distinct_names({folder: config for folder, config in configs.items() if config})
     return [
-        _status_of(folder, states[folder], configs[folder], names.get(folder, folder.name), folder in asked)
+        _status_of(folder, states[folder], configs[folder], names.get(folder, printable(folder.name)), folder in asked)
         for folder in kept
     ]
 
@@ -152,10 +155,10 @@ def _studies_of(state: State) -> list[str]:
 def _status_of(folder: Path, state: State, config: Mapping[str, Any] | None, name: str, asked: bool) -> CellStatus:
     rows: Sequence[Mapping[str, Any]] = []
     if state.record:  # a complete run's record holds its last epoch; reading all rows of thousands of runs is slow
-        rows = [state.record["final"]] if state.name == "complete" else read_metrics(folder)
-    files = [path for path in (folder / "metrics.jsonl", folder / "record.json") if path.exists()]
-    latest = max((path.stat().st_mtime for path in files), default=None)
-    done = [row["epoch"] for row in rows if "epoch" in row]
+        with suppress(OSError):  # it may be closed to this user
+            rows = [state.record["final"]] if state.name == "complete" else read_metrics(folder)
+    latest = _last_written(folder)
+    done = [row["epoch"] for row in rows if _is_epoch(row.get("epoch"))]
     return CellStatus(
         name=name,
         studies=_studies_of(state),
@@ -169,6 +172,19 @@ def _status_of(folder: Path, state: State, config: Mapping[str, Any] | None, nam
         epoch=int(done[-1]) if done else None,
         epochs=config["trainer"]["max_epochs"] if config else None,
     )
+
+
+def _is_epoch(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value < sys.maxsize
+
+
+def _last_written(folder: Path) -> float | None:
+    """Return when a row or the record of a run was written last; None where neither can be looked at."""
+    times = []
+    for name in ("metrics.jsonl", "record.json"):
+        with suppress(OSError):
+            times.append((folder / name).stat().st_mtime)
+    return max(times, default=None)
 
 
 def _distinct_names(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
@@ -203,15 +219,22 @@ def _finishing_commands(
     unfinished = [status for status in statuses if status.state in ("missing", "interrupted", "failed")]
     commands = [overrides] if any(status.asked for status in unfinished) else []
     for status in unfinished:
-        path = Path(status.folder) / ".hydra" / "overrides.yaml"
-        if not status.asked and path.exists():
-            recorded = [str(entry) for entry in OmegaConf.load(path)]
+        if not status.asked and (recorded := _recorded_words(Path(status.folder))):
             others = [entry for entry in recorded if not entry.startswith("paths.runs=")]
             if f"sweep={study}" in others:
                 # its own word for the folder may have been relative to another working directory
                 here = [] if others == recorded else [word("paths.runs", shown(Path(status.folder).parent))]
                 commands.append([*others, *(runs_override or here)])
     return [places.train_command(words) for words in commands]
+
+
+def _recorded_words(folder: Path) -> list[str]:
+    """Return the overrides that made a run, as its folder has them; none where they cannot be read."""
+    try:
+        words = OmegaConf.load(folder / ".hydra" / "overrides.yaml")
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+        return []
+    return [str(word) for word in words] if isinstance(words, ListConfig) else []
 
 
 def _print_cells(statuses: Sequence[CellStatus], commands: Sequence[str]) -> None:

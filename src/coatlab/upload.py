@@ -21,6 +21,8 @@ from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
 from coatlab.config.places import add_folder_option
 from coatlab.errors import InputError, RunError, not_one_of
+from coatlab.output.text import printable
+from coatlab.runs.record import run_folders
 from coatlab.runs.state import state_of
 
 PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits forever for a server that does not answer
@@ -50,7 +52,7 @@ def main(words: list[str] | None = None) -> None:
         reason = upload_parts(parts)
         if reason:
             failed[folder] = reason
-        print(f"{folder.name}: {reason or 'uploaded'}")
+        print(f"{printable(folder.name)}: {reason or 'uploaded'}")
     print(
         f"{len(waiting) - len(failed)} uploaded, {uploaded_before} uploaded before, "
         f"{running} still running and left alone"
@@ -77,10 +79,10 @@ def to_upload(runs: Path, study: str | None, reports: Path) -> tuple[dict[Path, 
     """
     waiting, uploaded_before, running = {}, 0, 0
     found: list[tuple[Path, bool]] = []
-    for path in sorted(runs.glob("*/record.json")):
-        state = state_of(path.parent)
+    for folder in run_folders(runs):
+        state = state_of(folder)
         if not study or study in (state.record or {"studies": []})["studies"]:
-            found.append((path.parent, state.name == "running"))
+            found.append((folder, state.name == "running"))
     found += [(path.parent, False) for path in sorted(reports.glob(f"{study or '*'}/report.json"))]
     for folder, busy in found:
         parts = [part for part in sorted((folder / "wandb").glob("offline-run-*")) if part.is_dir()]

@@ -173,12 +173,35 @@ def test_starts_from_different_runs_are_never_averaged(tmp_path: Path, words: li
 
 
 def test_code_and_hardware_are_warnings(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs", "layout=CCCC")
     code = {"version": "0.1.0", "commit": "b" * 40, "dirty": True}
-    make_run(tmp_path / "runs", "layout=CCTT", code=code, hardware={"cpu": "another", "device": "cpu"})
+    for layout in ("CCCC", "CCTT"):
+        make_run(tmp_path / "runs", f"layout={layout}")
+        make_run(tmp_path / "runs", f"layout={layout}", seed=1, code=code, hardware={"cpu": "another", "device": "cpu"})
     text, _ = tables(tmp_path, "layouts")
-    assert f"Warning: 2 code versions: {'a' * 12} (1), {'b' * 12} with changes (1)." in text
-    assert "Warning: 2 CPUs: a processor (1), another (1)." in text
+    assert f"Warning: 2 code versions: {'a' * 12} (2), {'b' * 12} with changes (2)." in text
+    assert "Warning: 2 CPUs: a processor (2), another (2)." in text
+
+
+def test_code_that_goes_with_the_factor_is_refused_and_footnoted_where_it_is_allowed(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "layout=CCCC")
+    make_run(tmp_path / "runs", "layout=CCTT", code={"version": "0.1.0", "commit": "b" * 40, "dirty": True})
+    with pytest.raises(InputError, match="no version of the code in common: CCCC none has aaaaaaaaaaaa, CCTT relative"):
+        tables(tmp_path, "layouts")
+    assert not (tmp_path / "reports").exists()
+    text, _ = tables(tmp_path, "layouts", "--allow", "code")
+    assert "Compared although rows have no version of the code in common: CCCC none has aaaaaaaaaaaa" in text
+
+
+def test_sizes_are_judged_each_by_itself(tmp_path: Path) -> None:
+    for size in ("tiny", "nano"):
+        for layout in ("CCCC", "CCCT"):
+            make_run(tmp_path / "runs", f"layout={layout}", f"size={size}")
+    tables(tmp_path, "layouts")
+    verdicts = (tmp_path / "reports" / "layouts" / "verdicts.md").read_text()
+    assert "Claim G, final at size nano: generalization" in verdicts
+    assert "Claim G, final at size tiny: generalization" in verdicts
+    assert "Claim C, training: capacity" in verdicts  # of which there are no runs
+    assert "differ in more than that" not in verdicts
 
 
 def test_data_sets_are_tables_of_their_own_and_what_one_lacks_is_said(tmp_path: Path) -> None:

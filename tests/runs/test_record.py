@@ -16,11 +16,22 @@ from coatlab.output.files import write_atomic
 from coatlab.runs.record import SCHEMA, read_metrics, read_record, read_records, write_record
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
+CONFIG: dict[str, Any] = {  # the least that is one
+    "layout": {"name": "CCTT", "stages": "CCTT"}, "attention": {"name": "relative"},
+    "size": {"name": "nano", "plans": {}}, "data": {"name": "fashion_mnist", "image_size": 32},
+    "plan": {"blocks": [2], "widths": [8], "strides": [2]},
+    "network": {}, "trainer": {"max_epochs": 2}, "paths": {}, "budget": "reference", "seed": 0,
+}  # fmt: skip
 WHOLE: dict[str, Any] = {
-    "schema": SCHEMA, "status": "running", "fingerprint": "0", "studies": [], "config": {}, "final": {}, "attempts": [],
+    "schema": SCHEMA, "status": "running", "fingerprint": "0", "studies": [], "config": CONFIG, "final": {},
+    "attempts": [],
 }  # fmt: skip
 
 
@@ -28,14 +39,14 @@ WHOLE: dict[str, Any] = {
 @given(st.dictionaries(st.text(), JSON))
 def test_a_record_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
     folder = tmp_path_factory.mktemp("run")
-    record = {**content, **WHOLE}
+    record = {"content": content, **WHOLE}
     write_record(folder, record)
     assert read_record(folder) == record
 
 
 def test_nan_becomes_null(tmp_path: Path) -> None:
-    write_record(tmp_path, WHOLE | {"final": {"loss": float("nan"), "list": [float("inf")]}})
-    assert read_record(tmp_path) == WHOLE | {"final": {"loss": None, "list": [None]}}
+    write_record(tmp_path, WHOLE | {"final": {"loss": float("nan")}, "list": [float("inf")]})
+    assert read_record(tmp_path) == WHOLE | {"final": {"loss": None}, "list": [None]}
 
 
 def write_for_ever(path: Path) -> None:

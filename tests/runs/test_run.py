@@ -14,7 +14,7 @@ import pytest
 
 from coatlab.errors import RunError, Stopped
 from coatlab.runs.record import SCHEMA, read_record
-from coatlab.runs.run import open_run
+from coatlab.runs.run import drop_left_over, open_run
 from coatlab.runs.spec import Spec
 from coatlab.runs.summary import show_result
 from tests.support.commandline import REPOSITORY
@@ -173,3 +173,40 @@ def test_the_record_has_the_settings_of_the_latest_attempt(tmp_path: Path) -> No
         assert record is not None
         assert {key: record["config"]["trainer"][key] for key in places} == places
         assert record["fingerprint"] == run.record["fingerprint"]
+
+
+@pytest.mark.parametrize("status", ["complete", "interrupted"])
+def test_checkpoints_that_the_end_of_a_run_left_are_deleted_by_whoever_opens_it(tmp_path: Path, status: str) -> None:
+    try:
+        with open_run(spec(tmp_path)) as run:
+            for name in ("last.ckpt", "previous.ckpt", "weights.pt"):
+                (run.folder / "checkpoints").mkdir(exist_ok=True)
+                (run.folder / "checkpoints" / name).touch()
+            if status == "interrupted":
+                raise KeyboardInterrupt
+            run.complete({"eval/accuracy": 0.9})
+    except KeyboardInterrupt:
+        pass
+    with open_run(spec(tmp_path)):
+        left = sorted(path.name for path in (run.folder / "checkpoints").iterdir())
+    assert left == (["weights.pt"] if status == "complete" else ["last.ckpt", "previous.ckpt", "weights.pt"])
+
+
+def test_checkpoints_stay_where_the_weights_are_gone_or_nothing_may_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    drop_left_over(tmp_path, {"status": "complete"})
+    assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+    (tmp_path / "checkpoints" / "weights.pt").touch()
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        drop_left_over(tmp_path, {"status": "complete"})  # in the folder of another user
+    assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+    drop_left_over(tmp_path, {"status": "complete"})
+    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()

@@ -50,19 +50,25 @@ def make_run(
     status: str = "complete",
     accuracy: float = 0.8,
     loss: float | None = None,
-    epochs: int = 3,
+    epochs: int | None = None,
     donor: str | None = None,
     **entries: Any,
 ) -> Path:
-    """Write one run folder and return its path; `loss` is its final training loss; `entries` replace the record's."""
+    """Write one run folder and return its path; `loss` is its final training loss; `entries` replace the record's.
+
+    A complete run has had all the epochs of its config; if `epochs` is given, it asks for so many.
+    """
     config = config_of(*words, seed=seed, study=study)
     if donor:
         config["init"]["donor"] = donor
+    if epochs is not None and status == "complete":
+        config["trainer"]["max_epochs"] = epochs
+    epochs = config["trainer"]["max_epochs"] if epochs is None else epochs
     rows = metrics(epochs, random.Random(seed))
     last = rows[-1] if rows else {}
     last |= {} if loss is None else {"train_eval/loss": loss}
-    final = {key: value for key, value in last.items() if key != "step"}
-    final |= {"eval/accuracy": accuracy, "test/loss": 0.6, "test/accuracy": accuracy - 0.01, "step": 10 * epochs}
+    last |= {"eval/accuracy": accuracy, "gap": last.get("train_eval/accuracy", 0.0) - accuracy}
+    final = {**last, "test/loss": 0.6, "test/accuracy": accuracy - 0.01, "step": 10 * epochs}
     letters = config["layout"]["stages"]
     local = config["attention"]["name"] in ("window", "neighborhood") and "T" in letters
     record = {
@@ -71,7 +77,8 @@ def make_run(
         "fingerprint": fingerprint(config),
         "studies": [study] if study else [],
         "config": config,
-        "cost": {"parameters": 410_000, "macs": 6_600_000, "activations": 1_700_000},
+        "cost": cost(config),
+        "recipe": {"steps": 10 * config["trainer"]["max_epochs"], "steps_per_epoch": 10},
         "attention": {"S4": {"grid": [2, 2], "field": [2, 2], "reach": "covering" if local else "global"}},
         "final": final if status == "complete" else {},
         "timings": {"seconds": 12.5, "attempts": 1} if status == "complete" else {},
@@ -86,6 +93,12 @@ def make_run(
     (folder / "record.json").write_text(json.dumps(record))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def cost(config: dict[str, Any]) -> dict[str, int]:
+    """Return the budget of the run's size in two digits; that of nano where there is none."""
+    budget = config["size"].get("budget") or {"parameters": 410_000, "macs": 6_600_000}
+    return {key: int(float(f"{budget[key]:.1e}")) for key in ("parameters", "macs")} | {"activations": 1_700_000}
 
 
 def make_study(runs: Path, study: str, *words: str, seeds: int = 1) -> list[Path]:
@@ -126,7 +139,8 @@ def metrics(epochs: int, numbers: random.Random) -> list[dict[str, Any]]:
         if epoch % 2:
             rows.append({"step": step, "train/step_loss": numbers.random(), "lr": 0.003})
         row = {"step": step, "epoch": epoch, **{key: numbers.random() for key in MEASURES}}
-        rows.append(row | {"gap": 0.1, "lr": 0.001, "images_per_second": 900.5, "peak_memory_mb": 1293.9})
+        gap = row["train_eval/accuracy"] - row["eval/accuracy"]
+        rows.append(row | {"gap": gap, "lr": 0.001, "images_per_second": 900.5, "peak_memory_mb": 1293.9})
     return rows
 
 

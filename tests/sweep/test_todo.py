@@ -129,3 +129,19 @@ def test_running_cells_that_the_launcher_has_in_its_queue_are_launched_to_be_wai
     todo = make_todo(cells, retry=True, queued=lambda asked: {Path("a"), Path("c")} & set(asked))
     assert [one.launch for one in todo.entries] == [True, False, False]
     assert [names(wave) for wave in todo.waves()] == [["a"]]
+
+
+def test_a_sweep_deletes_the_checkpoints_that_the_end_of_a_run_left(folders: dict[Path, State], tmp_path: Path) -> None:
+    cells = [bare(tmp_path / name) for name in ("complete", "interrupted")]
+    for cell in cells:
+        folders[cell.folder] = State(cell.folder.name, {"status": cell.folder.name})
+        (cell.folder / "checkpoints").mkdir(parents=True)
+        for name in ("last.ckpt", "weights.pt"):
+            (cell.folder / "checkpoints" / name).touch()
+    make_todo(cells, retry=False)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert left == {
+        "complete/checkpoints/weights.pt",
+        "interrupted/checkpoints/weights.pt",
+        "interrupted/checkpoints/last.ckpt",
+    }

@@ -1,5 +1,6 @@
 """Text for people: on one line, durations in words, and paths as they are printed."""
 
+import os
 from pathlib import Path
 from unicodedata import category
 
@@ -22,4 +23,9 @@ def shown(path: Path | str) -> str:
     here, path = Path.cwd(), Path(path)
     # only `..` makes it resolve links: whoever links runs/ to another disk knows it as runs/
     whole = path.resolve() if ".." in path.parts else path.absolute()
-    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+    return printable(str(whole.relative_to(here) if whole.is_relative_to(here) else whole))
+
+
+def printable(name: str) -> str:
+    """Replace what no output can encode: the bytes of a file name that are not UTF-8."""
+    return os.fsencode(name).decode(errors="replace")

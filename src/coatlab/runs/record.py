@@ -15,21 +15,22 @@ file or the new one, whatever happens to the writer.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from coatlab.errors import Outdated, RunError
 from coatlab.output.files import write_atomic
-from coatlab.output.text import shown
+from coatlab.output.text import line, shown
+from coatlab.runs.shape import LARGEST, check_shape, check_values
 
 SCHEMA = 2  # 1: fingerprints counted the Python paths of classes
 # running: in progress, or its process died; interrupted: stopped by a signal; the same command resumes both.
 # failed: ended by an error, tried again by the same command. diverged and complete are final.
 STATUSES = ("running", "interrupted", "failed", "diverged", "complete")
 FINAL = ("diverged", "complete")
-# what every record has from its beginning
-SHAPE = {"status": str, "fingerprint": str, "studies": list, "config": dict, "final": dict, "attempts": list}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -47,15 +48,19 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / "record.json"
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(_content(path))
+        check_values(record)
         schema = int(record["schema"])
         if schema == SCHEMA:
-            _check(record)
+            check_shape(record)
+            if record["status"] not in STATUSES:
+                raise ValueError(f"status is {record['status']!r}")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RunError(
-            f"{shown(path)} is not a record ({type(error).__name__}: {error}); move the folder away to start again"
+            f"{shown(path)} is not a record ({type(error).__name__}: {line(error)}); "
+            "move the folder away to start again"
         ) from error
     if schema < SCHEMA:
         raise Outdated(
@@ -72,35 +77,56 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 def read_records(runs: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Read the records below `runs`, in the order of their folder names; unreadable ones are left out."""
-    for path in sorted(runs.glob("*/record.json")):
+    for folder in run_folders(runs):
         try:
-            record = read_record(path.parent)
+            record = read_record(folder)
         except (RunError, OSError):
             continue
         if record is not None:
-            yield path.parent, record
+            yield folder, record
+
+
+def run_folders(runs: Path) -> list[Path]:
+    """List the folders in `runs` that have a record, or that may not be looked into, by name."""
+    try:
+        names = sorted(os.listdir(runs))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [runs / name for name in names if _may_have_record(runs / name)]
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Read metrics.jsonl up to the first line that is no row: a process that dies leaves its last line unfinished."""
     path = folder / "metrics.jsonl"
-    if not path.exists():
+    if not path.is_file():
         return []
     rows = []
-    for line in path.read_bytes().splitlines():
+    for text in path.read_bytes().split(b"\n"):
         try:
-            rows.append(dict(json.loads(line)))
-        except (ValueError, TypeError):
+            rows.append(dict(json.loads(text)))
+        except (ValueError, TypeError, RecursionError):
             break
     return rows
 
 
-def _check(record: Mapping[str, Any]) -> None:
-    for key, kind in SHAPE.items():
-        if not isinstance(record[key], kind):
-            raise TypeError(f"{key} is {record[key]!r}")
-    if record["status"] not in STATUSES:
-        raise ValueError(f"status is {record['status']!r}")
+def _may_have_record(folder: Path) -> bool:
+    try:
+        (folder / "record.json").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # a folder that is closed to this user, or a record.json that links to itself
+        pass
+    return True
+
+
+def _content(path: Path) -> bytes:
+    """Read a record.json that is a file of a plausible size; a pipe of that name would wait for its writer for ever."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is not a file")
+    if found.st_size > LARGEST:
+        raise ValueError(f"it has {found.st_size} bytes, more than the {LARGEST} of the longest record")
+    return path.read_bytes()
 
 
 def _finite(value: Any) -> Any:

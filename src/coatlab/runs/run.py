@@ -11,6 +11,7 @@ import os
 import socket
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -138,6 +139,7 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
             raise RunError(f"{shown(folder)} holds another run (fingerprint {record['fingerprint']}); move it away")
         run = Run(folder, config, record, lock)
         _add_study(run)
+        drop_left_over(folder, record)
         if not run.finished:
             _write_hydra(folder, config, spec.words)
             run.begin_attempt()
@@ -148,6 +150,18 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
     except BaseException:
         lock.close()
         raise
+
+
+def drop_left_over(folder: Path, record: Mapping[str, Any] | None) -> None:
+    """Delete the checkpoints of a complete run that was killed at its very end, when only they were left to delete.
+
+    Nobody needs them and nobody writes them any more, so this takes no lock; in a folder that is not this user's they
+    stay.
+    """
+    if record and record["status"] == "complete" and (folder / "checkpoints" / "weights.pt").is_file():
+        for path in (folder / "checkpoints").glob("*.ckpt"):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _recorded(config: Mapping[str, Any]) -> dict[str, Any]:

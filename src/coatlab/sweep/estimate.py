@@ -27,9 +27,10 @@ def expectation(records: Iterable[Mapping[str, Any]], host: str | None = None) -
     """
     repeated, proportional = defaultdict(list), defaultdict(list)
     for record in records:
-        if record["status"] != "complete" or record["attempts"][-1]["host"] != (host or socket.gethostname()):
+        seconds, config = record.get("timings", {}).get("seconds"), record["config"]
+        trained_on = record["attempts"][-1].get("host") if record["attempts"] else None
+        if record["status"] != "complete" or trained_on != (host or socket.gethostname()) or seconds is None:
             continue
-        seconds, config = record["timings"]["seconds"], record["config"]
         repeated[_but_the_seed(config)].append(seconds)
         if work := _work(config):
             proportional[_network(config)].append(seconds / work)
@@ -64,8 +65,8 @@ def _work(config: Mapping[str, Any]) -> float:
     Test images are left out: of most data sets no config says how many there are.
     """
     data = config["data"]
-    size = data["train_size"] or 0
-    evaluated = _evaluations(config) * (data["eval_size"] + min(data["train_eval_size"], size))
+    size = data.get("train_size") or 0
+    evaluated = _evaluations(config) * (data.get("eval_size", 0) + min(data.get("train_eval_size", 0), size))
     return size * config["trainer"]["max_epochs"] + EVALUATED * evaluated if size else 0
 
 
@@ -73,5 +74,5 @@ def _evaluations(config: Mapping[str, Any]) -> int:
     """Return how often a run is evaluated; records before there was a choice have it after every epoch."""
     trainer = config["trainer"]
     data, epochs = config["data"], trainer["max_epochs"]
-    seen = (data["train_size"] or math.inf) * epochs
+    seen = (data.get("train_size") or math.inf) * epochs
     return -(-epochs // trainer.get("eval_every", 1)) + sum(at <= seen for at in trainer.get("eval_at") or ())

@@ -11,7 +11,7 @@ from rich.markup import escape
 from coatlab.errors import RunError
 from coatlab.output.text import duration, shown
 from coatlab.runs.record import FINAL, read_records
-from coatlab.runs.run import open_run
+from coatlab.runs.run import drop_left_over, open_run
 from coatlab.runs.spec import Spec
 from coatlab.runs.state import FAILURES, State, state_of
 from coatlab.sweep.estimate import Expect, expectation
@@ -75,6 +75,7 @@ def make_todo(specs: Iterable[Spec], retry: bool, queued: Queued = lambda folder
     entries = []
     for spec in distinct.values():
         state, blocked = _state(spec, retry)
+        drop_left_over(spec.folder, state.record)
         entries.append(Entry(spec, state, _open(state, retry) and not blocked))
     followed = queued([one.spec.folder for one in entries if one.before.name == "running"])
     entries = [replace(one, launch=True) if one.spec.folder in followed else one for one in entries]

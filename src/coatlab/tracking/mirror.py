@@ -15,7 +15,9 @@ from lightning.pytorch.loggers import WandbLogger
 from coatlab.tracking.session import is_offline, open_session, say
 
 # the entries of a record that tables need in addition to the config
-FACTS = ("status", "error", "studies", "cost", "attention", "final", "timings", "code", "hardware", "attempts")
+FACTS = (
+    "status", "error", "studies", "cost", "attention", "final", "timings", "code", "hardware", "attempts", "recipe"
+)  # fmt: skip
 
 
 class WandbMirror(WandbLogger):

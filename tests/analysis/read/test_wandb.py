@@ -69,7 +69,7 @@ def test_a_run_that_is_not_complete(tmp_path: Path, state: str, status: str) -> 
     found = loaded("layouts", Run(folder, state))
     assert found.runs["status"].tolist() == [status]
     assert found.complete.empty
-    assert len(found.history) == 3
+    assert len(found.history) == 2
 
 
 def test_runs_of_others_are_counted_and_named_and_a_suffix_of_an_id_is_none(tmp_path: Path) -> None:
@@ -90,6 +90,17 @@ def test_numbers_that_w_and_b_writes_as_words_are_missing(tmp_path: Path) -> Non
     history = loaded(None, run).history
     assert history[["step", "epoch"]].to_numpy().tolist() == [[5, 1]]
     assert history[["eval/loss", "gap", "lr"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("change", [{"final": "text"}, {"attempts": [1]}, {"cost": []}, {"studies": [{}]}])
+def test_a_record_that_is_damaged_is_named_and_the_others_are_read(tmp_path: Path, change: dict[str, Any]) -> None:
+    good, bad = make_run(tmp_path, "layout=CCTT"), Run(make_run(tmp_path, "layout=CTTT"))
+    summary = json.loads(bad.node["summaryMetrics"])
+    bad.node["summaryMetrics"] = json.dumps(summary | {"record": summary["record"] | change})
+    found = loaded("layouts", Run(good), bad)
+    assert found.complete["run"].tolist() == [good.name]
+    assert sorted(found.runs["status"]) == ["complete", "unreadable"]
+    assert any("its record on W&B is none" in line for line in found.note())
 
 
 @pytest.mark.parametrize("project", [None, "coatlab", "a/b/c", "/b"])

@@ -1,0 +1,52 @@
+"""Claims are judged panel by panel: what a study does not compare in its tables, no claim compares either."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from analysis.claims.claim import Claim
+from analysis.claims.judge import claim_value
+from analysis.claims.ordering import names_of
+from analysis.compare.order import value_rank
+from analysis.compare.panels import short_key, value_text
+
+
+def by_panel(
+    claims: Sequence[Claim], runs: pd.DataFrame, panels: Sequence[str]
+) -> Iterator[tuple[Claim, pd.DataFrame]]:
+    """Yield each claim with the runs to judge it by: once, or once per panel that has complete runs of its names.
+
+    The key of a claim that is judged several times names the panel, as in `G at size tiny`.
+
+    Args:
+        claims: about the study.
+        runs: of the study, whatever their status.
+        panels: keys of the config that tell the study's panels apart (`Design.panels`).
+    """
+    for claim in claims:
+        keys = [key for key in panels if key in runs and key != claim.names]
+        about = _complete_about(claim, runs)
+        found = about[keys].drop_duplicates().to_dict("records") if keys and len(about) else []
+        differing = [key for key in keys if len({json.dumps(one[key]) for one in found}) > 1]
+        if not differing:
+            yield claim, runs
+            continue
+        for values in sorted(found, key=lambda one: [value_rank(key, one[key]) for key in keys]):
+            inside = pd.Series(True, index=runs.index)
+            for key in keys:
+                inside &= runs[key] == values[key]
+            words = ", ".join(f"{short_key(key, differing)} {value_text(values[key])}" for key in differing)
+            yield replace(claim, key=f"{claim.key} at {words}"), runs[inside]
+
+
+def _complete_about(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the complete runs that a claim is about; none if a column that it names is missing."""
+    if not {"status", claim.names, *claim.rows} <= set(runs):
+        return runs.head(0)
+    chosen = runs["status"] == "complete"
+    for column, valid in claim.rows.items():
+        chosen &= runs[column].isin(valid)
+    names = runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
+    return runs[chosen & names.isin(names_of(claim.relations))]
