@@ -36,7 +36,7 @@ def without_damaged(
 
 
 def without_note(runs: pd.DataFrame, without: Collection[str]) -> tuple[str, ...]:
-    """Name the complete runs that have no history at all by their fingerprints, in a sentence; empty: there are none."""
+    """Name complete runs that have no history at all by their fingerprints, in a sentence; empty: there are none."""
     named = [str(mark) for mark in runs.index[runs["status"] == "complete"] if mark in without]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     told = f"without {FILE}, so in no curve, and not checked against it: {', '.join(named[:NAMED])}{more}"
