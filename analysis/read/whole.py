@@ -36,8 +36,8 @@ def without_damaged(
 
 
 def without_note(runs: pd.DataFrame, without: Collection[str]) -> tuple[str, ...]:
-    """Name the complete runs that have no history at all, in a sentence; empty where there are none."""
-    named = list(runs.loc[runs.index.isin(list(without)) & (runs["status"] == "complete"), "run"])
+    """Name complete runs that have no history at all by their fingerprints, in a sentence; empty: there are none."""
+    named = [str(mark) for mark in runs.index[runs["status"] == "complete"] if mark in without]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     told = f"without {FILE}, so in no curve, and not checked against it: {', '.join(named[:NAMED])}{more}"
     return (told,) if named else ()
