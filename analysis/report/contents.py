@@ -110,8 +110,8 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         return replace(report, tables=[listing_table(uncompared_panel(complete, loaded.donors), _interval)])
     cells = make_panels(complete, design, loaded.donors, allow)
     made = [*score_tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
-    claims, generator = load_claims(study), np.random.default_rng(SEED)
-    judgements = judge(claims, loaded.runs, loaded.history, generator, loaded.donors, allow)
+    cases = [(claim, loaded.runs) for claim in load_claims(study)]
+    judgements = judge(cases, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=run_names(complete, design, loaded.donors, allow))
     pictures, absent = _draw_figures(design.figures, _for_matplotlib(named), loaded.history)
