@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.claims.decide import POWER, UNDECIDED
+from analysis.claims.decide import UNDECIDED
 from analysis.claims.judge import Judgement
 from analysis.stats.looks import PLANNED
 from coatlab.config.places import train_command
@@ -31,10 +31,10 @@ def advice(judgement: Judgement) -> str:
         if len(helped) == len(undecided)
         else f"{len(helped)} of {len(undecided)} undecided relations"
     )
-    condition = "" if all(finding.sure for finding in helped) else ", if the true differences are the observed ones"
+    least = min(finding.chance for finding in helped)
+    chance = f"{'each ' * (len(helped) > 1)}with a chance of {least:.0%}{' or more' * (len(helped) > 1)}"
     return (
-        f"{needed} seeds in all{_time(judgement, have, needed)} would settle {what} with a chance of {POWER:.0%}"
-        f"{condition}: {_command(judgement, needed)}"
+        f"{needed} seeds in all{_time(judgement, have, needed)} settle {what}, {chance}: {_command(judgement, needed)}"
     )
 
 

@@ -33,12 +33,29 @@ from analysis.claims.evidence import Evidence, Pair, pair
 from analysis.claims.ordering import ABOUT, ABOVE, AT_LEAST, Relation
 from analysis.stats import NAN, Floats, deviation, pooled
 from analysis.stats.looks import MOST_SEEDS, PLANNED, Looks, above, below, bounds
-from analysis.stats.planning import Noise, Plan, plan
+from analysis.stats.planning import future
 from analysis.stats.several import LEVEL, hochberg, levels, shares
 from coatlab.output.text import duration
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
-POWER = 0.8  # the chance that advice gives for all that is undecided in a claim
+POWER = 0.8  # the chance with which a look should settle a relation
+HOPELESS = 0.5  # no look is advised that is more likely to leave a relation undecided
+ALMOST = 0.8  # of the best chance: nearly as good, with fewer seeds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would settle a relation.
+
+    Attributes:
+        seeds: the look that may; None if the chance is small at every look.
+        chance: that it does.
+        images: no look may, but one would if test images were without number.
+    """
+
+    seeds: int | None = None
+    chance: float = NAN
+    images: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,8 +72,7 @@ class Finding:
         p: of the verdict or, if undecided, of the verdict that is nearer; corrected so that it is compared with 5 %.
         level: the share of the report's error with which its claim was judged.
         seed_error, image_error: the parts of the difference's standard error: of seeds, and of test images.
-        needed: the total number of seeds that would settle an undecided relation with the stated chance.
-        sure: that chance holds for the cautious distance, and not only for the observed one.
+        needed, chance: the planned number of seeds that may settle an undecided relation, and the chance that it does.
         reason: why it is undecided; empty otherwise.
         improvement: chance that a run of left beats one of right, with its 95 % bootstrap interval.
     """
@@ -75,7 +91,7 @@ class Finding:
     seed_error: float = NAN
     image_error: float = NAN
     needed: int | None = None
-    sure: bool = False
+    chance: float = NAN
     reason: str = ""
     improvement: tuple[float, float, float] = (NAN, NAN, NAN)
 
@@ -92,6 +108,8 @@ def decide(
 
 def decide_together(evidence: Sequence[Evidence]) -> list[list[Finding]]:
     """Decide the relations of all claims of a report, which share one error."""
+    if not evidence:
+        return []
     pairs = [[pair(relation, one) for relation in one.claim.relations] for one in evidence]
     sides = [
         np.array([p_values(r.sign, p.looks, one.claim, p) for r, p in zip(one.claim.relations, own, strict=True)])
@@ -155,7 +173,7 @@ def _findings(evidence: Evidence, pairs: Sequence[Pair], sides: Floats, p: Float
             continue
         settling = _plan(relation.sign, own, evidence.claim, noise, level, int((~decided).sum()))
         reason = evidence.refused or _reason(relation, own, evidence, settling)
-        found.append(replace(finding, needed=settling.seeds, sure=settling.sure, reason=reason))
+        found.append(replace(finding, needed=settling.seeds, chance=settling.chance, reason=reason))
     return found
 
 
@@ -175,23 +193,30 @@ def _numbers(relation: Relation, own: Pair, p: float, level: float) -> Finding:
 
 
 def _plan(sign: str, own: Pair, claim: Claim, noise: tuple[float, int], level: float, waiting: int) -> Plan:
-    """Plan what settles a relation the way it leans, if `waiting` relations of its claim are undecided.
+    """Plan the look that settles a relation, if `waiting` relations of its claim are undecided.
 
-    The level is the strictest that Hochberg's procedure may still ask for, and the chance of failure is divided among
-    the undecided relations, so that the claim as a whole has the stated chance.
+    It is the first look with a chance of 80 %. Where no look has that, it is the first one whose chance is almost that
+    of the best, unless even that is small. The level is the strictest that Hochberg's procedure may still ask for.
     """
     if not own.used or np.isnan(own.looks.of_seeds[-1]) or _gaps_matter(sign, own, claim):
-        return Plan(None)
-    mean, (sd, freedom) = float(own.differences.mean()), noise
+        return Plan()
+    sd, freedom = noise
     sd = max(sd, deviation(own.differences))
-    distances = [claim.about - mean, claim.about + mean]
-    if sign != ABOUT:
-        distances = [abs(mean - threshold_of(sign, claim))]
-    elif abs(mean) > claim.about:
-        distances = [abs(mean) - claim.about]
-    measured = Noise(sd, freedom, float(own.looks.of_images[-1]))
-    power = 1 - (1 - POWER) / waiting
-    return plan(distances, len(own.differences), own.used, measured, level / 2 / waiting, power)
+
+    def chance(seeds: int, of_images: float) -> float:
+        later = future(own.differences, (sd, freedom), of_images, seeds)
+        return float((2 * np.minimum(*p_values(sign, later, claim, None)) <= level / waiting).mean())
+
+    of_images, chances = float(own.looks.of_images[-1]), {}
+    for seeds in (seeds for seeds in PLANNED if seeds > own.used):
+        chances[seeds] = chance(seeds, of_images)
+        if chances[seeds] >= POWER:
+            return Plan(seeds, chances[seeds])
+    best = max(chances.values(), default=0.0)
+    if best < HOPELESS:
+        return Plan(images=of_images > 0 and bool(chances) and chance(MOST_SEEDS, 0.0) >= POWER)
+    seeds = next(seeds for seeds, found in chances.items() if found >= ALMOST * best)
+    return Plan(seeds, chances[seeds])
 
 
 def _gaps_matter(sign: str, own: Pair, claim: Claim) -> bool:
@@ -227,11 +252,9 @@ def settling_words(settling: Plan, seeds: int, images: int, seconds: float) -> s
         images: how many test images there are.
         seconds: that one more seed takes; NaN if it is not known.
     """
-    if settling.images:
-        return f"more seeds cannot settle it: the {images:,} test images are the limit"
     if settling.seeds is None:
-        return f"even {MOST_SEEDS} seeds would not settle it"
+        limit = f": the {images:,} test images are the limit" if settling.images else ""
+        return f"even {MOST_SEEDS} seeds would probably not settle it{limit}"
     more = settling.seeds - seeds
     time = "" if np.isnan(seconds) else f" (about {duration(more * seconds)})"
-    condition = "" if settling.sure else " if the true difference is the observed one"
-    return f"{more} more seeds{time} give an {POWER:.0%} chance{condition}"
+    return f"{more} more seeds{time} settle it with a chance of {settling.chance:.0%}"

@@ -5,12 +5,12 @@ numbers of one claim, and `judge` decides all claims of a report together, as `a
 verdict is that of its weakest relation: contradicted if one is contradicted, otherwise undecided if one is undecided,
 otherwise supported. A claim about which runs of this scale cannot speak is out of reach (`analysis.claims.scale`).
 
-What is undecided comes with the number of seeds that would settle it with a chance of 80 % for the whole claim, which
-is a planned look, and with the minutes that these seeds take; or it says that 80 seeds, the last look, would not settle
-it. One may follow this advice, or not, and look again, as often as one likes: the error stays the same.
+What is undecided comes with the planned number of seeds that may settle it, the chance that it does, and how long these
+seeds take; or with a sentence that even 80 seeds, the last look, would probably not settle it. One may follow this
+advice, or not, and look again, as often as one likes: the error stays the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ import pandas as pd
 
 from analysis import stats
 from analysis.claims.claim import Claim
+from analysis.claims.crossed import diagonal, sources
 from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, decide_together
 from analysis.claims.evidence import DIVERGED, Evidence
 from analysis.claims.ordering import names_of
@@ -58,23 +59,20 @@ class Judgement:
 
 
 def judge(
-    claims: Sequence[Claim],
-    runs: pd.DataFrame,
+    cases: Iterable[tuple[Claim, pd.DataFrame]],
     histories: pd.DataFrame,
     generator: np.random.Generator,
     donors: Donors | None = None,
     allow: Sequence[str] = (),
 ) -> list[Judgement]:
-    """Judge all claims of a report by the complete runs that they are about; `gather` describes the arguments.
+    """Judge all claims of a report, which share its error.
 
-    `generator` resamples for the interval of the probability of improvement; verdicts do not depend on it.
+    Args:
+        cases: each claim with the runs to judge it by; a claim about several panels is a case per panel.
+        histories, donors, allow: as `gather` has them.
+        generator: resamples for the interval of the probability of improvement; verdicts do not depend on it.
     """
-    return judge_evidence([gather(claim, runs, histories, donors, allow) for claim in claims], generator)
-
-
-def judge_evidence(evidence: Sequence[Evidence], generator: np.random.Generator) -> list[Judgement]:
-    """Judge evidence, all of which shares the error of one report: of several claims, or of one in several panels."""
-    judged = []
+    evidence, judged = [gather(claim, runs, histories, donors, allow) for claim, runs in cases], []
     for one, found in zip(evidence, decide_together(evidence), strict=True):
         findings = [_with_improvement(finding, one, generator) for finding in found]
         if one.out_of_reach:
@@ -106,6 +104,8 @@ def gather(
         InputError: the runs lack a column that the claim names.
     """
     every, notes = _runs_about(claim, runs)
+    notes += sources(claim, every[every["status"] == "complete"])
+    every = diagonal(every)
     about, names = every[every["status"] == "complete"], names_of(claim.relations)
     budgets = [BUDGET] if claim.metric in MEASURES else []
     refused = _refusal(about, budgets)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.claims.by_panel import by_panel
 from analysis.claims.claim import load_claims
-from analysis.claims.judge import Judgement, gather, judge_evidence
+from analysis.claims.judge import Judgement, judge
 from analysis.compare.audit import ALIASES, audited, require_derivable
 from analysis.compare.confounds import require_keys
 from analysis.compare.design import Design
@@ -118,11 +118,8 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         return replace(report, tables=[listing_table(uncompared_panel(complete, loaded.donors), _interval)])
     cells = [audited(panel, design, allow) for panel in make_panels(complete, design, loaded.donors, allow)]
     made = [*score_tables(cells, design, _interval), *cost_tables(cells, _interval)]
-    evidence = [
-        gather(claim, inside, loaded.history, loaded.donors, allow)
-        for claim, inside in by_panel(load_claims(study), loaded.runs, design.panels)
-    ]
-    judgements = judge_evidence(evidence, np.random.default_rng(SEED))
+    cases = list(by_panel(load_claims(study), loaded.runs, design.panels))
+    judgements = judge(cases, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=run_names(complete, design, loaded.donors, allow))
     pictures, absent = _draw_figures(design.figures, _for_matplotlib(named), loaded.history)

@@ -104,7 +104,7 @@ def tail(distance: Floats, of_seeds: Floats, of_images: Floats, freedom: int) ->
         of_seeds, of_images: the two parts of its squared standard error, (...).
         freedom: the degrees of freedom of the first; the second is taken as known.
     """
-    if not np.any(of_images):
+    if not np.any(of_images) or np.isnan(of_seeds).all():
         return special.stdtr(freedom, -distance / np.sqrt(of_seeds))
     values, weights = _chi_square(freedom)
     variance = of_seeds[..., None] * freedom / values + of_images[..., None]

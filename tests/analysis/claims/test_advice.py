@@ -14,21 +14,20 @@ from tests.analysis.claims.planted import G
 CLAIM = replace(G, study="layouts", rows={"data.name": ["fractals"]})
 
 
-def judgement(
-    *needed: int | None, seeds: int = 5, used: int = 5, sure: bool = True, seconds: float = 60.0
-) -> Judgement:
+def judgement(*needed: int | None, seeds: int = 5, used: int = 5, seconds: float = 60.0) -> Judgement:
     first = Finding(G.relations[0], SUPPORTED, seeds, used)
-    findings = [first, *(replace(first, verdict=UNDECIDED, needed=number, sure=sure) for number in needed)]
+    findings = [first, *(replace(first, verdict=UNDECIDED, needed=number, chance=0.9) for number in needed)]
     return Judgement(CLAIM, UNDECIDED, findings, seeds=range(seeds), seconds=seconds)
 
 
 def test_it_says_how_many_seeds_how_long_and_the_command() -> None:
     assert advice(judgement(10, 10)) == (
-        "10 seeds in all (5 more, about 5 min 0 s) would settle what is undecided with a chance of 80%: "
+        "10 seeds in all (5 more, about 5 min 0 s) settle what is undecided, each with a chance of 90% or more: "
         "python src/train.py sweep=layouts data=fractals seed=0,1,2,3,4,5,6,7,8,9"
     )
-    assert "(35 more) would settle 1 of 2 undecided relations" in advice(judgement(40, None, seconds=float("nan")))
-    assert "80%, if the true differences are the observed ones: python" in advice(judgement(10, sure=False))
+    assert "(35 more) settle 1 of 2 undecided relations, with a chance of 90%: " in advice(
+        judgement(40, None, seconds=float("nan"))
+    )
     assert "'seed=range(0,20)'" in advice(judgement(20))
 
 

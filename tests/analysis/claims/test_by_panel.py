@@ -46,7 +46,7 @@ def test_each_size_and_resolution_has_its_own_verdict_by_its_own_runs() -> None:
     histories = pd.DataFrame({"fingerprint": [], "step": []})
 
     def judged(claim: Claim, runs: pd.DataFrame) -> Judgement:
-        (judgement,) = judge([claim], runs, histories, np.random.default_rng(0))
+        (judgement,) = judge([(claim, runs)], histories, np.random.default_rng(0))
         return judgement
 
     assert judged(*found[0]).findings == judged(G, at("nano", 32, LAYOUTS)).findings

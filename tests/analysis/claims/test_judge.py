@@ -31,7 +31,7 @@ def ordered(ordering: str, **changes: object) -> Claim:
 
 
 def judged(claim: Claim, runs: pd.DataFrame, histories: pd.DataFrame, allow: Sequence[str] = ()) -> Judgement:
-    (judgement,) = judge([claim], runs, histories, np.random.default_rng(0), allow=allow)
+    (judgement,) = judge([(claim, runs)], histories, np.random.default_rng(0), allow=allow)
     return judgement
 
 
@@ -201,7 +201,7 @@ def test_claims_of_a_report_share_its_error() -> None:
     claim = ordered("CCTT > CTTT", metric="eval/accuracy", primary=True)
     alone = judged(claim, runs, histories).findings[0]
     several = [claim, *[replace(claim, ordering=["CTTT > CCTT"], relations=relations_of("CTTT > CCTT"))] * 3]
-    shared = judge(several, runs, histories, np.random.default_rng(0))[0].findings[0]
+    shared = judge([(one, runs) for one in several], histories, np.random.default_rng(0))[0].findings[0]
     assert shared.level == pytest.approx(alone.level / 4)
     assert shared.p == pytest.approx(4 * alone.p)
 
