@@ -30,6 +30,7 @@ from analysis.compare.finished import BUDGET, TEST
 from analysis.paper.data_sets import ABUNDANT
 
 Floats = NDArray[np.float64]
+Points = tuple[Floats, Floats]  # images seen and errors of the runs of a seed
 SEEN = "images seen"  # the column that `on_new_images` adds
 FEWEST_LENGTHS = 4  # to tell three numbers from noise
 RESAMPLES = 200
@@ -158,14 +159,16 @@ def fits(runs: pd.DataFrame, generator: np.random.Generator) -> dict[str, tuple[
         runs: of `on_new_images`, with columns `name`, `seed`, `data.num_classes` and `test/accuracy`.
         generator: resamples.
     """
-    known = runs.dropna(subset=[TEST])
-    by_name = dict(iter(known.groupby("name", sort=False)))
-    first = {str(name): one for name, own in by_name.items() if (one := _fit_runs(own)) is not None}
-    seeds = sorted(set.intersection(*(set(by_name[name]["seed"]) for name in first))) if first else []
+    points: dict[str, dict[Any, Points]] = {}
+    for (name, seed), own in runs.dropna(subset=[TEST]).groupby(["name", "seed"], sort=False):
+        points.setdefault(str(name), {})[seed] = own[SEEN].to_numpy(float), 1 - own[TEST].to_numpy(float)
+    chance = 1 / runs.groupby("name")["data.num_classes"].first().astype(float)
+    first = {name: one for name, own in points.items() if (one := _fit_seeds(own, list(own), chance[name]))}
+    seeds = sorted(set.intersection(*(set(points[name]) for name in first))) if first else []
     again: dict[str, list[Fit]] = {name: [] for name in first}
     for _ in range(RESAMPLES if len(seeds) > 1 else 0):
         drawn = generator.choice(seeds, len(seeds)).tolist()
-        redone = {name: _fit_runs(_of_seeds(by_name[name], drawn), fitted) for name, fitted in first.items()}
+        redone = {name: _fit_seeds(points[name], drawn, chance[name], fitted) for name, fitted in first.items()}
         whole = {name: fitted for name, fitted in redone.items() if fitted}
         if len(whole) == len(first):  # so that those of one place are of the same seeds
             for name, fitted in whole.items():
@@ -208,13 +211,11 @@ def _last_crossing(one: Fit, other: Fit, images: Floats) -> float:
     return float(np.sqrt(images[changes[-1]] * images[changes[-1] + 1])) if len(changes) else np.inf
 
 
-def _of_seeds(runs: pd.DataFrame, seeds: Sequence[Any]) -> pd.DataFrame:
-    return pd.concat([runs[runs["seed"] == seed] for seed in seeds])
-
-
-def _fit_runs(runs: pd.DataFrame, like: Fit | None = None) -> Fit | None:
-    chance = 1 / float(runs["data.num_classes"].iloc[0])
-    return fit(runs[SEEN].to_numpy(float), 1 - runs[TEST].to_numpy(float), chance, like)
+def _fit_seeds(
+    points: Mapping[Any, Points], seeds: Sequence[Any], chance: float, like: Fit | None = None
+) -> Fit | None:
+    images, errors = (np.concatenate([points[seed][i] for seed in seeds]) for i in (0, 1))
+    return fit(images, errors, chance, like)
 
 
 def _fitted(form: Form, images: Floats, errors: Floats, chance: float, start: Sequence[float]) -> Fit | None:

@@ -51,14 +51,15 @@ def _tables(panels: Sequence[Panel], summarize: Summarize) -> list[Table]:
     for name in names:
         own = runs[runs["name"] == name]
         ends = own.loc[own[SEEN] == longest, TEST].to_numpy(float)
-        row: list[Cell] = [name, own["seed"].nunique(), own[SEEN].nunique(), summarize(ends)]
+        row: list[Cell] = [name, own[SEEN].nunique(), summarize(ends)]
         if name in found:
             fit, again = found[name]
-            row += [fit.form.name, _number(fit.floor, interval(again, lambda one: one.floor), len(again))]
-            row += [_number(fit.exponent, interval(again, lambda one: one.exponent), len(again))]
+            floor, exponent = interval(again, lambda one: one.floor), interval(again, lambda one: one.exponent)
+            seeds = own["seed"].nunique()
+            row += [fit.form.name, Mean(seeds, fit.floor, *floor), Mean(seeds, fit.exponent, *exponent)]
             row += [fit.aicc[1] - fit.aicc[0]]
-        rows.append(row + [None] * (8 - len(row)))
-    columns = [Column("layout"), Column("seeds", "d"), Column("lengths", "d")]
+        rows.append(row + [None] * (7 - len(row)))
+    columns = [Column("layout"), Column("lengths", "d")]
     columns += [Column(f"test acc. after {longest:,.0f}", ".1%", best="high"), Column("form")]
     columns += [Column("a", ".3f"), Column("c", ".2f"), Column("AICc of the other form", "+.1f")]
     fixed = ", ".join(str(value) for key, value in panels[0].values.items() if key != SIZE)
@@ -97,7 +98,3 @@ def _told(one: Crossing) -> str:
     if np.isnan(one.low):
         return f"{one.images:,.0f}"
     return f"{one.images:,.0f} [{one.low:,.0f}, {'beyond reach' if np.isinf(one.high) else f'{one.high:,.0f}'}]"
-
-
-def _number(value: float, ends: tuple[float, float], resamples: int) -> Cell:
-    return Mean(resamples, value, *ends)
