@@ -16,6 +16,7 @@ from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
 from coatlab.data.files.decode import CorruptImage, decode
+from coatlab.data.files.faults import Fault, listed, why
 from coatlab.data.image_data import Batch, ImageData, Indexed
 from coatlab.data.splits import split
 from coatlab.data.views import Views
@@ -23,7 +24,6 @@ from coatlab.errors import InputError
 from coatlab.process.machine import cores
 
 IN_A_ROW = 100  # this many corrupt images in a row end the run: something is wrong with all of them
-NAMED = 5  # corrupt images that a message lists at most
 
 
 class Contents(Protocol):
@@ -105,10 +105,21 @@ class Encoded(Indexed):
 
 @dataclass(frozen=True)
 class Source:
-    """The images of a data set; if `test` is None, test images are held out of the training images."""
+    """The images of a data set.
+
+    Attributes:
+        train, test: the images; if `test` is None, test images are held out of the training images.
+        names: of the classes, for messages; None: their numbers.
+        faults: images that are left out from the beginning.
+        found, aside: where the images are, and what was left aside, in words for the record.
+    """
 
     train: Contents
     test: Contents | None
+    names: Sequence[str] | None = None
+    faults: Sequence[Fault] = ()
+    found: str = ""
+    aside: Sequence[str] = ()
 
 
 class EncodedData(ImageData):
@@ -153,13 +164,19 @@ class EncodedData(ImageData):
 
     def make_sets(self) -> Mapping[str, Indexed]:
         """Find the images and split them."""
-        source = self.load()
-        held = self.eval_size + (self.test_size if source.test is None else 0)
-        parts = split(source.train.labels, train_size=self.train_size, eval_size=held, seed=self.split_seed)
+        self.source = source = self.load()
+        parts = split(
+            source.train.labels,
+            train_size=self.train_size,
+            eval_size=self.eval_size,
+            test_size=self.test_size if source.test is None else 0,
+            seed=self.split_seed,
+            names=source.names,
+        )
         self.corrupt["train"] = files = Corrupt(source.train)
         picks = {
             "train": self.in_order(parts.train),
-            "eval": parts.evaluation[held - self.eval_size :],
+            "eval": parts.evaluation,
             "train_eval": parts.train[: self.train_eval_size],
         }
         if source.test is not None:
@@ -167,7 +184,7 @@ class EncodedData(ImageData):
         views = Views(self.recipe, self.image_size, self.seed)
         sets = {name: Encoded(files, pick, views, self.channels, name == "train") for name, pick in picks.items()}
         everything = torch.arange(0 if source.test is None else len(source.test.labels))
-        test = parts.evaluation[: self.test_size] if source.test is None else everything
+        test = parts.test if source.test is None else everything
         sets["test"] = Encoded(self.corrupt.get("test", files), test, views, self.channels, train=False)
         return sets
 
@@ -180,10 +197,11 @@ class EncodedData(ImageData):
         return train
 
     def facts(self) -> dict[str, Any]:
-        """Return how many images there are, and which were corrupt."""
-        names = self._corrupt_names()
+        """Return how many images there are and where, what was left aside, and which images were corrupt."""
+        names = [fault.name for fault in self.source.faults] + self._corrupt_names()
         images = {part: len(corrupt.contents.labels) for part, corrupt in self.corrupt.items()}
-        return {"images": images, "corrupt": {"count": len(names), "names": names}}
+        told = {"found": self.source.found, "aside": list(self.source.aside)}
+        return {"images": images, **told, "corrupt": {"count": len(names), "names": names}}
 
     def recall(self, facts: Mapping[str, Any]) -> None:
         """Take over which images earlier attempts left out; with `stop`, none, so that a mended image is read again."""
@@ -220,9 +238,9 @@ class EncodedData(ImageData):
             self.on_facts()
             if self.on_corrupt == "stop":
                 raise InputError(
-                    f"{_listed(found)}; replace or remove it, or leave such images out with data.on_corrupt=skip"
+                    f"{listed(found)}; replace or remove it, or leave such images out with data.on_corrupt=skip"
                 )
-            print(f"left out: {_listed(found)}", file=sys.stderr)
+            print(f"left out: {listed(found)}", file=sys.stderr)
         if any(corrupt.flags[-1] for corrupt in self.corrupt.values()):
             raise InputError(f"{IN_A_ROW} images in a row cannot be decoded below data.root={self.root}")
 
@@ -235,11 +253,8 @@ def _described(contents: Contents, number: int, channels: int) -> str:
     try:
         decode(contents.read(number), channels)
         reason = "it could not be read earlier"
-    except (CorruptImage, OSError) as error:
+    except OSError as error:
+        reason = f"it cannot be read: {why(error)}"
+    except CorruptImage as error:
         reason = str(error)
     return f"{contents.name(number)} cannot be decoded ({reason})"
-
-
-def _listed(found: Sequence[str]) -> str:
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return ", ".join(found[:NAMED]) + more

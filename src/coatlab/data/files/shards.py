@@ -19,7 +19,7 @@ from braceexpand import braceexpand
 from numpy.typing import NDArray
 from rich.progress import track
 
-from coatlab.data.files.class_folders import ENDINGS
+from coatlab.data.files.listing import ENDINGS
 from coatlab.errors import InputError
 from coatlab.output.files import write_atomic
 
