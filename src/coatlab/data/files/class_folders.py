@@ -22,10 +22,9 @@ import numpy as np
 from coatlab.data.files.faults import NAMED, Fault, listed, printable, refuse_faults
 from coatlab.data.files.listing import ENDINGS, Listing, Walk, make_listing
 from coatlab.data.files.parts import Parts, find_parts, folders, looks_like_split
+from coatlab.data.files.reading import READING
 from coatlab.data.splits import check_parts
 from coatlab.errors import InputError
-
-READING = b"2\n"  # part of every hash; the next number when the same files are split or decoded in another way
 
 
 @dataclass(frozen=True)
@@ -133,8 +132,8 @@ def _classes(parts: Parts) -> list[str]:
 def _walk_classes(walk: Walk, parts: list[Path], classes: list[str]) -> None:
     """List the images of all classes, of training and then of test."""
     every = [(part, label, str(part / name)) for part in parts for label, name in enumerate(classes)]
-    for part in (walk.root, *map(str, parts)):
-        walk.enter(part)
+    for folder in (walk.root, *map(str, parts)):
+        walk.enter(folder)
     # all before the first is walked: a link from one class to another must not take its images along
     for part, label, folder in [one for one in every if os.path.isdir(one[2]) and walk.enter(one[2])]:
         _check_level(Path(folder), walk.class_folder(folder, label, parts.index(part)))
