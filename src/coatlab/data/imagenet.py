@@ -24,6 +24,8 @@ class ImageNet(EncodedData):
         shared: as in `EncodedData`.
     """
 
+    upright = False  # published results are of photos as they are stored
+
     def __init__(self, *, root: str | None, cache: str, train_files: int, val_files: int, **shared: Any) -> None:
         super().__init__(root=root or str(Path(cache) / "imagenet"), **shared)
         self.files = {"train": train_files, "val": val_files}

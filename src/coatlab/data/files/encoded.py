@@ -7,8 +7,9 @@ full; in evaluation it is left out. Workers report corrupt images through memory
 
 import sys
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -23,6 +24,7 @@ from coatlab.data.views import Views
 from coatlab.errors import InputError
 from coatlab.process.machine import cores
 
+Decoder = Callable[[bytes], Tensor]
 IN_A_ROW = 100  # this many corrupt images in a row end the run: something is wrong with all of them
 
 
@@ -65,12 +67,16 @@ class Encoded(Indexed):
         corrupt: notes of corrupt images; its `contents` are the images.
         picks: (N,) numbers of the images that belong to the set.
         views: from an image to what the network sees.
+        decoder: from the content of a file to an image.
         channels: 1 (grey) or 3.
         train: whether to make training views, and to replace corrupt images by others.
     """
 
-    def __init__(self, corrupt: Corrupt, picks: Tensor, views: Views, channels: int, train: bool) -> None:
-        self.corrupt, self.picks, self.views, self.channels, self.train = corrupt, picks, views, channels, train
+    def __init__(
+        self, corrupt: Corrupt, picks: Tensor, views: Views, decoder: Decoder, channels: int, train: bool
+    ) -> None:
+        self.corrupt, self.picks, self.views, self.train = corrupt, picks, views, train
+        self.decoder, self.channels = decoder, channels
 
     def __len__(self) -> int:
         return len(self.picks)
@@ -97,7 +103,7 @@ class Encoded(Indexed):
         if self.corrupt.flags[number]:
             return None
         try:
-            return decode(self.corrupt.contents.read(number), self.channels)
+            return self.decoder(self.corrupt.contents.read(number))
         except (CorruptImage, OSError):
             self.corrupt.flags[number] = True
             return None
@@ -138,6 +144,7 @@ class EncodedData(ImageData):
     """
 
     decodes = True
+    upright = True  # whether photos are turned as their metadata say
 
     def __init__(
         self,
@@ -182,11 +189,17 @@ class EncodedData(ImageData):
         if source.test is not None:
             self.corrupt["test"] = Corrupt(source.test)
         views = Views(self.recipe, self.image_size, self.seed)
-        sets = {name: Encoded(files, pick, views, self.channels, name == "train") for name, pick in picks.items()}
+        shared = (views, self.decoder, self.channels)
+        sets = {name: Encoded(files, pick, *shared, train=name == "train") for name, pick in picks.items()}
         everything = torch.arange(0 if source.test is None else len(source.test.labels))
         test = parts.test if source.test is None else everything
-        sets["test"] = Encoded(self.corrupt.get("test", files), test, views, self.channels, train=False)
+        sets["test"] = Encoded(self.corrupt.get("test", files), test, *shared, train=False)
         return sets
+
+    @property
+    def decoder(self) -> Decoder:
+        """Return the function that decodes an image."""
+        return partial(decode, channels=self.channels, upright=self.upright)
 
     def in_order(self, train: Tensor) -> Tensor:
         """Return the numbers of the training images in the order in which the set holds them."""
@@ -230,7 +243,7 @@ class EncodedData(ImageData):
             InputError: an image is corrupt and `on_corrupt` is stop, or IN_A_ROW images in a row are.
         """
         found = [
-            _described(corrupt.contents, number, self.channels)
+            _described(corrupt.contents, number, self.decoder)
             for corrupt in self.corrupt.values()
             for number in corrupt.news()
         ]
@@ -248,10 +261,10 @@ class EncodedData(ImageData):
         return [corrupt.contents.name(number) for corrupt in self.corrupt.values() for number in corrupt.numbers()]
 
 
-def _described(contents: Contents, number: int, channels: int) -> str:
+def _described(contents: Contents, number: int, decoder: Decoder) -> str:
     """Return a corrupt image's name and what is wrong with it, by decoding it once more."""
     try:
-        decode(contents.read(number), channels)
+        decoder(contents.read(number))
         reason = "it could not be read earlier"
     except OSError as error:
         reason = f"it cannot be read: {why(error)}"
