@@ -1,14 +1,21 @@
 """Build networks from the names of files in conf/: `create_model` for Python users, `network_of` for a config."""
 
-from collections.abc import Mapping, Sequence
+import difflib
+import operator
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 from hydra.utils import instantiate
 
 from coatlab.config.compose import compose, resolve
+from coatlab.config.files import choices
+from coatlab.config.kinds import number, whole
 from coatlab.config.rules import check_keys
 from coatlab.config.targets import TARGET, python_path
-from coatlab.errors import not_one_of
+from coatlab.errors import InputError, not_one_of
 from coatlab.model.blocks.transformer import AttentionFactory
 from coatlab.model.layout import blueprint
 from coatlab.model.network import Network, build_network
@@ -32,7 +39,8 @@ def create_model(
     Args:
         layout, attention, size: names of files in conf/layout, conf/attention, conf/size.
         image_size: pixels, one number or (rows, columns); must be divisible by the product of the strides.
-        num_classes: outputs of the classifier.
+        num_classes: outputs of the classifier; 0: there is none, and the pooled features (B, width) that it would get
+            are returned, as in timm.
         channels: of the images.
         stochastic_depth: drop probability of the last block; it grows linearly from 0 at the first block.
         plan: entries that replace those of the size's plan: blocks, widths, strides, head_size.
@@ -40,7 +48,8 @@ def create_model(
         network_settings: entries that replace those of conf/network/coatnet.yaml, e.g. `downsample="depthwise_conv"`.
 
     Returns:
-        An `nn.Module` from images (B, channels, rows, columns) to logits (B, num_classes).
+        An `nn.Module` from images (B, channels, rows, columns) to logits (B, num_classes). Images of another size or
+        number of channels are a ValueError.
 
     Raises:
         InputError: a ValueError in one sentence: a name that does not exist (it lists those that do), a plan that does
@@ -51,22 +60,25 @@ def create_model(
         >>> sum(p.numel() for p in model.parameters())
         25036820
     """
-    composed = compose([f"layout={layout}", f"attention={attention}", f"size={size}"])
-    changes = {"plan": plan or {}, "attention": attention_settings or {}, "network": network_settings}
+    named = {"layout": layout, "attention": attention, "size": size}
+    for group, name in named.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
+            raise not_one_of(group, name, choices(group))
+    sides = _image_size(image_size)
+    shape = {"num_classes": _whole("num_classes", num_classes, 0), "channels": _whole("channels", channels, 1)}
+    number(0, 1)("stochastic_depth", stochastic_depth)
+    composed = compose([f"{group}={name}" for group, name in named.items()])
+    changes = {"plan": plan, "attention": attention_settings, "network": network_settings}
     for group, entries in changes.items():
-        for key, value in entries.items():
+        if not isinstance(entries or {}, Mapping):
+            raise InputError(f"{group} settings must be a dictionary, not {entries!r}")
+        for key, value in (entries or {}).items():
             if key not in composed[group]:
-                raise not_one_of(f"{group} setting", key, composed[group])
+                raise _unknown(group, key, composed[group])
             composed[group][key] = value
     resolved = resolve(composed)
     check_keys({key: resolved[key] for key in ("attention", "network")})
-    return network_of(
-        resolved,
-        image_size=image_size,
-        num_classes=num_classes,
-        channels=channels,
-        stochastic_depth=stochastic_depth,
-    )
+    return network_of(resolved, image_size=sides, **shape, stochastic_depth=stochastic_depth)
 
 
 def network_of(
@@ -97,3 +109,32 @@ def attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
     own = {key: value for key, value in settings.items() if key not in ("name", TARGET)}
     factory: AttentionFactory = instantiate({TARGET: python_path("attention", settings), **own}, _partial_=True)
     return factory
+
+
+def _whole(key: str, value: Any, least: int) -> int:
+    """Return a whole number, also of numpy or torch, as Python has it.
+
+    Raises:
+        InputError: it is no whole number, or too small.
+    """
+    with suppress(TypeError):
+        value = value if isinstance(value, bool) else operator.index(value)
+    whole(least)(key, value)
+    return int(value)
+
+
+def _image_size(value: Any) -> int | tuple[int, int]:
+    """Return one number or two, each a whole number of at least 1."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return _whole("image_size", value, 1)
+    if len(value) != 2:
+        raise InputError(f"image_size={value} is not valid; it must be one number, or (rows, columns)")
+    return _whole("image_size", value[0], 1), _whole("image_size", value[1], 1)
+
+
+def _unknown(group: str, key: str, known: Iterable[str]) -> InputError:
+    """Word an argument that does not exist; for one of create_model's own, those can have been meant, too."""
+    if difflib.get_close_matches(key, ["pretrained"]):
+        return InputError(f"{key} is not valid: there are no pretrained weights; load a run's with load_state_dict")
+    own = [name for name in signature(create_model).parameters if name != "network_settings"]
+    return not_one_of(f"{group} setting", key, [*known, *(own if group == "network" else [])])

@@ -24,8 +24,17 @@ from coatlab.errors import InputError
         (
             kinds.name,
             ["in21k-winter_2021.1+x", "ä"],
-            ["a/b", "../a", "", ".a", "a b", 5],
+            ["a/b", "../a", "", ".a", "a b", 5, "a\n", "\udcff"],
             "it must be a name of letters",
+        ),
+        (kinds.name, ["x" * 50], ["x" * 51, "画" * 17], "it must be a name of at most 50 bytes"),
+        (kinds.path, ["a", "/a b", "../画"], ["", " ", "a\0b", "a\nb", "a\udcff"], "it must be a path, in UTF-8"),
+        (kinds.path, [], [5, True, None, ["a"]], "it must be text"),
+        (
+            kinds.shards,
+            ["a-{000..146}.tar", "sub/*.tar", "a..b.tar"],
+            ["/a.tar", "../a.tar", "a/../../b.tar", "{a", "a}", "https://host/a.tar", "pipe:cat a.tar", "~/a.tar"],
+            "it must be names of files below data.root, as in train-{0000..0146}.tar",
         ),
         (kinds.odd, [1, 7], [0, 2, -3, 3.0, True], "it must be an odd whole number"),
         (kinds.wholes, [[1, 2], []], [[0], [1.5], 3], "it must be a list of whole numbers of at least 1"),

@@ -62,19 +62,19 @@ def test_the_folder_that_was_looked_for_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_papers_recipe_and_network_take_a_real_step(root: Path, tmp_path: Path) -> None:
     line = CommandLine(tmp_path)
-    words = [*WORDS, "recipe=in1k", "size=coatnet_0", f"data.root={root}", "data.batch_size=2", "data.train_size=2"]
+    words = [*WORDS, "recipe=in1k", "size=coatnet_0", f"data.root={root}", "data.batch_size=4", "data.train_size=4"]
     done = line.run(*words, "trainer.max_epochs=1", "trainer.log_every=1", "tracker=none", tiny=False)
     assert done.returncode == 0, done.stderr
     plan = done.stdout.partition("complete")[0]
     for said in (
         "24.2",
         "4141.",
-        "imagenet: 2 of 4 classes, 224 pixels",
+        "imagenet: 4 of 4 classes, 224 pixels",
         "(0.001 is for a batch of 4096)",
         "MixUp 0.8",
     ):
         assert said in plan, plan
     record = line.record()
     assert record["final"]["step"] == 1
-    assert record["recipe"]["lr"] == 1e-3 * 2 / 4096
+    assert record["recipe"]["lr"] == 1e-3 * 4 / 4096
     assert record["data"]["images"] == {"train": 40, "test": 8}

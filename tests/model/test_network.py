@@ -1,5 +1,6 @@
 """create_model: names, shapes, the settings of the paper's ablations, and errors before anything is built."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -112,6 +113,35 @@ def test_a_checkpoint_of_another_resolution_loads() -> None:
         ({"pool": "min"}, "network.pool=min does not exist.*max, average"),
         ({"colour": 1}, "network setting=colour does not exist"),
         ({"plan": {"depths": [1]}}, "plan setting=depths does not exist"),
+        ({"plan": [1]}, r"plan settings must be a dictionary, not \[1\]"),
+        ({"plan": {"widths": [True, 16, 32, 32, 64]}}, "holds True; every entry must be a whole number"),
+        ({"plan": {"head_size": True}}, "plan.head_size=True does not divide the width"),
+        ({"plan": {"head_size": "32"}}, "plan.head_size=32 does not divide the width"),
+        ({"layout": None}, "layout=None does not exist; valid: CCCC"),
+        ({"layout": "CCTT,CTTT"}, "layout=CCTT,CTTT does not exist"),
+        ({"size": 0}, "size=0 does not exist; valid: coatnet_0"),
+        ({"num_classes": -1}, "num_classes=-1 is not valid; it must be a whole number of at least 0"),
+        ({"num_classes": None}, "num_classes=null is not valid"),
+        ({"num_classes": "10"}, "num_classes=10 is not valid"),
+        ({"num_classes": True}, "num_classes=true is not valid"),
+        ({"num_classes": 10.0}, "num_classes=10.0 is not valid"),
+        ({"channels": 0}, "channels=0 is not valid; it must be a whole number of at least 1"),
+        ({"channels": "3"}, "channels=3 is not valid"),
+        ({"image_size": "32"}, "image_size=32 is not valid; it must be a whole number of at least 1"),
+        ({"image_size": 0}, "image_size=0 is not valid"),
+        ({"image_size": -224}, "image_size=-224 is not valid"),
+        ({"image_size": None}, "image_size=null is not valid"),
+        ({"image_size": 224.0}, "image_size=224.0 is not valid"),
+        ({"image_size": (224,)}, r"image_size=\(224,\) is not valid; it must be one number, or \(rows, columns\)"),
+        ({"image_size": (224, "224")}, "image_size=224 is not valid"),
+        (
+            {"stochastic_depth": 1.5},
+            "stochastic_depth=1.5 is not valid; it must be a number of at least 0 and at most 1",
+        ),
+        ({"stochastic_depth": float("nan")}, "stochastic_depth=nan is not valid"),
+        ({"pretrained": True}, "pretrained is not valid: there are no pretrained weights"),
+        ({"img_size": 32}, r"network setting=img_size does not exist \(did you mean image_size\?\)"),
+        ({"num_class": 32}, r"did you mean num_classes\?"),
     ],
 )
 def test_what_does_not_exist_is_one_clear_value_error(arguments: dict, sentence: str) -> None:
@@ -129,3 +159,44 @@ def test_a_patch_that_does_not_divide_the_image_needs_padding_in_the_plan() -> N
     assert padded.features(torch.randn(1, 1, 32, 32))[0].shape == (1, 16, 7, 5)
     with pytest.raises(InputError, match="only a patch stem may be rectangular or padded"):
         nano("CCTT", plan={"pad": True})
+
+
+def test_whole_numbers_of_numpy_are_taken() -> None:
+    network = create_model(
+        "CCTT", size="nano", image_size=np.array([32, 48])[0], channels=np.int8(1), num_classes=np.int64(7)
+    )
+    assert network(torch.randn(1, 1, 32, 32)).shape == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("layout", "attention", "built"),
+    [
+        *((layout, "relative", 32) for layout in LAYOUTS),
+        *(("CTTT", attention, (32, 64)) for attention in choices("attention")),
+        ("ViT_REL", "linear", (32, 64)),
+    ],
+)
+def test_images_of_another_shape_are_one_value_error(layout: str, attention: str, built: int | tuple[int, int]) -> None:
+    network = create_model(layout, attention, "nano", image_size=built, channels=1, num_classes=10).eval()
+    rows, columns = (built, built) if isinstance(built, int) else built
+    assert network(torch.randn(1, 1, rows, columns)).shape == (1, 10)
+    shapes = [(1, 1, 64, 64), (1, 1, columns + 16, rows), (1, 1, rows, columns - 1), (1, 3, rows, columns)]
+    for shape in [*shapes, (1, rows, columns), (1, 1, 1, rows, columns), (1, rows * columns)]:
+        for call in (network, network.train(), network.features):
+            with pytest.raises(ValueError, match="the images have the shape") as refused:
+                call(torch.randn(shape))
+            assert str(shape) in str(refused.value)
+            assert f"(images, 1, {rows}, {columns}): 1 channels of {rows} x {columns} pixels" in str(refused.value)
+
+
+@pytest.mark.parametrize("layout", ["CCTT", "ViT_REL"])
+def test_without_classes_the_features_of_the_classifier_are_returned(layout: str) -> None:
+    torch.manual_seed(0)
+    whole = nano(layout).eval()
+    pooled = create_model(layout, size="nano", image_size=32, channels=1, num_classes=0).eval()
+    classifier = whole.head[-1]
+    pooled.load_state_dict({name: value for name, value in whole.state_dict().items() if name in pooled.state_dict()})
+    x = torch.randn(2, 1, 32, 32)
+    features = pooled(x)
+    assert features.shape == (2, whole.plan.width)
+    torch.testing.assert_close(classifier(features), whole(x))

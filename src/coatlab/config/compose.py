@@ -98,7 +98,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
             f"give {', '.join(f'plan.{key}' for key in open_entries)} or choose another size"
         )
     for key, path in list(config.paths.items()):
-        if isinstance(path, str):
+        if isinstance(path, str) and path.strip():  # an empty one is refused by its rule
             config.paths[key] = str(expand_home(path))  # before others refer to it
     return without_paths(_container(config, resolve=True))
 

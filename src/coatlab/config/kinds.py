@@ -6,6 +6,7 @@ line has them: null, true, [1,2].
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from coatlab.config.words import written
 from coatlab.errors import InputError, not_one_of
 
 Rule = Callable[[str, Any], None]
+LONGEST_NAME = 50
 
 
 def invalid(key: str, value: Any, valid: str) -> InputError:
@@ -68,6 +70,21 @@ def text(key: str, value: Any) -> None:
         raise invalid(key, value, f"text, in two pairs of quotes if need be: {key}='\"5\"'")
 
 
+def path(key: str, value: Any) -> None:
+    """Take what a folder can be called: text that is not empty, in UTF-8, without control characters."""
+    text(key, value)
+    if not value.strip() or _unwritable(value):
+        raise invalid(key, value, "a path, in UTF-8 and without control characters; a link can stand for another")
+
+
+def shards(key: str, value: Any) -> None:
+    """Take names of shards below their root, with braces or wildcards."""
+    path(key, value)
+    below = not value.startswith(("/", "~")) and ".." not in value.split("/")
+    if not below or "://" in value or value.startswith("pipe:") or value.count("{") != value.count("}"):
+        raise invalid(key, value, "names of files below data.root, as in train-{0000..0146}.tar or train-*.tar")
+
+
 def label(key: str, value: Any) -> None:
     """Take what names something elsewhere: text, or a whole number, such as an account of Slurm."""
     if not isinstance(value, str) and not _is_whole(value):
@@ -78,6 +95,8 @@ def name(key: str, value: Any) -> None:
     """Take what can be part of a file's name: the names of choices are in the name of the run's folder."""
     if not isinstance(value, str) or not re.fullmatch(r"\w[\w.+-]*", value):
         raise invalid(key, value, "a name of letters, digits and _ . + - because run folders are named by it")
+    if len(value.encode()) > LONGEST_NAME:  # four of them, and more, make a file's name, which has at most 255 bytes
+        raise invalid(key, value, f"a name of at most {LONGEST_NAME} bytes because run folders are named by it")
 
 
 def odd(key: str, value: Any) -> None:
@@ -121,3 +140,8 @@ def is_number(value: Any) -> bool:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _unwritable(value: str) -> bool:
+    """Tell whether a text has control characters, or stands for bytes that are not UTF-8."""
+    return any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value)

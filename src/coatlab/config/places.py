@@ -8,8 +8,9 @@ So every command finds the same runs and reports, whatever directory it is calle
 repository: the working directory takes its place. What a user writes, in a variable, an option or a key, is relative
 to the working directory, and a leading `~` is the home directory.
 
-In conf/ the same folders are `${folder:runs}`, and `${expand_home:PATH}` is a path without `~`. Importing this module
-makes both known to OmegaConf; `coatlab.config.compose` imports it, so whatever composes a config has them.
+In conf/ the same folders are `${folder:runs}`, `${expand_home:PATH}` is a path without `~`, and `${variable:NAME}` is a
+variable of the environment, null where it is not set or empty. Importing this module makes them known to OmegaConf;
+`coatlab.config.compose` imports it, so whatever composes a config has them.
 """
 
 import argparse
@@ -79,3 +80,4 @@ def _typed(path: str) -> Path:
 
 OmegaConf.register_new_resolver("folder", lambda name: str(folder(name)), replace=True)
 OmegaConf.register_new_resolver("expand_home", lambda path: str(expand_home(str(path))), replace=True)
+OmegaConf.register_new_resolver("variable", lambda name: os.environ.get(name) or None, replace=True)

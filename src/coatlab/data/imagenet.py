@@ -10,6 +10,7 @@ from typing import Any
 
 from coatlab.data.files.class_folders import scan
 from coatlab.data.files.encoded import EncodedData, Source
+from coatlab.data.files.faults import refuse_faults
 from coatlab.data.folder import source_of
 from coatlab.errors import InputError
 
@@ -22,6 +23,8 @@ class ImageNet(EncodedData):
         cache: folder that has `imagenet`, if no root is given.
         shared: as in `EncodedData`.
     """
+
+    upright = False  # published results are of photos as they are stored
 
     def __init__(self, *, root: str | None, cache: str, train_files: int, val_files: int, **shared: Any) -> None:
         super().__init__(root=root or str(Path(cache) / "imagenet"), **shared)
@@ -41,6 +44,7 @@ class ImageNet(EncodedData):
                     f"to the folder that has train/<class>/ and val/<class>/"
                 )
         found = scan(root, ("val",))
+        refuse_faults(found.faults, self.on_corrupt)
         if len(found.classes) != self.num_classes:
             raise InputError(
                 f"{root / 'train'} has {len(found.classes)} classes, not data.num_classes={self.num_classes}"

@@ -5,14 +5,13 @@ In every epoch the shards are put into a new random order and images are shuffle
 but seed and epoch.
 """
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from coatlab.data.files.encoded import Encoded, EncodedData, Source
-from coatlab.data.files.shards import Shards, index
+from coatlab.data.files.shards import Shards, index_all, said_aside
 from coatlab.data.sampler import EpochBatches
 from coatlab.errors import InputError
 
@@ -55,19 +54,16 @@ class WebDataset(EncodedData):
         """Index the shards.
 
         Raises:
-            InputError: a shard is missing or cut off, or the shards have changed since `content` was made.
+            InputError: as `index_all`, or the shards have changed since `content` was made.
         """
-        both = [index(Path(str(self.root)), pattern, Path(self.cache)) for pattern in self.patterns if pattern]
-        if self.content not in (None, "-".join(content for _, content in both)):
+        both, content = index_all(str(self.root), self.patterns, self.cache, self.on_corrupt)
+        if self.content not in (None, content):
             raise InputError(f"the shards below data.root={self.root} have changed; run the command again")
-        broken = [name for shards, _ in both for name in shards.broken]
-        if broken and self.on_corrupt == "stop":
-            raise InputError(
-                f"{', '.join(broken)} ends too early; replace it, or use its whole images with data.on_corrupt=skip"
-            )
-        self.broken = broken
-        train, *test = (Samples(shards) for shards, _ in both)
-        return Source(train, test[0] if test else None)
+        self.broken = [fault.name for shards in both for fault in shards.broken]
+        train, *test = (Samples(shards) for shards in both)
+        faults = [fault for shards in both for fault in shards.faults]
+        aside = said_aside(both, self.num_classes)
+        return Source(train, test[0] if test else None, faults=faults, found=_found(both), aside=aside)
 
     def in_order(self, train: Tensor) -> Tensor:
         """Return the training images shard by shard."""
@@ -85,3 +81,8 @@ class WebDataset(EncodedData):
     def facts(self) -> dict[str, Any]:
         """Return the facts of `EncodedData`, and the shards that ended too early."""
         return super().facts() | {"broken_shards": self.broken}
+
+
+def _found(both: list[Shards]) -> str:
+    text = [f"{len(shards.labels)} images in {len(shards.paths)} shards" for shards in both]
+    return ", for the test ".join(text)

@@ -122,7 +122,7 @@ def _plan_lists(layout: dict[str, Any], plan: dict[str, Any]) -> tuple[list[Any]
                 f"plan.{key}={values} has {len(values)} entries; layout={name} needs {needed}: S0 and one per stage"
             )
         for value in _flat(values):
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(f"plan.{key}={values} holds {value}; every entry must be a whole number of at least 1")
     blocks, widths, strides = (list(plan[key]) for key in ("blocks", "widths", "strides"))
     if not all(isinstance(stride, int) for stride in strides[1:]):
@@ -186,7 +186,7 @@ def _segments(letter: str, blocks: Any, widths: Any, stage: str) -> tuple[Segmen
 
 def _check_heads(width: int, head_size: Any, stage: str) -> None:
     """Refuse a transformer width that is not a whole number of heads."""
-    if not isinstance(head_size, int) or head_size < 1 or width % head_size:
+    if not isinstance(head_size, int) or isinstance(head_size, bool) or head_size < 1 or width % head_size:
         raise InputError(
             f"plan.head_size={head_size} does not divide the width {width} of {stage}; valid: {_divisors(width)}"
         )

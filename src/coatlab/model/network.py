@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
+from coatlab.errors import InputError
 from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.blocks.mbconv import MBConv
 from coatlab.model.blocks.stem import ConvStem, PatchStem
@@ -25,14 +27,16 @@ from coatlab.model.layout import Blueprint, Grid, Kind, Stem
 
 
 class Network(nn.Module):
-    """A stem, stages and a head; built by `create_model` or `build_network`."""
+    """A stem, stages and a head, for images of one size; built by `create_model` or `build_network`."""
 
-    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module, plan: Blueprint) -> None:
+    def __init__(
+        self, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module, plan: Blueprint, channels: int
+    ) -> None:
         super().__init__()
         self.stem = stem
         self.stages = nn.ModuleList(stages)
         self.head = head
-        self.plan = plan
+        self.plan, self.channels = plan, channels
 
     def attention_fields(self) -> dict[str, dict[str, Any]]:
         """Return, for each stage with attention, its grid, the field of a query, and its reach (see `InnerAttention`).
@@ -52,17 +56,40 @@ class Network(nn.Module):
 
         Args:
             x_BCHW: images of `plan.image_size` pixels.
+
+        Raises:
+            InputError: a ValueError; the images do not have the size or the channels that the network was built for.
         """
         maps = []
-        x_BCHW = self.stem(x_BCHW)
+        x_BCHW = self.stem(fitting(x_BCHW, self.channels, self.plan.image_size))
         for stage in self.stages:
             x_BCHW = stage(x_BCHW)
             maps.append(x_BCHW)
         return maps
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return class logits (B, classes) for images (B, channels, rows, columns)."""
+        """Return class logits (B, classes) for images (B, channels, rows, columns).
+
+        Without classes it is the features from which logits are computed, (B, width). Raises as `features`.
+        """
         return self.head(self.features(x_BCHW)[-1].mean((2, 3)))
+
+
+@torch.fx.wrap
+def fitting(x_BCHW: Tensor, channels: int, size: Grid) -> Tensor:
+    """Return images unchanged. `torch.fx` takes this as one step, because it cannot look at sizes.
+
+    Raises:
+        InputError: they do not have these channels and this size. `torch.jit.trace` cannot keep the check.
+    """
+    expected = (channels, *size)
+    if torch.jit.is_tracing() or (x_BCHW.ndim == 4 and x_BCHW.shape[1:] == expected):  # type: ignore[attr-defined, no-untyped-call]
+        return x_BCHW
+    raise InputError(
+        f"the images have the shape {tuple(x_BCHW.shape)}, but this network was built for "
+        f"(images, {channels}, {size[0]}, {size[1]}): {channels} channels of {size[0]} x {size[1]} pixels; resize the "
+        "images, or create it with another image_size or channels and load the weights"
+    )
 
 
 def build_network(
@@ -83,7 +110,7 @@ def build_network(
     Args:
         plan: from `layout.blueprint`.
         attention: builds the inner attention of one transformer block.
-        num_classes: outputs of the classifier.
+        num_classes: outputs of the classifier; 0: it is left out, as in timm, and features are returned.
         channels: of the images.
         stochastic_depth: drop probability of the last block; it grows linearly from 0 at the first block.
         dense_head: whether the head has the dense layer with tanh.
@@ -114,7 +141,7 @@ def build_network(
                 transformers += segment.kind == "T"
                 width_in, depth = segment.width, depth + 1
         stages.append(nn.Sequential(*blocks))
-    network = Network(stem, stages, make_head(plan.width, num_classes, dense=dense_head), plan)
+    network = Network(stem, stages, make_head(plan.width, num_classes, dense=dense_head), plan, channels)
     device = next(network.parameters()).device
     generator = torch.Generator(device).manual_seed(seed) if device.type != "meta" else None
     for module in network.modules():
@@ -154,9 +181,10 @@ def make_block(
 
 
 def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Module:
-    """Build the head, applied to pooled features (B, width)."""
+    """Build the head, applied to pooled features (B, width); without classes it ends before the classifier."""
     between = [nn.Linear(width, width), nn.Tanh()] if dense else []
-    return nn.Sequential(nn.LayerNorm(width, eps=EPSILON), *between, nn.Linear(width, num_classes))
+    classifier = [nn.Linear(width, num_classes)] if num_classes else []
+    return nn.Sequential(nn.LayerNorm(width, eps=EPSILON), *between, *classifier)
 
 
 @torch.no_grad()

@@ -36,7 +36,9 @@ FINAL = ("diverged", "complete")
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write record.json; NaN and infinity become null, as JSON has neither."""
     text = json.dumps(_finite(record), indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomic(folder / "record.json", lambda file: file.write(text.encode() + b"\n"))
+    # of a name that is not UTF-8, JSON's own escapes are written, so that no name can keep a run's end from its record
+    content = text.encode("utf-8", "backslashreplace")
+    write_atomic(folder / "record.json", lambda file: file.write(content + b"\n"))
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

@@ -59,6 +59,10 @@ def show_start(record: dict[str, Any], folder: Path, title: str, images: int) ->
         "device": f"{device['gpu'] or device['device']}, {device['threads']} threads, {trainer['precision']}",
         "folder": shown(folder),
     }
+    told = record.get("data") or {}
+    for name, text in {"found": told.get("found"), "left aside": "; ".join(told.get("aside") or [])}.items():
+        if text:
+            rows[name] = text
     if start := record.get("init"):
         rows["starts from"] = Path(start["folder"]).name
     _print(title, rows)

@@ -7,7 +7,8 @@ import pytest
 from torchvision.datasets import ImageFolder
 
 from coatlab.config.compose import compose, resolve
-from coatlab.data.files.class_folders import Listing, catalog, scan
+from coatlab.data.files.class_folders import catalog, scan
+from coatlab.data.files.listing import Listing
 from coatlab.errors import InputError
 from tests.data.image_files import write_folders
 
@@ -20,7 +21,7 @@ def forget_earlier_calls() -> None:
 def same(listing: Listing | None, root: Path, part: str) -> bool:
     assert listing is not None
     theirs = ImageFolder(str(root / part)).samples
-    ours = [(str(root / path.decode()), int(label)) for path, label in zip(listing.paths, listing.labels, strict=True)]
+    ours = [(str(root / listing.path(n).decode()), int(label)) for n, label in enumerate(listing.labels)]
     return ours == theirs
 
 
@@ -70,8 +71,8 @@ def test_the_hash_depends_on_names_and_sizes_but_not_on_the_place(tmp_path: Path
 
 
 def test_the_config_gets_classes_and_hash(tmp_path: Path) -> None:
-    write_folders(tmp_path, each=2)
-    words = ["data=folder", f"data.root={tmp_path}"]
+    write_folders(tmp_path, each=3)
+    words = ["data=folder", f"data.root={tmp_path}", "data.eval_size=4", "data.test_size=4"]
     assert catalog(resolve(compose(words))["data"]) == {"num_classes": 4, "content": scan(tmp_path).content}
     with pytest.raises(InputError, match=r"data.num_classes=7, but .* has 4 classes"):
         catalog(resolve(compose([*words, "data.num_classes=7"]))["data"])

@@ -42,7 +42,7 @@ def numbers(data: EncodedData, name: str) -> list[int]:
 
 @pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-@given(st.integers(16, 80), st.integers(1, 20), st.integers(1, 20), st.integers(0, 9))
+@given(st.integers(16, 80), st.integers(4, 20), st.integers(4, 20), st.integers(0, 9))
 def test_evaluated_images_are_never_trained_on(root: Path, train: int, held: int, test: int, seed: int) -> None:
     words = [f"data.train_size={train}", f"data.eval_size={held}", f"data.test_size={test}", f"data.split_seed={seed}"]
     data = source(root, *words)
@@ -101,7 +101,12 @@ def test_in_training_another_image_replaces_a_skipped_one(root: Path, workers: i
     finally:
         path.write_bytes(content)
     assert [len(labels) for _, labels in batches] == [16] * 4
-    expected = {"images": {"train": 120}, "corrupt": {"count": 1, "names": [str(path)]}}
+    expected = {
+        "images": {"train": 120},
+        "found": f"120 images in {root}",
+        "aside": [],
+        "corrupt": {"count": 1, "names": [str(path)]},
+    }
     assert data.facts() == expected
     assert told == [expected]
     again = source(root, "data.on_corrupt=skip")
@@ -137,7 +142,7 @@ def test_an_image_that_stops_the_run_is_named_and_read_again_once_mended(root: P
 
 def test_a_folder_of_nothing_but_corrupt_files_ends(tmp_path: Path) -> None:
     for path in write_folders(tmp_path, each=60, classes=2):
-        path.write_bytes(b"")
+        path.write_bytes(b"no image")
     data = source(tmp_path, "data.on_corrupt=skip", "data.train_size=16")
     with pytest.raises(InputError, match=f"{IN_A_ROW} images in a row cannot be decoded"):
         for batch in data.train_dataloader():
@@ -146,7 +151,7 @@ def test_a_folder_of_nothing_but_corrupt_files_ends(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_files_that_change_after_the_run_was_named_are_refused(root: Path) -> None:
-    config = with_content(resolve(compose(["data=folder", f"data.root={root}", *FEW])))
+    config = with_content(resolve(compose(["data=folder", f"data.root={root}", *FEW, "data.test_size=16"])))
     config["data"]["content"] = "another"
     with pytest.raises(InputError, match=r"have changed; run the command again"):
         make_data(config).setup()

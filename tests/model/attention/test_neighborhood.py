@@ -39,7 +39,7 @@ def check(grid: Grid, k: int, heads: int, width: int, seed: int) -> None:
     qkv, table, sees = inputs(heads, grid, width, seed), attend.bias.table, near(grid, k)
     reference = softmax_attention(*qkv, bias=shifted_bias(table, grid), sees=sees)
     assert_same(attend(*qkv), reference, [*qkv, table])
-    multiplied = attend.bias.read(table).numel() / heads
+    multiplied = neighborhood._read(table, grid, attend.radius).numel() / heads
     assert attend.density * multiplied == pytest.approx(float(sees.sum()))
 
 

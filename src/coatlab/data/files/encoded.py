@@ -7,8 +7,9 @@ full; in evaluation it is left out. Workers report corrupt images through memory
 
 import sys
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -16,14 +17,15 @@ from lightning.pytorch.strategies import Strategy
 from torch import Tensor
 
 from coatlab.data.files.decode import CorruptImage, decode
+from coatlab.data.files.faults import Fault, listed, why
 from coatlab.data.image_data import Batch, ImageData, Indexed
 from coatlab.data.splits import permuted, split
 from coatlab.data.views import Views
 from coatlab.errors import InputError
 from coatlab.process.machine import cores
 
+Decoder = Callable[[bytes], Tensor]
 IN_A_ROW = 100  # this many corrupt images in a row end the run: something is wrong with all of them
-NAMED = 5  # corrupt images that a message lists at most
 
 
 class Contents(Protocol):
@@ -65,15 +67,24 @@ class Encoded(Indexed):
         corrupt: notes of corrupt images; its `contents` are the images.
         picks: (N,) numbers of the images that belong to the set.
         views: from an image to what the network sees.
+        decoder: from the content of a file to an image.
         channels: 1 (grey) or 3.
         train: whether to make training views, and to replace corrupt images by others.
         labels: of all images of `contents`, in place of the true ones.
     """
 
     def __init__(
-        self, corrupt: Corrupt, picks: Tensor, views: Views, channels: int, train: bool, labels: Tensor | None = None
+        self,
+        corrupt: Corrupt,
+        picks: Tensor,
+        views: Views,
+        decoder: Decoder,
+        channels: int,
+        train: bool,
+        labels: Tensor | None = None,
     ) -> None:
-        self.corrupt, self.picks, self.views, self.channels, self.train = corrupt, picks, views, channels, train
+        self.corrupt, self.picks, self.views, self.train = corrupt, picks, views, train
+        self.decoder, self.channels = decoder, channels
         self.labels = corrupt.contents.labels if labels is None else labels
 
     def __len__(self) -> int:
@@ -101,7 +112,7 @@ class Encoded(Indexed):
         if self.corrupt.flags[number]:
             return None
         try:
-            return decode(self.corrupt.contents.read(number), self.channels)
+            return self.decoder(self.corrupt.contents.read(number))
         except (CorruptImage, OSError):
             self.corrupt.flags[number] = True
             return None
@@ -109,10 +120,21 @@ class Encoded(Indexed):
 
 @dataclass(frozen=True)
 class Source:
-    """The images of a data set; if `test` is None, test images are held out of the training images."""
+    """The images of a data set.
+
+    Attributes:
+        train, test: the images; if `test` is None, test images are held out of the training images.
+        names: of the classes, for messages; None: their numbers.
+        faults: images that are left out from the beginning.
+        found, aside: where the images are, and what was left aside, in words for the record.
+    """
 
     train: Contents
     test: Contents | None
+    names: Sequence[str] | None = None
+    faults: Sequence[Fault] = ()
+    found: str = ""
+    aside: Sequence[str] = ()
 
 
 class EncodedData(ImageData):
@@ -131,6 +153,7 @@ class EncodedData(ImageData):
     """
 
     decodes = True
+    upright = True  # whether photos are turned as their metadata say
 
     def __init__(
         self,
@@ -157,13 +180,19 @@ class EncodedData(ImageData):
 
     def make_sets(self) -> Mapping[str, Indexed]:
         """Find the images and split them."""
-        source = self.load()
-        held = self.eval_size + (self.test_size if source.test is None else 0)
-        parts = split(source.train.labels, train_size=self.train_size, eval_size=held, seed=self.split_seed)
+        self.source = source = self.load()
+        parts = split(
+            source.train.labels,
+            train_size=self.train_size,
+            eval_size=self.eval_size,
+            test_size=self.test_size if source.test is None else 0,
+            seed=self.split_seed,
+            names=source.names,
+        )
         self.corrupt["train"] = files = Corrupt(source.train)
         picks = {
             "train": self.in_order(parts.train),
-            "eval": parts.evaluation[held - self.eval_size :],
+            "eval": parts.evaluation,
             "train_eval": parts.train[: self.train_eval_size],
         }
         if source.test is not None:
@@ -172,14 +201,20 @@ class EncodedData(ImageData):
         labels = source.train.labels.clone()
         if self.random_labels:
             labels[parts.train] = permuted(labels[parts.train], self.split_seed)
+        shared = (views, self.decoder, self.channels)
         sets = {
-            name: Encoded(files, pick, views, self.channels, name == "train", labels) for name, pick in picks.items()
+            name: Encoded(files, pick, *shared, train=name == "train", labels=labels) for name, pick in picks.items()
         }
         everything = torch.arange(0 if source.test is None else len(source.test.labels))
-        test = parts.evaluation[: self.test_size] if source.test is None else everything
+        test = parts.test if source.test is None else everything
         self.official_test = source.test is not None
-        sets["test"] = Encoded(self.corrupt.get("test", files), test, views, self.channels, train=False)
+        sets["test"] = Encoded(self.corrupt.get("test", files), test, *shared, train=False)
         return sets
+
+    @property
+    def decoder(self) -> Decoder:
+        """Return the function that decodes an image."""
+        return partial(decode, channels=self.channels, upright=self.upright)
 
     def in_order(self, train: Tensor) -> Tensor:
         """Return the numbers of the training images in the order in which the set holds them."""
@@ -190,10 +225,11 @@ class EncodedData(ImageData):
         return train
 
     def facts(self) -> dict[str, Any]:
-        """Return how many images there are, and which were corrupt."""
-        names = self._corrupt_names()
+        """Return how many images there are and where, what was left aside, and which images were corrupt."""
+        names = [fault.name for fault in self.source.faults] + self._corrupt_names()
         images = {part: len(corrupt.contents.labels) for part, corrupt in self.corrupt.items()}
-        return {"images": images, "corrupt": {"count": len(names), "names": names}}
+        told = {"found": self.source.found, "aside": list(self.source.aside)}
+        return {"images": images, **told, "corrupt": {"count": len(names), "names": names}}
 
     def recall(self, facts: Mapping[str, Any]) -> None:
         """Take over which images earlier attempts left out; with `stop`, none, so that a mended image is read again."""
@@ -228,7 +264,7 @@ class EncodedData(ImageData):
             InputError: an image is corrupt and `on_corrupt` is stop, or IN_A_ROW images in a row are.
         """
         found = [
-            _described(corrupt.contents, number, self.channels)
+            _described(corrupt.contents, number, self.decoder)
             for corrupt in self.corrupt.values()
             for number in corrupt.news()
         ]
@@ -236,9 +272,9 @@ class EncodedData(ImageData):
             self.on_facts()
             if self.on_corrupt == "stop":
                 raise InputError(
-                    f"{_listed(found)}; replace or remove it, or leave such images out with data.on_corrupt=skip"
+                    f"{listed(found)}; replace or remove it, or leave such images out with data.on_corrupt=skip"
                 )
-            print(f"left out: {_listed(found)}", file=sys.stderr)
+            print(f"left out: {listed(found)}", file=sys.stderr)
         if any(corrupt.flags[-1] for corrupt in self.corrupt.values()):
             raise InputError(f"{IN_A_ROW} images in a row cannot be decoded below data.root={self.root}")
 
@@ -246,16 +282,13 @@ class EncodedData(ImageData):
         return [corrupt.contents.name(number) for corrupt in self.corrupt.values() for number in corrupt.numbers()]
 
 
-def _described(contents: Contents, number: int, channels: int) -> str:
+def _described(contents: Contents, number: int, decoder: Decoder) -> str:
     """Return a corrupt image's name and what is wrong with it, by decoding it once more."""
     try:
-        decode(contents.read(number), channels)
+        decoder(contents.read(number))
         reason = "it could not be read earlier"
-    except (CorruptImage, OSError) as error:
+    except OSError as error:
+        reason = f"it cannot be read: {why(error)}"
+    except CorruptImage as error:
         reason = str(error)
     return f"{contents.name(number)} cannot be decoded ({reason})"
-
-
-def _listed(found: Sequence[str]) -> str:
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return ", ".join(found[:NAMED]) + more

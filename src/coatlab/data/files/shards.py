@@ -5,12 +5,17 @@ each image by its number. So the shards are indexed once (where each image begin
 cached. The images stay where they are. Shards are files on a local or mounted disk.
 """
 
+import filecmp
 import hashlib
+import json
+import os
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +24,57 @@ from braceexpand import braceexpand
 from numpy.typing import NDArray
 from rich.progress import track
 
-from coatlab.data.files.class_folders import ENDINGS
+from coatlab.data.files.faults import NAMED, Fault, listed, printable, refuse_faults, why
+from coatlab.data.files.reading import READING
+from coatlab.data.files.samples import read_shard
+from coatlab.data.splits import check_parts
 from coatlab.errors import InputError
 from coatlab.output.files import write_atomic
 
-LABEL = "cls"
+COLUMNS = ("shard", "header", "offset", "size", "labels")
 
 
 @dataclass(frozen=True)
 class Shards:
-    """An index of shards: for each image its shard, its offset there and its size (both in bytes), and its class."""
+    """An index of shards.
+
+    Attributes:
+        paths: of the shards.
+        shard, header, offset, size, labels: of each image: its shard, where its tar header and its bytes begin there,
+            how many bytes they are, and its class.
+        broken: shards that end too early or are damaged; the images before that are indexed.
+        faults: samples that cannot be used, and why.
+        aside: how many other files there are, by ending.
+    """
 
     paths: tuple[Path, ...]
     shard: NDArray[np.int64]
+    header: NDArray[np.int64]
     offset: NDArray[np.int64]
     size: NDArray[np.int64]
     labels: NDArray[np.int64]
-    broken: tuple[str, ...]  # shards that end too early; their whole images are indexed
+    broken: tuple[Fault, ...]
+    faults: tuple[Fault, ...]
+    aside: Mapping[str, int]
 
     def name(self, number: int) -> str:
-        """Return `shard:member` of an image; the member's name is in the tar header before the image."""
+        """Return `shard:member` of an image; the member's name is in the tar headers before the image."""
         path = self.paths[self.shard[number]]
-        header = self._bytes(number, int(self.offset[number]) - tarfile.BLOCKSIZE, tarfile.BLOCKSIZE)
         try:
-            member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape").name
-        except tarfile.HeaderError:
-            member = str(int(self.offset[number]))
-        return f"{path}:{member}"
+            with open(path, "rb", buffering=0) as file:
+                file.seek(int(self.header[number]))
+                with tarfile.open(fileobj=file, mode="r:") as tar:
+                    member = tar.next()
+            name = member.name if member else ""
+        except (OSError, tarfile.TarError):
+            name = ""
+        return printable(f"{path}:{name or int(self.offset[number])}")
 
     def read(self, number: int) -> bytes:
         """Return the encoded image."""
-        return self._bytes(number, int(self.offset[number]), int(self.size[number]))
-
-    def _bytes(self, number: int, offset: int, size: int) -> bytes:
         with open(self.paths[self.shard[number]], "rb", buffering=0) as file:
-            file.seek(offset)
-            return file.read(size)
+            file.seek(int(self.offset[number]))
+            return file.read(int(self.size[number]))
 
 
 @lru_cache(maxsize=4)
@@ -69,24 +89,33 @@ def index(root: Path, pattern: str, cache: Path) -> tuple[Shards, str]:
         cache: folder where the index is kept.
 
     Raises:
-        InputError: a shard is missing, is not a tar file, or has a sample without a class.
+        InputError: a shard is missing, named twice, not a tar file, or has no sample that can be used.
     """
-    paths = tuple(_expand(root, pattern))
-    sums = hashlib.sha256()
-    for path in paths:
-        sums.update(f"{path.relative_to(root)}\0{path.stat().st_size}\n".encode())
+    try:
+        paths = tuple(_expand(root, pattern))
+        _refuse_same_files(f"data.shards={pattern}", paths)
+        sums = hashlib.sha256(READING)
+        for path in paths:
+            sums.update(os.fsencode(path.relative_to(root)) + b"\0%d\n" % path.stat().st_size)
+    except OSError as error:
+        raise InputError(
+            f"data.shards={pattern}: {printable(error.filename or root)} cannot be read ({why(error)})"
+        ) from error
     content = sums.hexdigest()[:16]
     kept = cache / "shards" / f"{content}.npz"
     try:
         with np.load(kept, allow_pickle=False) as stored:
-            arrays, broken = {name: stored[name] for name in ("shard", "offset", "size", "labels")}, stored["broken"]
+            arrays, notes = {name: stored[name] for name in COLUMNS}, json.loads(stored["notes"].tobytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # not there, or damaged
-        arrays, broken = _index(paths)
+        arrays, notes = _index(paths)
+        bytes_ = np.frombuffer(json.dumps(notes).encode(), np.uint8)
         try:
-            write_atomic(kept, lambda file: np.savez_compressed(file, allow_pickle=False, broken=broken, **arrays))
+            write_atomic(kept, lambda file: np.savez_compressed(file, allow_pickle=False, notes=bytes_, **arrays))
         except OSError as error:  # a cache only saves time
             print(f"data.cache={cache} cannot be written ({error.strerror}); the shards are indexed again in every run")
-    return Shards(paths, broken=tuple(str(name) for name in broken), **arrays), content
+    broken = tuple(Fault(printable(paths[shard]), reason) for shard, reason in notes["broken"])
+    faults = tuple(Fault(f"{printable(paths[shard])}:{key}", reason) for shard, key, reason in notes["faults"])
+    return Shards(paths, broken=broken, faults=faults, aside=notes["aside"], **arrays), content
 
 
 def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +125,8 @@ def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
         data: the group `data` of a resolved config.
 
     Raises:
-        InputError: `data.root` or `data.shards` is not given, `data.num_classes` is too small, or as in `index`.
+        InputError: `data.root` or `data.shards` is not given, `data.num_classes` is too small, a class has no image or
+            too few for the parts that are asked for, or as in `index_all`.
     """
     for key in ("root", "shards"):
         if data[key] is None:
@@ -104,93 +134,129 @@ def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
                 f"data={data['name']} needs data.{key}: "
                 + ("the folder of the shards" if key == "root" else "their names, as in train-{0000..0146}.tar")
             )
-    both = [
-        index(Path(data["root"]), pattern, Path(data["cache"]))
-        for pattern in (data["shards"], data["test_shards"])
-        if pattern is not None
-    ]
-    there = 1 + max(int(shards.labels.max()) for shards, _ in both)
+    both, content = index_all(data["root"], (data["shards"], data["test_shards"]), data["cache"], data["on_corrupt"])
+    there = 1 + max(int(shards.labels.max()) for shards in both)
     if data["num_classes"] is not None and data["num_classes"] < there:
         raise InputError(f"data.num_classes={data['num_classes']}, but the shards have the class {there - 1}")
-    content = "-".join(content for _, content in both)
-    return {"num_classes": data["num_classes"] or max(2, there), "content": content}
+    classes, images = np.unique(both[0].labels, return_counts=True)
+    _check_classes(classes, both[1].labels if len(both) > 1 else classes, data["num_classes"])
+    counts = {str(label): count for label, count in zip(classes.tolist(), images.tolist(), strict=True)}
+    held = data["test_size"] if len(both) == 1 else 0
+    check_parts(counts, train_size=data["train_size"], eval_size=data["eval_size"], test_size=held)
+    return {"num_classes": data["num_classes"] or there, "content": content}
+
+
+def index_all(root: str, patterns: Iterable[str | None], cache: str, on_corrupt: str) -> tuple[list[Shards], str]:
+    """Return the indexes of the training shards and of the test shards, if there are any, and a hash of both.
+
+    Args:
+        root, cache: as in `index`.
+        patterns: of the training shards, and of the test shards or None.
+        on_corrupt: stop or skip.
+
+    Raises:
+        InputError: a shard is both, a shard is broken or a sample cannot be used and on_corrupt is stop, or as `index`.
+    """
+    found = [index(Path(root), pattern, Path(cache)) for pattern in patterns if pattern]
+    both = [shards for shards, _ in found]
+    _refuse_same_files("data.test_shards", [path for shards in both for path in shards.paths])
+    _refuse_copies(both)
+    broken = [str(fault) for shards in both for fault in shards.broken]
+    if broken and on_corrupt == "stop":
+        raise InputError(f"{listed(broken)}; replace it, or use its whole images with data.on_corrupt=skip")
+    refuse_faults([fault for shards in both for fault in shards.faults], on_corrupt)
+    return both, "-".join(content for _, content in found)
+
+
+def said_aside(both: Sequence[Shards], classes: int) -> list[str]:
+    """Say how many files of which endings are not used, and which classes have no image."""
+    kinds = sum((Counter(shards.aside) for shards in both), Counter())
+    text = [f"{count} {ending}" for ending, count in kinds.most_common(NAMED)]
+    more = f" and {len(kinds) - NAMED} other endings" if len(kinds) > NAMED else ""
+    aside = [f"files in shards: {', '.join(text)}{more}"] if text else []
+    for shards, part in zip(both, ("an", "a test"), strict=False):
+        present = set(np.unique(shards.labels).tolist())
+        absent = (str(label) for label in range(classes) if label not in present)
+        if lacking := list(islice(absent, NAMED)):
+            others = classes - len(present) - len(lacking)
+            also = f" and {others} more" if others else ""
+            aside.append(f"classes without {part} image: {', '.join(lacking)}{also}")
+    return aside
 
 
 def _expand(root: Path, pattern: str) -> Iterator[Path]:
-    if not root.is_dir():
-        raise InputError(f"data.root={root} is not a folder; it must be the folder that has the shards")
+    if not os.path.isdir(root):
+        raise InputError(f"data.root={printable(root)} is not a folder; it must be the folder that has the shards")
+    try:
+        next(iter(braceexpand(pattern)))
+    except ValueError as error:
+        raise InputError(f"data.shards={pattern} cannot be understood ({error})") from error
     for name in braceexpand(pattern):
         found = sorted(root.glob(name)) if any(sign in name for sign in "*?[") else [root / name]
-        if not found or not found[0].is_file():
-            raise InputError(f"data.shards={pattern}: there is no file {root / name}")
+        wrong = next((path for path in found if not os.path.isfile(path)), None)
+        if not found or wrong:
+            there = wrong is not None and os.path.lexists(wrong)
+            what = (
+                f"{printable(wrong)} is not a file" if wrong and there else f"there is no file {printable(root / name)}"
+            )
+            raise InputError(f"data.shards={pattern}: {what}")
         yield from found
 
 
-def _index(paths: Iterable[Path]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.str_]]:
-    rows: list[tuple[int, int, int, int]] = []
-    broken: list[str] = []
-    for number, path in enumerate(track(list(paths), "indexing shards", transient=True)):
-        try:
-            rows += [(number, *sample) for sample in _samples(path)]
-        except _CutOff as cut:
-            rows += [(number, *sample) for sample in cut.whole]
-            broken.append(str(path))
-    if not rows:
-        raise InputError(f"data.shards: there is no image in {', '.join(map(str, paths))}")
+def _refuse_same_files(key: str, paths: Iterable[Path]) -> None:
+    """Refuse a shard that is named twice, by whatever name: its images would be trained on twice, or tested on."""
+    seen: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        status = path.stat()
+        if (first := seen.setdefault((status.st_dev, status.st_ino), path)) is not path:
+            raise InputError(f"{key}: {printable(path)} is the same file as {printable(first)}; name every shard once")
+
+
+def _refuse_copies(both: Sequence[Shards]) -> None:
+    """Refuse a shard that is a copy of another; those whose images are as large as another's are compared whole."""
+    seen: dict[bytes, list[Path]] = {}
+    for shards in both:
+        ends = np.searchsorted(shards.shard, np.arange(len(shards.paths) + 1))
+        for path, first, last in zip(shards.paths, ends[:-1], ends[1:], strict=True):
+            sums = hashlib.sha256()
+            for column in (shards.offset, shards.size, shards.labels):
+                sums.update(column[first:last].tobytes())
+            alike = seen.setdefault(sums.digest(), [])
+            for other in alike:
+                if filecmp.cmp(other, path, shallow=False):
+                    raise InputError(f"{printable(path)} is a copy of {printable(other)}; name every shard once")
+            alike.append(path)
+
+
+def _check_classes(train: NDArray[np.int64], test: NDArray[np.int64], num_classes: int | None) -> None:
+    """Refuse classes without a training image; those that only `data.num_classes` asks for may have none.
+
+    Args:
+        train: the classes of the training images, in order.
+        test: of the test images.
+    """
+    if only := sorted(set(test.tolist()) - set(train.tolist())):
+        raise InputError(f"the test shards have the class {only[0]}, which the training shards do not have")
+    largest = int(train[-1])
+    if num_classes is None and (largest >= len(train) or len(train) == 1):
+        lacking = next((number for number, label in enumerate(train.tolist()) if number != label), largest + 1)
+        raise InputError(
+            f"the shards have no image of class {lacking}, and their largest class is {largest}; number at least two "
+            f"classes from 0 without gaps, or give data.num_classes={max(2, largest + 1)} if some are to have no image"
+        )
+
+
+def _index(paths: Sequence[Path]) -> tuple[dict[str, NDArray[np.int64]], dict[str, Any]]:
+    """Index shards; return the columns, and what else there is to say, as JSON has it."""
+    rows: list[tuple[int, int, int, int, int]] = []
+    notes: dict[str, Any] = {"broken": [], "faults": [], "aside": {}}
+    aside: Counter[str] = Counter()
+    for number, path in enumerate(track(paths, "indexing shards", transient=True)):
+        shard = read_shard(path)
+        rows += [(number, *sample) for sample in shard.samples.values()]
+        notes["faults"] += [(number, printable(key), reason) for key, reason in shard.faults.items()]
+        notes["broken"] += [(number, shard.broken)] if shard.broken else []
+        aside.update({printable(ending): count for ending, count in shard.aside.items()})
+    notes["aside"] = dict(aside)
     columns = np.array(rows, dtype=np.int64).T
-    return dict(zip(("shard", "offset", "size", "labels"), columns, strict=True)), np.array(broken, dtype=np.str_)
-
-
-class _CutOff(Exception):
-    """A shard ends in the middle of a member; the samples before that are whole."""
-
-    def __init__(self, whole: list[tuple[int, int, int]]) -> None:
-        super().__init__()
-        self.whole = whole
-
-
-def _samples(path: Path) -> list[tuple[int, int, int]]:
-    """Return offset, size and class of each sample of a shard."""
-    from webdataset.tariterators import base_plus_ext  # imports torch
-
-    samples: list[tuple[int, int, int]] = []
-    key: str | None = None
-    image: tuple[int, int] | None = None
-    label: int | None = None
-
-    def close() -> None:
-        if image is not None:
-            if label is None:
-                raise InputError(f"{path} has no class for its sample {key}: {key}.{LABEL} must hold a number")
-            samples.append((*image, label))
-
-    try:
-        length = path.stat().st_size
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                name, ending = base_plus_ext(member.name)
-                if not member.isreg() or name is None:
-                    continue
-                if member.offset_data + member.size > length:
-                    raise tarfile.ReadError
-                if name != key:
-                    close()
-                    key, image, label = name, None, None
-                if "." + ending.lower().rpartition(".")[2] in ENDINGS:
-                    image = (member.offset_data, member.size)
-                elif ending == LABEL:
-                    label = _class(tar, member, path)
-        close()
-    except tarfile.ReadError as error:
-        if not samples:
-            raise InputError(f"{path} cannot be read as a tar file ({error})") from error
-        raise _CutOff(samples) from error
-    return samples
-
-
-def _class(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> int:
-    file = tar.extractfile(member)
-    text = file.read() if file else b""
-    if not text.strip().isdigit():
-        raise InputError(f"{path}:{member.name} is not a class: {text[:20]!r}; it must be a whole number of at least 0")
-    return int(text)
+    return dict(zip(COLUMNS, columns, strict=True)), notes

@@ -4,6 +4,9 @@ The table P has one number per head and shift: its shape is (heads, 2*rows-1, 2*
 `rows` and `columns`. Each block has its own table. The paper reads it by an einsum with one-hot matrices, which suits a
 TPU. We read it as sliding windows over the table: for a query in row y, the biases to all rows y' are the window of P
 that starts at y, in reverse order. No N x N index is stored, and the numbers are the same.
+Deviation: the paper reads a table once for evaluation and keeps the bias. We read it in every pass. A kept bias has to
+be dropped whenever the table, its precision, its device or the mode of tensors changes, in ways that cannot all be seen
+from here. On one core reading costs 1 to 3 % of the inference of one image, and less of a batch.
 
 When weights of another resolution are loaded, the table is resized to the new reach; a table whose reach is the same (a
 local window) is left unchanged.
@@ -11,9 +14,8 @@ local window) is left unchanged.
 H heads, Q queries, K keys, R x S the table's shifts.
 """
 
-from collections.abc import Callable
-
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,8 +24,10 @@ from coatlab.model.layout import Grid
 # Added to scores that must not count. Its exponential is 0 in every precision and float16 can hold it. It is finite, so
 # that a query that sees no key (padding, whose result is thrown away) gives numbers instead of NaN.
 MASKED = -1e4
+FEW_KEYS = 64  # up to which sliding windows in both directions are copied faster than row by row
 
 
+@torch.fx.wrap
 def read_bias(table_HRS: Tensor, keys: Grid) -> Tensor:
     """Read the bias between all queries and all keys: bias[h, i, j] = table[h, i - j], shape (H, Q, K).
 
@@ -33,8 +37,14 @@ def read_bias(table_HRS: Tensor, keys: Grid) -> Tensor:
             queries as keys where R = 2*rows-1 and S = 2*columns-1.
     """
     rows, columns = keys
-    windows = table_HRS.unfold(1, rows, 1).unfold(2, columns, 1)  # (H, y, x, from y, from x)
-    return windows.flip(3, 4).reshape(table_HRS.shape[0], -1, rows * columns)
+    if rows * columns <= FEW_KEYS:
+        windows = table_HRS.unfold(1, rows, 1).unfold(2, columns, 1)  # (H, y, x, from y, from x)
+        return windows.flip(3, 4).reshape(table_HRS.shape[0], -1, rows * columns)
+    # as above in x only, which is little; then one copy in which whole rows of keys stand together: (H, x, from y, x')
+    lines = table_HRS.flip(1, 2).unfold(2, columns, 1).flip(2).transpose(1, 2).contiguous()
+    last = table_HRS.shape[1] - rows
+    by_query = [lines[:, :, last - y : last - y + rows] for y in range(last + 1)]
+    return torch.stack(by_query, 1).reshape(table_HRS.shape[0], -1, rows * columns)
 
 
 def resize_table(table_HRS: Tensor, reach: Grid) -> Tensor:
@@ -55,44 +65,18 @@ class RelativeBias(nn.Module):
     Args:
         heads: H.
         reach: rows and columns that the shifts reach over: the grid, or a window.
-        read: makes the bias that is added to scores from the table; must depend on nothing but the table.
     """
 
-    def __init__(self, heads: int, reach: Grid, read: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, heads: int, reach: Grid) -> None:
         super().__init__()
-        self.reach, self.read = reach, read
+        self.reach = reach
         self.table = nn.Parameter(torch.empty(heads, 2 * reach[0] - 1, 2 * reach[1] - 1))
-        self._kept: tuple[Tensor, Tensor] | None = None
         nn.init.trunc_normal_(self.table, std=0.02)
         self.register_load_state_dict_pre_hook(_resize_stored)  # type: ignore[no-untyped-call]
 
     def forward(self, dtype: torch.dtype) -> Tensor:
-        """Return the bias in a precision; in evaluation without gradients it is read once and kept (App. A.1).
-
-        A kept bias is used only while the table holds the numbers it was read from. The numbers themselves are
-        compared, because weight averaging writes through `.data`, which leaves no other trace. This is cheap: the
-        table is much smaller than the bias.
-        """
-        tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        if self.training or torch.is_grad_enabled() or tracing or self.table.is_meta:
-            return self.read(self.table).to(dtype)
-        if self._kept is not None:
-            table, bias = self._kept
-            same = (table.dtype, table.device, bias.dtype) == (self.table.dtype, self.table.device, dtype)
-            if same and torch.equal(table, self.table):
-                return bias
-        bias = self.read(self.table).to(dtype)
-        self._kept = self.table.clone(), bias
-        return bias
-
-    def train(self, mode: bool = True) -> "RelativeBias":
-        """Switch between training and evaluation; training drops the kept bias."""
-        if mode:
-            self._kept = None
-        return super().train(mode)
-
-    def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_kept": None}  # pickles and copies leave it out
+        """Return the bias between all positions of the reach in a precision, shape (H, N, N)."""
+        return read_bias(self.table, self.reach).to(dtype)
 
     def extra_repr(self) -> str:
         return f"heads={self.table.shape[0]}, reach={self.reach}"

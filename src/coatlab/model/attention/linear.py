@@ -32,6 +32,7 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from coatlab.model.attention.inner import InnerAttention
@@ -51,6 +52,7 @@ class LinearAttention(InnerAttention):
     """
 
     alternatives = ("feature_map=softmax", "feature_map=favor")
+    directions_mD: Tensor  # of favor
 
     def __init__(
         self, heads: int, head_size: int, grid: Grid, block: int, feature_map: str, features: int | None, position: str
@@ -63,30 +65,38 @@ class LinearAttention(InnerAttention):
             self.register_buffer("directions_mD", draw_directions(count, head_size))
 
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
-        precise = torch.promote_types(q_BHND.dtype, torch.float32)
-        with full_precision(q_BHND.device.type):
-            q, k, v = q_BHND.to(precise), k_BHND.to(precise), v_BHND.to(precise)
-            if self.feature_map == "softmax":
-                mix_BHND = q.softmax(-1) @ (k.softmax(-2).mT @ v)
-            else:
-                q, k = self._exponential(q, k) if self.feature_map == "favor" else (elu_plus_one(q), elu_plus_one(k))
-                total_BHm1 = k.sum(-2)[..., None]
-                mix_BHND = q @ (k.mT @ v) / (q @ total_BHm1).clamp_min(VANISHING)
-        return mix_BHND.to(v_BHND.dtype)
+        directions_mD = self.directions_mD if self.feature_map == "favor" else None
+        return _mix(q_BHND, k_BHND, v_BHND, self.feature_map, directions_mD)
 
     def position(self, width: int, grid: Grid) -> nn.Module:
         return make_position(self._position, width, grid)
 
-    def _exponential(self, q_BHND: Tensor, k_BHND: Tensor) -> tuple[Tensor, Tensor]:
-        """Return favor's features of q and k, up to factors that the quotient cancels."""
-        scale = self.head_size**-0.25
-        exponents = [
-            x @ self.directions_mD.to(x.dtype).mT - x.square().sum(-1, keepdim=True) / 2
-            for x in (q_BHND * scale, k_BHND * scale)
-        ]
-        largest_q = exponents[0].detach().amax(-1, keepdim=True)
-        largest_k = exponents[1].detach().amax((-2, -1), keepdim=True)
-        return (exponents[0] - largest_q).exp() + VANISHING, (exponents[1] - largest_k).exp() + VANISHING
+
+@torch.fx.wrap
+def _mix(q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, feature_map: str, directions_mD: Tensor | None) -> Tensor:
+    """Compute the mix in float32 at least; the directions are favor's."""
+    precise = torch.promote_types(q_BHND.dtype, torch.float32)
+    with full_precision(q_BHND.device.type):
+        q, k, v = q_BHND.to(precise), k_BHND.to(precise), v_BHND.to(precise)
+        if feature_map == "softmax":
+            mix_BHND = q.softmax(-1) @ (k.softmax(-2).mT @ v)
+        else:
+            q, k = (elu_plus_one(q), elu_plus_one(k)) if directions_mD is None else _exponential(q, k, directions_mD)
+            total_BHm1 = k.sum(-2)[..., None]
+            mix_BHND = q @ (k.mT @ v) / (q @ total_BHm1).clamp_min(VANISHING)
+    return mix_BHND.to(v_BHND.dtype)
+
+
+def _exponential(q_BHND: Tensor, k_BHND: Tensor, directions_mD: Tensor) -> tuple[Tensor, Tensor]:
+    """Return favor's features of q and k, up to factors that the quotient cancels."""
+    scale = q_BHND.shape[-1] ** -0.25
+    exponents = [
+        x @ directions_mD.to(x.dtype).mT - x.square().sum(-1, keepdim=True) / 2
+        for x in (q_BHND * scale, k_BHND * scale)
+    ]
+    largest_q = exponents[0].detach().amax(-1, keepdim=True)
+    largest_k = exponents[1].detach().amax((-2, -1), keepdim=True)
+    return (exponents[0] - largest_q).exp() + VANISHING, (exponents[1] - largest_k).exp() + VANISHING
 
 
 def full_precision(device: str) -> AbstractContextManager[None]:

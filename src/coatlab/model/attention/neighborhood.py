@@ -21,10 +21,11 @@ B batch, H heads, N tokens, D head width, T tiles, Q positions of a tile, K posi
 
 import importlib.util
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
@@ -54,16 +55,10 @@ class NeighborhoodAttention(InnerAttention):
         super().__init__(heads, head_size, grid, block)
         self.implementation = implementation
         self.radius: Grid = (min(kernel_size // 2, grid[0] - 1), min(kernel_size // 2, grid[1] - 1))
-        read = _read_whole if _is_small(grid) else _read_tiles
-        reach = (self.radius[0] + 1, self.radius[1] + 1)
-        self.bias = RelativeBias(heads, reach, partial(read, grid=grid, radius=self.radius))
+        self.bias = RelativeBias(heads, (self.radius[0] + 1, self.radius[1] + 1))
 
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
-        if self.implementation == "flex" or (self.implementation == "auto" and self._prefers_flex(q_BHND)):
-            return _by_flex(q_BHND, k_BHND, v_BHND, self.bias.table, self.grid, self.radius)
-        if _is_small(self.grid):
-            return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=self.bias(q_BHND.dtype))
-        return _by_tiles(q_BHND, k_BHND, v_BHND, self.bias(q_BHND.dtype), self.grid, self.radius)
+        return _mix(q_BHND, k_BHND, v_BHND, self.bias.table, self.grid, self.radius, self.implementation)
 
     @property
     def field(self) -> Grid:
@@ -79,16 +74,35 @@ class NeighborhoodAttention(InnerAttention):
         pairs = 1
         for side, radius in zip(self.grid, self.radius, strict=True):
             pairs *= sum(min(at + radius, side - 1) - max(at - radius, 0) + 1 for at in range(side))
-        bias = self.bias.read(torch.empty(1, *self.bias.table.shape[1:], device="meta"))
+        bias = _read(torch.empty(1, *self.bias.table.shape[1:], device="meta"), self.grid, self.radius)
         return pairs / bias.numel()
 
-    def _prefers_flex(self, q_BHND: Tensor) -> bool:
-        """Tell whether FlexAttention is supported here and faster than `tiles`."""
-        precisions = (torch.float32, torch.bfloat16, torch.float16)
-        if not q_BHND.is_cuda or _is_small(self.grid) or q_BHND.dtype not in precisions or self.head_size < 16:
-            return False
-        recent = torch.cuda.get_device_capability(q_BHND.device) >= (8, 0)
-        return recent and importlib.util.find_spec("triton") is not None
+
+@torch.fx.wrap
+def _mix(
+    q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, table: Tensor, grid: Grid, radius: Grid, implementation: str
+) -> Tensor:
+    """Compute the mix by the implementation that is asked for, or is the fastest here."""
+    if implementation == "flex" or (implementation == "auto" and _prefers_flex(q_BHND, grid)):
+        return _by_flex(q_BHND, k_BHND, v_BHND, table, grid, radius)
+    bias = _read(table, grid, radius).to(q_BHND.dtype)
+    if _is_small(grid):
+        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=bias)
+    return _by_tiles(q_BHND, k_BHND, v_BHND, bias, grid, radius)
+
+
+def _prefers_flex(q_BHND: Tensor, grid: Grid) -> bool:
+    """Tell whether FlexAttention is supported here and faster than `tiles`."""
+    precisions = (torch.float32, torch.bfloat16, torch.float16)
+    if not q_BHND.is_cuda or _is_small(grid) or q_BHND.dtype not in precisions or q_BHND.shape[-1] < 16:
+        return False
+    recent = torch.cuda.get_device_capability(q_BHND.device) >= (8, 0)
+    return recent and importlib.util.find_spec("triton") is not None
+
+
+def _read(table: Tensor, grid: Grid, radius: Grid) -> Tensor:
+    """Read the bias that `tiles` adds to its scores."""
+    return _read_whole(table, grid, radius) if _is_small(grid) else _read_tiles(table, grid, radius)
 
 
 def _is_small(grid: Grid) -> bool:
@@ -157,9 +171,24 @@ def _compiled() -> Callable[..., Any]:
     return torch.compile(flex_attention, dynamic=False)
 
 
-@cache
-@torch.inference_mode(False)
 def _tile_order(grid: Grid, radius: Grid, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor, BlockMask]:
+    """Return `_make_tile_order`, which is kept, unless tensors are made that only stand for others (FakeTensorMode)."""
+    if type(torch.empty(0, device=device)) is torch.Tensor:
+        return _kept_tile_order(grid, radius, device)
+    return _make_tile_order(grid, radius, device)
+
+
+@cache
+def _kept_tile_order(
+    grid: Grid, radius: Grid, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor, BlockMask]:
+    return _make_tile_order(grid, radius, device)
+
+
+@torch.inference_mode(False)
+def _make_tile_order(
+    grid: Grid, radius: Grid, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor, BlockMask]:
     """Order tokens by tiles of 8 x 16, the 128 tokens of one FlexAttention block, so that a query needs few blocks.
 
     Returns:

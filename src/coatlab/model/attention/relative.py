@@ -1,19 +1,17 @@
 """Global relative attention, eq. 3 "pre": softmax over j of (q_i . k_j / sqrt(D) + w_{i-j}).
 
 The form the paper uses everywhere (sec. 2.1).
-Cost of a block: 2 * N^2 * C multiply-adds for C = H * D; memory H * N^2 for the bias, which evaluation reads from its
-table once and keeps (App. A.1).
+Cost of a block: 2 * N^2 * C multiply-adds for C = H * D; memory H * N^2 for the bias, which is read from its table
+in every pass (bias.py).
 Deviation: eq. 3 does not write the scale 1/sqrt(D); it is standard, so we have it.
 
 B batch, H heads, N tokens (rows * columns of the grid), D head width.
 """
 
-from functools import partial
-
 import torch.nn.functional as F
 from torch import Tensor
 
-from coatlab.model.attention.bias import RelativeBias, read_bias
+from coatlab.model.attention.bias import RelativeBias
 from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.layout import Grid
 
@@ -23,7 +21,7 @@ class RelativeAttention(InnerAttention):
 
     def __init__(self, heads: int, head_size: int, grid: Grid, block: int) -> None:
         super().__init__(heads, head_size, grid, block)
-        self.bias = RelativeBias(heads, grid, partial(read_bias, keys=grid))
+        self.bias = RelativeBias(heads, grid)
 
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         bias_HNN = self.bias(q_BHND.dtype)

@@ -15,9 +15,8 @@ network, the first of which is not shifted.
 B batch, H heads, N tokens, D head width, W windows, M positions of a window.
 """
 
-from functools import partial
-
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -42,11 +41,12 @@ class WindowAttention(InnerAttention):
         self.shift: Grid = tuple(  # type: ignore[assignment]
             size // 2 if shifted and size < side else 0 for size, side in zip(self.window, grid, strict=True)
         )
-        self.bias = RelativeBias(heads, self.window, partial(_read, grid=grid, window=self.window, shift=self.shift))
+        self.bias = RelativeBias(heads, self.window)
 
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         q, k, v = (_split(x, self.grid, self.window, self.shift) for x in (q_BHND, k_BHND, v_BHND))
-        mix = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias(q.dtype))
+        bias = _read(self.bias.table, self.grid, self.window, self.shift).to(q.dtype)
+        mix = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return _join(mix, self.grid, self.window, self.shift)
 
     @property
@@ -79,6 +79,7 @@ def _join(x_BWMD: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
     return x[:, :, : grid[0], : grid[1]].flatten(2, 3)
 
 
+@torch.fx.wrap
 def _read(table: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
     """Read the bias of every head and window, shape (1, H * W, M, M); pairs that must not meet are masked."""
     rows, columns = _tiles(grid, window)

@@ -5,6 +5,8 @@ and GELU, as in the authors' later MaxViT release. The convolutions have no bias
 since a norm follows each.
 """
 
+import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -32,5 +34,10 @@ class PatchStem(nn.Conv2d):
         super().__init__(channels, width, patch, stride=patch)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        missing = [-side % int(patch) for side, patch in zip(x_BCHW.shape[2:], self.stride, strict=True)]
-        return super().forward(F.pad(x_BCHW, (0, missing[1], 0, missing[0])) if any(missing) else x_BCHW)
+        return super().forward(_fill(x_BCHW, (int(self.stride[0]), int(self.stride[1]))))
+
+
+@torch.fx.wrap
+def _fill(x_BCHW: Tensor, patch: Grid) -> Tensor:
+    missing = [-side % size for side, size in zip(x_BCHW.shape[2:], patch, strict=True)]
+    return F.pad(x_BCHW, (0, missing[1], 0, missing[0])) if any(missing) else x_BCHW
