@@ -24,7 +24,7 @@ from coatlab.config.words import flatten
 from coatlab.errors import InputError, Outdated, RunError
 from coatlab.output.text import line
 from coatlab.runs.identity import attention_name
-from coatlab.runs.record import read_record
+from coatlab.runs.record import read_record, rows_damage
 from coatlab.runs.state import state_of
 
 NAMED = 20  # at most so many runs are named in a note; the others are counted
@@ -91,6 +91,8 @@ def _load(runs: Path, study: str | None) -> Loaded:
             record = read_record(folder)
             if record is not None and (lacking := _lacking(record)):
                 raise RunError(f"{path} is not a record of a run: it has no valid {', '.join(lacking)}")
+            if record is not None and (reason := _cut(folder, record)):
+                record |= {"status": "unreadable", "error": f"{reason}; delete the folder to train it again"}
         except (RunError, OSError) as error:
             status = "outdated" if isinstance(error, Outdated) else "unreadable"
             record = {"fingerprint": folder.name, "status": status, "error": str(error), "studies": [study]}
@@ -111,6 +113,15 @@ def _lacking(record: Mapping[str, Any]) -> list[str]:
     """Return the entries that a record needs for the frame but lacks, or has with another type."""
     lacking = [f"config.{group}" for group in GROUPS if not isinstance(record["config"].get(group), dict)]
     return lacking + ["cost"] * (record["status"] == "complete" and not isinstance(record.get("cost"), dict))
+
+
+def _cut(folder: Path, record: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with the history of a complete run; None where nothing is, or an older version trained it."""
+    stated = record.get("rows") if record["status"] == "complete" else None
+    try:
+        return rows_damage(folder, stated, whole=True) if stated else None
+    except (KeyError, TypeError, ValueError):
+        return f"its record states rows={stated!r}"
 
 
 def runs_frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:

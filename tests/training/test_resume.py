@@ -143,19 +143,6 @@ def test_a_second_ctrl_c_is_recorded_as_such(tmp_path: Path, monkeypatch: pytest
     assert (run.record["status"], run.record["error"]) == ("interrupted", "stopped by Ctrl-C")
 
 
-def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: CommandLine, undisturbed: CommandLine) -> None:
-    process = command.start(*SLOW, *STOCHASTIC, "tracker=none")
-    wait_for(lambda: list(command.runs.glob("*/checkpoints/previous.ckpt")))
-    kill(process)
-    last = command.folder() / "checkpoints" / "last.ckpt"
-    if last.exists():
-        last.write_bytes(last.read_bytes()[:1000])
-    done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
-    assert done.returncode == 0, done.stderr
-    assert "going back to the previous one" in done.stdout
-    assert_same_run(command, undisturbed)
-
-
 VARIANTS = {
     "ema": ["recipe.ema_decay=0.9"],
     "augmentation": [

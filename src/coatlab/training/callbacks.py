@@ -43,14 +43,18 @@ class Guard(L.Callback):
 
     Args:
         folder: the run folder.
-        metrics: its rows, whose length goes into each checkpoint; None if another process writes them.
+        fingerprint: of the run, which goes into each checkpoint.
+        metrics: its rows, whose length and checksum go into each checkpoint; None if another process writes them.
         signals: armed again here, because Lightning replaces the handler of TERM.
         seed: the run's seed.
         every: seconds between checkpoints.
     """
 
-    def __init__(self, folder: Path, metrics: MetricsFile | None, signals: Signals, seed: int, every: float) -> None:
-        self.path, self.metrics, self.signals, self.seed, self.every = folder / LAST, metrics, signals, seed, every
+    def __init__(
+        self, folder: Path, fingerprint: str, metrics: MetricsFile | None, signals: Signals, seed: int, every: float
+    ) -> None:
+        self.path, self.fingerprint, self.metrics = folder / LAST, fingerprint, metrics
+        self.signals, self.seed, self.every = signals, seed, every
         self.seconds = 0.0  # of training and evaluation, over all attempts
         self._started = self._saved = time.monotonic()
 
@@ -89,9 +93,9 @@ class Guard(L.Callback):
         self._stop_if_asked(trainer)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the length of the metrics file and the time spent so far."""
-        length = self.metrics.synced_length() if self.metrics is not None else 0
-        checkpoint["coatlab"] = {"metrics_bytes": length, "seconds": self.elapsed()}
+        """Add which run it is, what belongs to it of the metrics file, and the time spent so far."""
+        rows = self.metrics.synced() if self.metrics is not None else {"metrics_bytes": 0}
+        checkpoint["coatlab"] = {"fingerprint": self.fingerprint, "seconds": self.elapsed(), **rows}
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Continue the clock of earlier attempts."""

@@ -45,7 +45,8 @@ def fit(run: Run) -> None:
         start = make_start(run, here, settings["devices"] * settings["nodes"])
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
         mirror = _mirror(run) if run.leads else None
-        guard = Guard(run.folder, metrics, signals, run.config["seed"], settings["checkpoint_every"])
+        mark = run.record["fingerprint"]
+        guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"])
         measure = Measure(settings["log_every"])
         trainer = make_trainer(run, [logger for logger in (metrics, mirror) if logger], guard, measure)
         run.update(
@@ -61,8 +62,8 @@ def fit(run: Run) -> None:
         try:
             _train(trainer, start, meet, signals)
             final |= {**measure.row, **start.task.measures("test"), "step": trainer.global_step}
-            if run.leads:
-                _complete(run, start, final, guard.elapsed())
+            if metrics:
+                _complete(run, start, final, metrics, guard.elapsed())
             code = 0
         except Diverged as diverged:
             final |= measure.row
@@ -88,11 +89,12 @@ def _train(trainer: L.Trainer, start: Start, meet: Meet, signals: Signals) -> No
         raise KeyboardInterrupt from left
 
 
-def _complete(run: Run, start: Start, final: dict[str, float | None], seconds: float) -> None:
+def _complete(run: Run, start: Start, final: dict[str, float | None], metrics: MetricsFile, seconds: float) -> None:
     """Keep the weights, write that the run is complete, and drop what only a resume would need."""
+    rows = metrics.synced()
     final["images_per_second"] = _median_speed(run.folder)
     save_weights(run.folder, start.task.network, run.record["fingerprint"])
-    run.complete(final, timings={"seconds": round(seconds, 1), "attempts": len(run.record["attempts"])})
+    run.complete(final, rows=rows, timings={"seconds": round(seconds, 1), "attempts": len(run.record["attempts"])})
     drop_training_state(run.folder)
 
 
