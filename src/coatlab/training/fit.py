@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import lightning as L
 import torch
 
+from coatlab.data.loader import worded
 from coatlab.process.memory import keep_freed_memory
 from coatlab.process.place import place
 from coatlab.process.signals import Signals
@@ -31,6 +32,7 @@ def fit(run: Run) -> None:
 
     Raises:
         InputError: the data cannot be had, or a GPU is asked for where there is none.
+        RunError: a process that prepares batches has ended.
         Stopped: a signal came; the state is saved.
         Diverged: the loss is not finite; the record says so already.
     """
@@ -41,8 +43,9 @@ def fit(run: Run) -> None:
     set_threads(settings, run.record["hardware"]["cores"])
     # where nobody has started the other processes of the run
     count = settings["devices"] - 1 if here.world == 1 else 0
-    with Signals() as signals, followers(run.folder, count) as meet:
+    with Signals(watched=True) as signals, followers(run.folder, count) as meet:
         start = make_start(run, here, settings["devices"] * settings["nodes"])
+        start.data.on_wait = signals.stop_if_waiting
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
         mirror = _mirror(run) if run.leads else None
         mark = run.record["fingerprint"]
@@ -87,6 +90,10 @@ def _train(trainer: L.Trainer, start: Start, meet: Meet, signals: Signals) -> No
         trainer.test(start.task, datamodule=start.data, verbose=False)
     except SystemExit as left:  # so Lightning ends at a second Ctrl-C
         raise KeyboardInterrupt from left
+    except RuntimeError as error:
+        if (ended := worded(error)) is None:
+            raise
+        raise ended from error
 
 
 def _complete(run: Run, start: Start, final: dict[str, float | None], metrics: MetricsFile, seconds: float) -> None:
