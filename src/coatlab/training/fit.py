@@ -47,7 +47,7 @@ def fit(run: Run) -> None:
         start = make_start(run, here, settings["devices"] * settings["nodes"])
         start.data.on_wait = signals.stop_if_waiting
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
-        mirror = _mirror(run) if run.leads else None
+        mirror = _mirror(run, signals) if run.leads else None
         mark = run.record["fingerprint"]
         guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"])
         measure = Measure(settings["log_every"])
@@ -77,7 +77,8 @@ def fit(run: Run) -> None:
             if metrics:
                 metrics.close()
             if mirror:
-                mirror.finish({key: value for key, value in final.items() if value is not None}, code, run.record)
+                ended = mirror.finish(final, code, run.record, hurry=signals.received is not None)
+                run.update(tracker=mirror.entry() | {"ended": ended})
         signals.stop_if_received()  # it came too late for this run, but others may follow
 
 
@@ -111,7 +112,7 @@ def _leave_group() -> None:
         torch.distributed.destroy_process_group()  # its threads must not outlive Python
 
 
-def _mirror(run: Run) -> "WandbMirror | None":
+def _mirror(run: Run, signals: Signals) -> "WandbMirror | None":
     settings = run.config["tracker"]
     if settings["name"] != "wandb":
         return None
@@ -123,6 +124,7 @@ def _mirror(run: Run) -> "WandbMirror | None":
         fingerprint=run.record["fingerprint"],
         config=run.record["config"],
         rows=read_metrics(run.folder),
+        look=signals.stop_if_received,
     )
 
 
