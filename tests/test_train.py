@@ -44,7 +44,7 @@ def test_a_run_trains_records_and_is_skipped_the_second_time(command: CommandLin
     for told in ("layout", "CCTT", "parameters", "MACs", "train loss", "evaluation accuracy", "gap", "time"):
         assert told in done.stdout
     assert str(command.folder()) in done.stdout
-    assert f"wandb sync {command.folder().resolve()}" in done.stdout
+    assert f"python -m coatlab.upload --runs {command.runs}" in done.stdout
     before = {
         path: path.read_bytes() for path in command.folder().rglob("*") if path.is_file() and path.name != ".lock"
     }

@@ -1,6 +1,8 @@
-"""What was written offline goes to W&B once, one run per experiment; an unreachable server loses nothing."""
+"""What was tracked goes to W&B, each run and report once; an unreachable server loses nothing.
 
-import json
+How a run is brought to the state of its folder: tracking/test_repair.py.
+"""
+
 import os
 import threading
 from collections.abc import Iterator
@@ -11,10 +13,8 @@ import pytest
 import wandb
 
 from coatlab.errors import InputError, RunError
-from coatlab.tracking.mirror import open_mirror
-from coatlab.upload import main, to_upload
+from coatlab.upload import main
 from tests.runs.test_state import held, make  # noqa: F401 (a fixture)
-from tests.tracking.test_mirror import SETTINGS, history
 
 pytestmark = pytest.mark.slow
 
@@ -64,34 +64,11 @@ def ask(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 def wandb_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder, log = tmp_path / "bin", tmp_path / "log"
     folder.mkdir()
-    (folder / "wandb").write_text(STAND_IN.format(log=log, refused="s13"))
+    (folder / "wandb").write_text(STAND_IN.format(log=log, refused="data_size"))
     (folder / "wandb").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     log.touch()
     return log
-
-
-def offline(runs: Path, *words: str) -> Path:
-    part = make(runs, "complete", *words) / "wandb" / "offline-run-1-abc"
-    part.mkdir(parents=True)
-    return part
-
-
-def test_each_run_is_sent_once(
-    tmp_path: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs = tmp_path / "runs"
-    parts = [offline(runs, f"seed={seed}", "study=smoke") for seed in (0, 1)]
-    offline(runs, "seed=2", "study=layouts")
-    make(runs, "complete", "seed=3", "study=smoke")  # without a tracker
-    main(["smoke", "--runs", str(runs)])
-    assert wandb_program.read_text().splitlines() == [f"sync {part}" for part in parts]
-    assert "2 uploaded, 0 uploaded before" in capsys.readouterr().out
-    main(["--runs", str(runs)])
-    assert len(wandb_program.read_text().splitlines()) == 3
-    assert "1 uploaded, 2 uploaded before" in capsys.readouterr().out
-    main(["--runs", str(runs)])
-    assert len(wandb_program.read_text().splitlines()) == 3
 
 
 def test_reports_are_sent_as_runs_are(
@@ -110,22 +87,41 @@ def test_reports_are_sent_as_runs_are(
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 uploaded, 1 uploaded before")
 
 
-def test_a_run_that_is_refused_is_named_the_others_are_sent_and_it_is_tried_again(
-    tmp_path: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
+def offline_report(reports: Path, study: str) -> Path:
+    part = reports / study / "wandb" / "offline-run-1-report"
+    part.mkdir(parents=True)
+    (reports / study / "report.json").write_text("{}")
+    return part
+
+
+def test_a_report_that_is_refused_is_named_the_others_are_sent_and_it_is_tried_again(
+    tmp_path: Path, reports: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs = tmp_path / "runs"
-    parts = [offline(runs, f"seed={seed}") for seed in (12, 13, 14)]
+    for study in ("layouts", "data_size", "smoke"):
+        offline_report(reports, study)
     for number in (3, 4):
         with pytest.raises(RunError, match=r"1 of . could not be uploaded \(Error: refused\); their files are unch"):
-            main(["--runs", str(runs)])
-        assert f"{parts[1].parents[1].name}: Error: refused" in capsys.readouterr().out
+            main(["--runs", str(tmp_path / "runs")])
+        assert "data_size: Error: refused" in capsys.readouterr().out
         assert len(wandb_program.read_text().splitlines()) == number
+
+
+def test_without_a_key_runs_cannot_be_uploaded(tmp_path: Path, server: None) -> None:
+    make(tmp_path / "runs", "complete")
+    with pytest.raises(RunError, match=r"1 of 1 could not .*W&B has no API key here: set WANDB_API_KEY, or run"):
+        main(["--runs", str(tmp_path / "runs")])
+
+
+def test_runs_that_are_not_tracked_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(tmp_path / "runs", "complete", "tracker=none")
+    main(["--runs", str(tmp_path / "runs")])
+    assert capsys.readouterr().out.startswith("0 uploaded, 0 uploaded before, 0 still running")
 
 
 def test_a_server_that_is_not_there_is_one_sentence_and_nothing_is_tried(
     tmp_path: Path, wandb_program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offline(tmp_path / "runs")
+    make(tmp_path / "runs", "complete")
     ask(monkeypatch, "http://127.0.0.1:9")
     with pytest.raises(
         RunError, match=r"W&B's server http://127.0.0.1:9 does not answer \(.*refused\); nothing is lost"
@@ -141,7 +137,7 @@ def test_a_server_that_is_none_is_one_sentence(
         def do_GET(self) -> None:
             self.wfile.write(b"SSH-2.0-other\r\n")
 
-    offline(tmp_path / "runs")
+    make(tmp_path / "runs", "complete")
     http = HTTPServer(("127.0.0.1", 0), Other)
     threading.Thread(target=http.serve_forever, daemon=True).start()
     ask(monkeypatch, f"http://127.0.0.1:{http.server_port}")
@@ -157,38 +153,13 @@ def test_a_server_that_is_none_is_one_sentence(
 
 def test_a_run_that_is_going_on_is_left_alone(
     held: tuple[Path, int],  # noqa: F811
-    wandb_program: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, _ = held
-    (folder / "wandb" / "offline-run-1-abc").mkdir(parents=True)
     main(["--runs", str(folder.parent)])
-    assert wandb_program.read_text() == ""
-    assert "1 still running and left alone" in capsys.readouterr().out
+    assert "0 uploaded, 0 uploaded before, 1 still running and left alone" in capsys.readouterr().out
 
 
 def test_a_study_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="study=smok does not exist"):
         main(["smok", "--runs", str(tmp_path)])
-
-
-def test_what_is_sent_of_an_interrupted_run_is_one_part_that_holds_all_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    folder = make(tmp_path, "complete")
-    mark = json.loads((folder / "record.json").read_text())["fingerprint"]
-    rows: list[dict] = []
-    for start in (0, 2, 4):
-        mirror = open_mirror(SETTINGS, folder=folder, fingerprint=mark, config={"study": "s"}, rows=rows)
-        assert mirror is not None
-        for step in (start, start + 1):
-            mirror.log_metrics({"loss": float(step)}, step=step)
-            rows.append({"step": step, "loss": float(step)})
-        mirror.finish({}, exit_code=0)
-    waiting, _, _ = to_upload(tmp_path, None, tmp_path / "none")
-    ((part,),) = waiting.values()
-    assert part.parent == folder / "wandb"
-    ids, written = history(folder)
-    assert set(ids) == {mark}
-    assert [step for step, _ in written] == list(range(6))

@@ -28,7 +28,7 @@ from coatlab.errors import InputError, Outdated, RunError
 from coatlab.output.text import line, printable, shown
 from coatlab.runs.correct import read_correct
 from coatlab.runs.identity import attention_name
-from coatlab.runs.record import read_record, run_folders
+from coatlab.runs.record import read_record, rows_damage, run_folders
 from coatlab.runs.state import state_of
 
 WEIGHTS = "checkpoints/weights.pt"
@@ -98,6 +98,8 @@ def _load(runs: Path, study: str | None) -> Loaded:
             record = read_record(folder)
             if record is not None and (lacking := _lacking(record)):
                 raise RunError(f"{shown(folder / 'record.json')} is not a record of a run: it has no valid {lacking}")
+            if record is not None and (reason := _cut(folder, record)):
+                record |= {"status": UNREADABLE, "error": f"{reason}; {REPAIR}"}
         except (RunError, OSError) as error:
             status = "outdated" if isinstance(error, Outdated) else UNREADABLE
             mark = printable(folder.name)
@@ -123,6 +125,15 @@ def _load(runs: Path, study: str | None) -> Loaded:
 def _lacking(record: Mapping[str, Any]) -> str | None:
     """Return the entry that a complete record needs for tables but lacks."""
     return next((part for part in ("cost", "final") if record["status"] == "complete" and not record.get(part)), None)
+
+
+def _cut(folder: Path, record: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with the history of a complete run; None where nothing is, or an older version trained it."""
+    stated = record.get("rows") if record["status"] == "complete" else None
+    try:
+        return rows_damage(folder, stated, whole=True) if stated else None
+    except (KeyError, TypeError, ValueError):
+        return f"its record states rows={stated!r}"
 
 
 def runs_frame(records: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:

@@ -27,8 +27,11 @@ from coatlab.output.text import line
 # read once: one_sentence_errors tells Hydra to let every exception through to us
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
 
-# what a user fixes outside of coatlab: a place that is full, read-only or forbidden, or that lies below a file
-DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+# what a user fixes outside of coatlab: a place that is full, read-only, forbidden or broken, or that lies below a file
+DISK_TROUBLE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EIO,
+    errno.ESTALE,
+)  # fmt: skip
 
 NOT_A_CHOICE = "Config group override must be a string"  # Hydra 1.3 of `tracker=null`, as a plain ValueError
 

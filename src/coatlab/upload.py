@@ -1,10 +1,10 @@
-"""The command: `python -m coatlab.upload layouts` uploads to W&B the runs and reports that were tracked offline.
+"""The command: `python -m coatlab.upload layouts` brings W&B to the state of the run folders, and sends reports.
 
-W&B writes an offline run to a folder wandb/offline-run-*, called a part here. Only the newest part of a run counts:
-a process that resumes a run replays all of it into a new part and moves the older ones away (tracking/mirror.py). The
-W&B id of every part is the run's fingerprint, so that one experiment is one W&B run, however often it is uploaded.
-`wandb sync` marks each part that it has uploaded, and marked parts are skipped. Runs that are still running are left
-alone. Reports that were tracked offline (analysis/report/wandb.py) are uploaded in the same way.
+Whatever happened, record.json and metrics.jsonl are the truth: what W&B has of each tracked run is compared with them,
+what is missing is sent, and what is wrong is replaced (tracking/repair.py). Runs that are still running are left alone.
+
+Reports that were tracked offline (analysis/report/wandb.py) are in folders wandb/offline-run-*, called parts here,
+which `wandb sync` sends and marks; marked parts are skipped.
 """
 
 import argparse
@@ -12,19 +12,25 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
 from coatlab.config.places import add_folder_option
-from coatlab.errors import InputError, RunError, not_one_of
-from coatlab.output.text import printable
-from coatlab.runs.record import run_folders
+from coatlab.errors import Held, InputError, RunError, not_one_of
+from coatlab.output.text import line, printable
+from coatlab.runs.lock import take_lock
+from coatlab.runs.record import read_record, rows_damage, run_folders, write_record
 from coatlab.runs.state import state_of
+from coatlab.tracking.content import content_of
+from coatlab.tracking.session import drop_service, has_key, set_segments_aside
 
+LONGEST = 200  # letters of an error of W&B's
 PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits forever for a server that does not answer
 
 
@@ -36,7 +42,7 @@ def main(words: list[str] | None = None) -> None:
         RunError: the server does not answer, or a run could not be uploaded; its files are unchanged.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m coatlab.upload", description="Upload offline runs and reports to W&B."
+        prog="python -m coatlab.upload", description="Bring W&B to the state of the run folders; send offline reports."
     )
     parser.add_argument("study", nargs="?", help="upload only the runs and the report of this study")
     add_folder_option(parser, "runs", "folder of run folders")
@@ -44,55 +50,112 @@ def main(words: list[str] | None = None) -> None:
     chosen = parser.parse_args(words)
     if chosen.study is not None and chosen.study not in choices("sweep"):
         raise not_one_of("study", chosen.study, choices("sweep"))
-    waiting, uploaded_before, running = to_upload(chosen.runs, chosen.study, chosen.reports)
-    if waiting:
+    runs, running = tracked(chosen.runs, chosen.study)
+    reports = offline_reports(chosen.reports, chosen.study)
+    done: dict[str, str | None] = {}
+    failed: dict[str, str] = {}
+    if runs or any(reports.values()):
         _require_server()
-    failed: dict[Path, str] = {}
-    for folder, parts in waiting.items():
-        reason = upload_parts(parts)
-        if reason:
-            failed[folder] = reason
-        print(f"{printable(folder.name)}: {reason or 'uploaded'}")
-    print(
-        f"{len(waiting) - len(failed)} uploaded, {uploaded_before} uploaded before, "
-        f"{running} still running and left alone"
-    )
+        for folder in [*runs, *reports]:
+            try:
+                done[folder.name] = _upload_run(folder) if folder in runs else upload_parts(reports[folder])
+            except Held:
+                running += 1
+                continue
+            except Exception as error:  # whatever W&B raises: the others are tried
+                failed[folder.name] = line(error)[:LONGEST]
+                drop_service(kill=True)  # it may still have the id
+            if said := failed.get(folder.name) or done.get(folder.name):
+                print(f"{printable(folder.name)}: {said}", flush=True)
+    new = sum(said is not None for said in done.values())
+    print(f"{new} uploaded, {len(done) - new} uploaded before, {running} still running and left alone")
     if failed:
         reasons = "; ".join(dict.fromkeys(failed.values()))
         raise RunError(
-            f"{len(failed)} of {len(waiting)} could not be uploaded ({reasons}); "
+            f"{len(failed)} of {new + len(failed)} could not be uploaded ({reasons}); "
             "their files are unchanged; run the same command again to retry"
         )
 
 
-def to_upload(runs: Path, study: str | None, reports: Path) -> tuple[dict[Path, list[Path]], int, int]:
-    """Find the offline parts of runs and reports.
+def tracked(runs: Path, study: str | None) -> tuple[list[Path], int]:
+    """Find the runs that W&B should have.
 
     Args:
         runs: folder of run folders.
-        study: whose runs and report; None: all.
-        reports: folder of reports, with one folder per study.
+        study: whose runs; None: all.
 
     Returns:
-        The parts to upload, by folder of their run or report; the number of runs and reports that were uploaded
-        before; the number of runs that are still running.
+        Their folders, and the number of those that are still running.
     """
-    waiting, uploaded_before, running = {}, 0, 0
-    found: list[tuple[Path, bool]] = []
+    found, running = [], 0
     for folder in run_folders(runs):
         state = state_of(folder)
-        if not study or study in (state.record or {"studies": []})["studies"]:
-            found.append((folder, state.name == "running"))
-    found += [(path.parent, False) for path in sorted(reports.glob(f"{study or '*'}/report.json"))]
-    for folder, busy in found:
-        parts = [part for part in sorted((folder / "wandb").glob("offline-run-*")) if part.is_dir()]
-        if parts and busy:
-            running += 1
-        elif unmarked := [part for part in parts if not is_uploaded(part)]:
-            waiting[folder] = unmarked
-        elif parts:
-            uploaded_before += 1
-    return waiting, uploaded_before, running
+        if state.record is None or (study and study not in state.record["studies"]):
+            continue
+        if state.record["config"].get("tracker", {}).get("name") == "wandb":
+            running += state.name == "running"
+            found += [folder] if state.name != "running" else []
+    return found, running
+
+
+def offline_reports(reports: Path, study: str | None) -> dict[Path, list[Path]]:
+    """Return the folders of the reports that were tracked offline, with the parts that are to be sent."""
+    found = {}
+    for path in sorted(reports.glob(f"{study or '*'}/report.json")):
+        if parts := [part for part in sorted((path.parent / "wandb").glob("offline-run-*")) if part.is_dir()]:
+            found[path.parent] = [part for part in parts if not is_uploaded(part)]
+    return found
+
+
+def _upload_run(folder: Path) -> str | None:
+    """Bring the W&B run of a run folder to its state, and say what was done; None: nothing.
+
+    Raises:
+        Held: another process has the run by now.
+        RunError: the record or the rows are damaged, or the server does not show what was sent.
+        Exception: of W&B's.
+    """
+    with suppress(PermissionError), take_lock(folder, wait=False):
+        return _repair(folder)
+    return _repair(folder)  # of somebody else
+
+
+def _repair(folder: Path) -> str | None:
+    from coatlab.tracking.repair import Place, repair
+
+    record = read_record(folder)
+    assert record is not None
+    if (stated := record.get("rows")) and (reason := rows_damage(folder, stated, whole=True)):
+        raise RunError(f"its history is not sent: {reason}")
+    api, settings, tracker = _api(), record["config"]["tracker"], record["tracker"]
+    place = Place(
+        entity=tracker.get("entity") or settings["entity"] or api.default_entity,
+        project=tracker.get("project") or settings["project"],
+        group=settings.get("group") or record["config"].get("study"),
+        name=folder.name,
+    )
+    ids = list(dict.fromkeys(filter(None, (tracker.get("id"), record["fingerprint"]))))
+    run, said = repair(api, place, ids, content_of(folder, record))
+    with suppress(PermissionError):
+        set_segments_aside(folder)  # `wandb sync` would add them to what is there
+        now = tracker | {"name": "wandb", "mode": "online", "id": run.id, "url": run.url, "ended": True}
+        now |= {"project": place.project, "entity": place.entity}
+        if now != tracker:
+            write_record(folder, record | {"tracker": now})
+    return said and (said if run.id in ids else f"{said}; its id is {run.id} now")
+
+
+def _api() -> Any:
+    """Return W&B's client for reading.
+
+    Raises:
+        InputError: there is no API key.
+    """
+    import wandb
+
+    if not has_key():
+        raise InputError("W&B has no API key here: set WANDB_API_KEY, or run `wandb login`")
+    return wandb.Api()
 
 
 def is_uploaded(part: Path) -> bool:
@@ -101,11 +164,17 @@ def is_uploaded(part: Path) -> bool:
 
 
 def upload_parts(parts: list[Path]) -> str | None:
-    """Upload the parts of one run with `wandb sync`; return why that failed, as one line, or None if it worked."""
+    """Upload the parts of one report with `wandb sync`, and say what was done; None: nothing.
+
+    Raises:
+        RunError: that failed.
+    """
+    if not parts:
+        return None
     # if the environment is not activated, the program is beside the interpreter
     program = shutil.which("wandb", path=f"{os.environ.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}")
     if program is None:
-        return "the program wandb is not installed"
+        raise RunError("the program wandb is not installed")
     try:
         done = subprocess.run(
             [program, "sync", *map(str, parts)],
@@ -115,12 +184,12 @@ def upload_parts(parts: list[Path]) -> str | None:
             text=True,
             timeout=SYNC_SECONDS,
         )
-    except subprocess.TimeoutExpired:
-        return f"wandb sync did not finish within {SYNC_SECONDS} seconds"
+    except subprocess.TimeoutExpired as error:
+        raise RunError(f"wandb sync did not finish within {SYNC_SECONDS} seconds") from error
     if done.returncode == 0 and all(is_uploaded(part) for part in parts):
-        return None
+        return "uploaded"
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    return lines[-1] if lines else f"wandb sync ended with exit code {done.returncode}"
+    raise RunError(lines[-1] if lines else f"wandb sync ended with exit code {done.returncode}")
 
 
 def _require_server() -> None:

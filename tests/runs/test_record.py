@@ -1,5 +1,6 @@
 """A reader sees the old file or the new one, whatever happens to the writer."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
-from coatlab.runs.record import SCHEMA, read_metrics, read_record, read_records, write_record
+from coatlab.runs.record import SCHEMA, read_metrics, read_record, read_records, rows_damage, write_record
 
 JSON = st.recursive(
     st.none()
@@ -127,3 +128,32 @@ def test_records_are_found_by_name_and_those_that_cannot_be_read_do_no_harm(tmp_
     (tmp_path / "folder" / "record.json").mkdir(parents=True)
     (tmp_path / "empty").mkdir()
     assert [folder.name for folder, _ in read_records(tmp_path)] == ["a", "b"]
+
+
+ROWS = b'{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n'
+FIRST = {"metrics_bytes": 25, "metrics_sha256": hashlib.sha256(ROWS[:25]).hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("content", "stated", "whole", "reason"),
+    [
+        (ROWS, FIRST, False, None),  # what follows was written after the checkpoint
+        (ROWS[:25], FIRST, True, None),
+        (ROWS, FIRST, True, "more than the 25 bytes"),
+        (ROWS[:24], FIRST, False, "only 24 of the 25 bytes"),
+        (None, FIRST, False, "only 0 of the 25 bytes"),
+        (ROWS.replace(b"0.5", b"0.7"), FIRST, False, "have changed"),
+        (b"", {"metrics_bytes": 0}, False, None),
+        (None, {"metrics_bytes": 0}, False, None),
+        (ROWS, {"metrics_bytes": 25}, False, None),  # of an older version, without a checksum
+        (ROWS[:10] + b"\0" * 15, {"metrics_bytes": 25}, False, "have changed"),
+        (ROWS[:10] + b"\0" * 15, FIRST, False, "have changed"),
+    ],
+)
+def test_rows_are_what_is_stated_of_them(
+    content: bytes | None, stated: dict, whole: bool, reason: str | None, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "metrics.jsonl").write_bytes(content)
+    said = rows_damage(tmp_path, stated, whole)
+    assert (said is None) if reason is None else (said is not None and reason in said)

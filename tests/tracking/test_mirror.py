@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ import pytest
 import wandb
 from wandb.proto import wandb_internal_pb2
 
+from coatlab.errors import Stopped
+from coatlab.tracking import mirror, session
 from coatlab.tracking.mirror import WandbMirror, open_mirror
 from coatlab.tracking.session import has_key, wandb_settings
 from tests.support.commandline import wait_for
+from tests.tracking.live_server import live
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +188,61 @@ def test_a_missing_server_costs_seconds_and_the_run_is_offline(tmp_path: Path, m
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "offline"
     assert "W&B online is not available" in done.stderr
+
+
+SLOW_SERVER = """
+import sys, time, urllib.request, wandb
+from pathlib import Path
+import coatlab.tracking.mirror as mirror, coatlab.tracking.session as session
+session.INIT_SECONDS, session.OPEN_SECONDS, session.FINISH_SECONDS, mirror.END_SECONDS = 6, 10, 4, 8
+slow = lambda: urllib.request.urlopen(sys.argv[2] + "/slow").close()
+if sys.argv[3] == "opening": slow()
+print(time.time())
+opened = mirror.open_mirror({"mode": "online", "project": "coatlab", "entity": None}, folder=Path(sys.argv[1]),
+                            fingerprint="0123456789abcdef", config={}, rows=[])
+if sys.argv[3] == "ending": slow()
+for step in range(5): opened.log_metrics({"loss": 1.0}, step=step)
+opened.finish({}, 0)
+print(opened.entry()["mode"])
+"""
+
+
+@pytest.mark.parametrize(("when", "mode"), [("opening", "offline"), ("ending", "online")])
+def test_a_server_that_sends_a_byte_a_second_costs_seconds(
+    when: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    with live() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        done = subprocess.run(
+            [sys.executable, "-c", SLOW_SERVER, str(tmp_path), server.url, when],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+    assert done.returncode == 0, done.stderr
+    began, said = done.stdout.split()
+    assert said == mode, done.stderr
+    assert time.time() - float(began) < 45  # 10 + 5 + 8 + 5, and Python's own end
+    assert "Traceback" not in done.stderr
+
+
+def test_w_and_b_adds_at_most_a_minute_to_a_run() -> None:
+    opening = session.OPEN_SECONDS + session.TEARDOWN_SECONDS
+    assert session.INIT_SECONDS < session.OPEN_SECONDS
+    assert session.FINISH_SECONDS < mirror.END_SECONDS
+    assert opening + mirror.END_SECONDS + session.TEARDOWN_SECONDS < 60
+    assert mirror.STOP_SECONDS + session.TEARDOWN_SECONDS < 10  # the grace of a cluster is 30 seconds
+
+
+def test_a_stop_is_heard_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look() -> None:
+        raise Stopped(15)
+
+    monkeypatch.setattr(wandb, "init", lambda **named: time.sleep(60))
+    with pytest.raises(Stopped):
+        open_mirror(SETTINGS, folder=tmp_path, fingerprint="f" * 16, config={}, rows=[], look=look)
 
 
 @pytest.mark.parametrize("where", ["default", "environment"])

@@ -20,7 +20,7 @@ import pandas as pd
 import wandb
 
 from coatlab.runs.record import read_metrics, read_record
-from coatlab.tracking.mirror import FACTS
+from coatlab.tracking.content import FACTS
 
 ENTITY, PROJECT = "someone", "coatlab"
 UNUSED = ("tags", "sweepName", "commit", "readOnly", "heartbeatAt", "description", "notes")
@@ -83,7 +83,7 @@ def serving(*runs: Run) -> Iterator[wandb.Api]:
                 self.send_error(404)
                 return
             asked = json.loads(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
-            text = json.dumps({"data": _answer(asked, runs, url)}).encode()
+            text = json.dumps({"data": answer(asked, runs, url)}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
@@ -111,7 +111,7 @@ def serving(*runs: Run) -> Iterator[wandb.Api]:
         server.server_close()
 
 
-def _answer(asked: dict[str, Any], runs: tuple[Run, ...], url: str) -> dict[str, Any]:
+def answer(asked: dict[str, Any], runs: tuple[Any, ...], url: str) -> dict[str, Any]:
     query, given = asked["query"], asked.get("variables") or {}
     if "viewer" in query:
         return {"viewer": {"id": "1", "entity": ENTITY, "username": ENTITY, "flags": "{}", "teams": {"edges": []}}}
@@ -126,6 +126,8 @@ def _answer(asked: dict[str, Any], runs: tuple[Run, ...], url: str) -> dict[str,
         whole = {"internalId": "1", "runCount": len(runs), "readOnly": False}
         return {"project": whole | {"runs": {"edges": edges, "pageInfo": following}}}
     (run,) = [one for one in runs if one.node["name"] in (given.get("name"), given.get("run"), given.get("runName"))]
+    if "query Run(" in query:
+        return {"project": {"run": run.answer()}}
     if "RunHistoryKeys" in query:
         return {"project": {"run": {"historyKeys": run.answer()["historyKeys"]}}}
     if "RunParquetHistory" in query:

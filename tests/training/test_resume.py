@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from coatlab.data.image_data import Batch
+from coatlab.data.in_memory import Gather
 from coatlab.errors import Stopped
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
@@ -131,6 +133,23 @@ def test_a_signal_is_heard_at_any_time(
     assert run.record["status"] == status
 
 
+def test_a_signal_is_heard_while_a_worker_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meant, process = Gather.batch, os.getpid()
+
+    def stuck(self: Gather, epoch: int, indices: torch.Tensor) -> Batch:
+        if os.getpid() != process:  # in a worker
+            os.kill(process, signal.SIGTERM)
+            time.sleep(600)
+        return meant(self, epoch, indices)
+
+    monkeypatch.setattr(Gather, "batch", stuck)
+    monkeypatch.setattr("coatlab.process.signals.WAIT_SECONDS", 2)
+    words = last_of_each_key([*TINY, "tracker=none", "data.workers=1", f"paths.runs={tmp_path}"])
+    with pytest.raises(Stopped), open_run(spec_of(*words)) as run:
+        fit(run)
+    assert run.record["status"] == "interrupted"
+
+
 def test_a_second_ctrl_c_is_recorded_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*arguments: object, **others: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -141,19 +160,6 @@ def test_a_second_ctrl_c_is_recorded_as_such(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(KeyboardInterrupt), open_run(spec_of(*words)) as run:
         fit(run)
     assert (run.record["status"], run.record["error"]) == ("interrupted", "stopped by Ctrl-C")
-
-
-def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: CommandLine, undisturbed: CommandLine) -> None:
-    process = command.start(*SLOW, *STOCHASTIC, "tracker=none")
-    wait_for(lambda: list(command.runs.glob("*/checkpoints/previous.ckpt")))
-    kill(process)
-    last = command.folder() / "checkpoints" / "last.ckpt"
-    if last.exists():
-        last.write_bytes(last.read_bytes()[:1000])
-    done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
-    assert done.returncode == 0, done.stderr
-    assert "going back to the previous one" in done.stdout
-    assert_same_run(command, undisturbed)
 
 
 VARIANTS = {

@@ -39,7 +39,7 @@ def test_everything_but_the_classifier_comes_from_the_donor(attention: str, imag
     )
     save_weights(folder, donor, "f" * 16)
     own = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    said = transfer(network, folder)
+    said = transfer(network, folder, "f" * 16)
     assert said["donor"] == "f" * 16
     assert said["replaced"] == ["head.3.weight", "head.3.bias"]
     assert all(name.endswith(".table") for name in said["resized"])
@@ -71,7 +71,7 @@ def test_everything_but_the_classifier_comes_from_the_donor(attention: str, imag
 def test_what_does_not_fit_is_listed(settings: dict[str, Any], sentence: str, folder: Path) -> None:
     save_weights(folder, model(), "f" * 16)
     with pytest.raises(InputError, match=sentence):
-        transfer(model(**settings), folder)
+        transfer(model(**settings), folder, "f" * 16)
 
 
 def test_a_file_that_is_no_weights_is_refused_and_never_run(folder: Path) -> None:
@@ -85,8 +85,22 @@ def test_a_file_that_is_no_weights_is_refused_and_never_run(folder: Path) -> Non
         else:
             (folder / WEIGHTS).write_bytes(content)
         with pytest.raises(InputError, match="cannot be read as weights"):
-            transfer(model(), folder)
+            transfer(model(), folder, "f" * 16)
     assert not (folder / "harmed").exists()
+
+
+def test_damaged_weights_and_those_of_another_run_are_refused(folder: Path) -> None:
+    save_weights(folder, model(), "f" * 16)
+    with pytest.raises(InputError, match=r"weights\.pt holds the weights of another run, f{16}, not of e{16}"):
+        transfer(model(), folder, "e" * 16)
+    content = bytearray((folder / WEIGHTS).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / WEIGHTS).write_bytes(content)
+    with pytest.raises(InputError, match=r"weights\.pt cannot be read as weights: its checksum does not match"):
+        transfer(model(), folder, "f" * 16)
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(InputError, match=r"weights\.pt cannot be read as weights: No such file"):
+        transfer(model(), folder, "f" * 16)
 
 
 FRACTALS = "data:fractals,data.train_size:640,data.test_size:100,data.num_classes:10,data.eval_size:200"

@@ -7,9 +7,6 @@ of which can be indexed. `eval` is held out and evaluated while the run trains, 
 B batch, C channels, H rows, W columns.
 """
 
-import multiprocessing
-import multiprocessing.util
-import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,10 +20,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from coatlab.config.targets import TARGET, python_path
+from coatlab.data.loader import Loader
 from coatlab.data.sampler import EpochBatches, InOrder
 from coatlab.data.views import PLAIN, Views
 from coatlab.errors import InputError
-from coatlab.process.signals import STOPPING
 
 EVAL_BATCH = 500
 Batch = tuple[Tensor, Tensor]
@@ -109,6 +106,7 @@ class ImageData(L.LightningDataModule, ABC):
         self.std = torch.tensor(std).view(1, -1, 1, 1)
         self.sets: dict[str, Indexed] = {}
         self.on_facts: Callable[[], object] = lambda: None  # called when facts() has changed
+        self.on_wait: Callable[[float], object] = lambda seconds: None  # called while a batch is waited for
 
     @abstractmethod
     def make_sets(self) -> Mapping[str, Indexed]:
@@ -186,16 +184,12 @@ class ImageData(L.LightningDataModule, ABC):
         return self._loader(name, InOrder(len(self.sets[name]), self.eval_batch, self.rank, self.ranks))
 
     def _loader(self, name: str, sampler: Sampler[Any], **settings: Any) -> DataLoader[Batch]:
-        # evaluation images that are already in memory need no workers
-        workers = self.workers if name == "train" or self.decodes else 0
-        if workers:
-            multiprocessing.util.Finalize(None, _end_workers, exitpriority=10)
-        return DataLoader(
+        return Loader(
             self.sets[name],
+            on_wait=lambda seconds: self.on_wait(seconds),
             sampler=sampler,
-            batch_size=None,
-            num_workers=workers,
-            worker_init_fn=_leave_signals_to_the_run,
+            # evaluation images that are already in memory need no workers
+            num_workers=self.workers if name == "train" or self.decodes else 0,
             pin_memory=torch.cuda.is_available(),
             **settings,
         )
@@ -207,17 +201,3 @@ def make_data(config: Mapping[str, Any]) -> ImageData:
     settings |= {TARGET: python_path("data", config["data"]), "seed": config["seed"], "recipe": config["recipe"]}
     data: ImageData = instantiate(settings, _convert_="all")
     return data
-
-
-def _leave_signals_to_the_run(worker: int) -> None:
-    """Ignore signals that a cluster or Ctrl-C sends to every process: the run saves first, then ends its workers."""
-    for number in (*STOPPING, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _end_workers() -> None:
-    """Kill workers that an error left behind. multiprocessing would send TERM, which they ignore, and wait forever."""
-    if workers := multiprocessing.active_children():
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # otherwise torch reports that a worker died unexpectedly
-        for worker in workers:
-            worker.kill()

@@ -1,7 +1,8 @@
 """Signals set a flag that training reads between batches, so that no signal interrupts the writing of a checkpoint.
 
 TERM, USR1 and USR2 (sent by clusters) and INT (Ctrl-C) set the flag; a second Ctrl-C stops at once. Only the process
-that installed the handlers reacts: forked data workers leave the decision to it.
+that installed the handlers reacts: forked data workers leave the decision to it. Where nobody reads the flag, because
+training waits for something that does not come, the process ends nevertheless (watch.py).
 """
 
 import contextlib
@@ -12,20 +13,29 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from coatlab.errors import Stopped
+from coatlab.process.watch import Watch
 
 STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+WAIT_SECONDS = 10  # that a signal leaves to whatever the main thread waits for
 
 
 class Signals:
-    """A context that notes the first stopping signal in `received`, and restores the old handlers at its end."""
+    """A context that notes the first stopping signal in `received`, and restores the old handlers at its end.
 
-    def __init__(self) -> None:
+    Args:
+        watched: whether a thread ends the process if its main thread does not react.
+    """
+
+    def __init__(self, watched: bool = False) -> None:
         self.received: int | None = None
+        self._watched = watched
+        self._watch: Watch | None = None
         self._pid = os.getpid()
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
         self.arm(*STOPPING)
+        self._watch = Watch((*STOPPING, signal.SIGINT)) if self._watched else None
         return self
 
     def __exit__(
@@ -33,6 +43,8 @@ class Signals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._watch is not None:
+            self._watch.stop()
 
     def arm(self, *numbers: int) -> None:
         """Install our handlers; called again after a library has installed its own."""
@@ -48,6 +60,15 @@ class Signals:
         """
         if self.received is not None:
             raise Stopped(self.received)
+
+    def stop_if_waiting(self, seconds: float) -> None:
+        """Raise Stopped if a signal has been received and what was waited for has not come for some seconds.
+
+        Raises:
+            Stopped: with the signal's number.
+        """
+        if seconds >= WAIT_SECONDS:
+            self.stop_if_received()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:

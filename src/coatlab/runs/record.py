@@ -3,7 +3,8 @@
     runs/<layout>-<attention>-<size>-<data>-s<seed>-<fingerprint8>/
         record.json      the run in one file: status, config, fingerprint, environment, cost, what attention sees,
                          final metrics
-        metrics.jsonl    one row per logged step and per epoch, append-only; a checkpoint holds its length in bytes
+        metrics.jsonl    one row per logged step and per epoch, append-only; a checkpoint, and the record of a complete
+                         run, hold its length in bytes and its checksum
         test_correct.npy  which test images the finished run got right (correct.py)
         checkpoints/     last.ckpt and previous.ckpt while running; weights.pt when complete
         .hydra/          config.yaml and overrides.yaml, as Hydra users expect
@@ -13,11 +14,12 @@ Every file is written to a temporary name beside it, synced and renamed, so that
 file or the new one, whatever happens to the writer.
 """
 
+import hashlib
 import json
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from coatlab.output.files import write_atomic
 from coatlab.output.text import line, shown
 from coatlab.runs.shape import LARGEST, check_shape, check_values
 
+METRICS = "metrics.jsonl"
 SCHEMA = 2  # 1: fingerprints counted the Python paths of classes
 # running: in progress, or its process died; interrupted: stopped by a signal; the same command resumes both.
 # failed: ended by an error, tried again by the same command. diverged and complete are final.
@@ -99,7 +102,7 @@ def run_folders(runs: Path) -> list[Path]:
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Read metrics.jsonl up to the first line that is no row: a process that dies leaves its last line unfinished."""
-    path = folder / "metrics.jsonl"
+    path = folder / METRICS
     if not path.is_file():
         return []
     rows = []
@@ -109,6 +112,42 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         except (ValueError, TypeError, RecursionError):
             break
     return rows
+
+
+def rows_damage(folder: Path, stated: Mapping[str, Any], whole: bool = False) -> str | None:
+    """Say how rows of metrics.jsonl differ from what a checkpoint, or the record of a complete run, states of them.
+
+    Args:
+        folder: the run folder.
+        stated: `metrics_bytes`, the length of the beginning of the file that belongs to it, and its `metrics_sha256`,
+            which checkpoints of older versions do not have: then every row must be JSON.
+        whole: whether nothing may follow.
+
+    Returns:
+        None if the rows are as they were written.
+    """
+    length = int(stated["metrics_bytes"])
+    try:
+        with open(folder / METRICS, "rb") as file:
+            content, more = file.read(length), file.read(1)
+    except FileNotFoundError:
+        content, more = b"", b""
+    if len(content) < length:
+        return f"{METRICS} has only {len(content)} of the {length} bytes that belong to it"
+    if whole and more:
+        return f"{METRICS} has more than the {length} bytes that belong to it"
+    if "metrics_sha256" in stated:
+        same = hashlib.sha256(content).hexdigest() == stated["metrics_sha256"]
+    else:
+        same = all(_is_row(text) for text in content.splitlines())
+    return None if same else f"the rows of {METRICS} that belong to it have changed"
+
+
+def _is_row(text: bytes) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _may_have_record(folder: Path) -> bool:

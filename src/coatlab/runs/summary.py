@@ -31,7 +31,7 @@ def show_result(record: dict[str, Any], folder: Path, title: str) -> None:
     }
     if start := record.get("init"):
         rows["starts from"] = f"{Path(start['folder']).name}, {len(start['resized'])} tables resized"
-    if upload := _upload(record["tracker"]):
+    if upload := _upload(record["tracker"], folder):
         rows["upload"] = upload
     _print(title, rows)
 
@@ -114,7 +114,7 @@ def _by(sides: list[int]) -> str:
     return f"{sides[0]} x {sides[1]}"
 
 
-def _upload(tracker: dict[str, Any]) -> str | None:
-    if tracker.get("mode") == "offline":
-        return shlex.join(["wandb", "sync", shown(tracker["folder"])])
+def _upload(tracker: dict[str, Any], folder: Path) -> str | None:
+    if tracker.get("mode") == "offline" or not tracker.get("ended", True):
+        return shlex.join(["python", "-m", "coatlab.upload", "--runs", shown(folder.parent)])
     return tracker.get("url")

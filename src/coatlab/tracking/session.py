@@ -8,19 +8,29 @@ import netrc
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from coatlab.output.text import line
+from coatlab.tracking.bounded import within
 
-INIT_SECONDS, FINISH_SECONDS = 15, 20
+INIT_SECONDS, FINISH_SECONDS, TEARDOWN_SECONDS = 15, 20, 5
+OPEN_SECONDS = INIT_SECONDS + 5  # where W&B does not keep to its own limit
 DELETED = "previously created and deleted"  # part of W&B's message when it refuses the id of a deleted run
 
 
 def open_session(
-    settings: Mapping[str, Any], *, folder: Path, id: str, job_type: str, group: str | None, config: Mapping[str, Any]
+    settings: Mapping[str, Any],
+    *,
+    folder: Path,
+    id: str,
+    job_type: str,
+    group: str | None,
+    config: Mapping[str, Any],
+    look: Callable[[], object] = lambda: None,
 ) -> Any | None:
     """Open a W&B run; if W&B cannot be used at all, print a line that says so and return None.
 
@@ -31,32 +41,36 @@ def open_session(
         job_type: W&B's name for the kind of run: train or report.
         group: of the W&B run, if the settings have none.
         config: shown by W&B as the run's config.
+        look: called repeatedly while W&B is waited for; may raise an exception, which ends the wait.
     """
+    import wandb  # noqa: F401  (here, because it takes seconds, which are not W&B's to answer in)
+
     mode = settings["mode"]
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+    arguments: dict[str, Any] = {
+        "project": settings["project"],
+        "entity": settings["entity"],
+        "name": folder.name,
+        "group": settings.get("group") or group,
+        "job_type": job_type,
+        "config": dict(config),
+        "dir": str(folder.resolve()),
+    }
     for attempt in [mode, "offline"] if mode == "online" else [mode]:
         if attempt == "offline":
-            _set_segments_aside(folder)
-        arguments: dict[str, Any] = {
-            "mode": attempt,
-            "project": settings["project"],
-            "entity": settings["entity"],
-            "name": folder.name,
-            "group": settings.get("group") or group,
-            "job_type": job_type,
-            "config": dict(config),
-            "dir": str(folder.resolve()),
-            "resume": "allow",
-        }
+            set_segments_aside(folder)
         try:
-            return _init(id, arguments)
+            run = within(OPEN_SECONDS, lambda: open_once(id, **arguments, mode=attempt), look)  # noqa: B023
+            if attempt == "online":
+                set_segments_aside(folder)  # all rows of them are sent
+            return run
         except Exception as error:
             say(
                 f"W&B {attempt} is not available ({worded(error)}); continuing "
                 f"{'offline' if attempt == 'online' else 'without it'}"
             )
-            _drop_service()
+            drop_service(kill=True)
     return None
 
 
@@ -89,10 +103,13 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def wandb_settings() -> Any:
+def wandb_settings(finish_seconds: float = FINISH_SECONDS) -> Any:
     """Return our settings of a W&B run: quiet, short timeouts, no system metrics, rows on the disk every second.
 
     The names that begin with x_ are experimental in W&B and may change; tried with wandb 0.31.0.
+
+    Args:
+        finish_seconds: how long W&B may take to send what is left when the run ends.
     """
     import wandb
 
@@ -100,26 +117,31 @@ def wandb_settings() -> Any:
         console="off",
         silent=True,
         init_timeout=INIT_SECONDS,
-        finish_timeout=FINISH_SECONDS,
+        finish_timeout=finish_seconds,
         x_disable_stats=True,
         x_transaction_log_flush_interval=1.0,
     )
 
 
-def _init(id: str, arguments: Mapping[str, Any]) -> Any:
+def open_once(id: str, finish_seconds: float = FINISH_SECONDS, **arguments: Any) -> Any:
+    """Open a W&B run, or go on with it; if its id was deleted, another one gets that id with a suffix.
+
+    Raises:
+        Exception: of W&B's.
+    """
     import wandb
 
-    settings = wandb_settings()
+    settings = wandb_settings(finish_seconds)
     try:
-        return wandb.init(id=id, settings=settings, **arguments)
+        return wandb.init(id=id, settings=settings, resume="allow", **arguments)
     except Exception as error:
         if DELETED not in str(error):
             raise
-        return wandb.init(id=f"{id}-{os.urandom(2).hex()}", settings=settings, **arguments)
+        return wandb.init(id=f"{id.partition('-')[0]}-{os.urandom(2).hex()}", settings=settings, **arguments)
 
 
-def _set_segments_aside(folder: Path) -> None:
-    """Move the offline segments of earlier attempts away: all of their rows are replayed into the new one."""
+def set_segments_aside(folder: Path) -> None:
+    """Move the offline segments of earlier attempts away: all of their rows are replayed."""
     for segment in (folder / "wandb").glob("offline-run-*"):
         if segment.is_dir() and not segment.is_symlink():
             aside = folder / "wandb" / "superseded"
@@ -127,12 +149,20 @@ def _set_segments_aside(folder: Path) -> None:
             shutil.move(segment, aside / segment.name)
 
 
-def _drop_service() -> None:
-    """End W&B's service process, which still has the id of the run that could not be opened; W&B starts a new one."""
+def drop_service(kill: bool = False) -> None:
+    """End W&B's service process, which still has the id of a run that could not be opened; W&B starts a new one.
+
+    Args:
+        kill: instead of waiting until it has sent everything, which it tries for ever. The process behind W&B's private
+            attributes was tried with wandb 0.31.0.
+    """
     import wandb
 
+    if kill:
+        with suppress(AttributeError, OSError):
+            wandb.setup()._connection._proc._process.kill()  # type: ignore[union-attr]
     try:
-        wandb.teardown()
+        within(TEARDOWN_SECONDS, wandb.teardown)
     except (Exception, SystemExit) as error:  # it exits Python if its process ended badly
         say(f"W&B's service process ended badly ({type(error).__name__})")
     os.environ.pop("WANDB_SERVICE", None)  # otherwise a service inherited from a parent process is used again

@@ -44,7 +44,8 @@ class Guard(L.Callback):
 
     Args:
         folder: the run folder.
-        metrics: its rows, whose length goes into each checkpoint; None if another process writes them.
+        fingerprint: of the run, which goes into each checkpoint.
+        metrics: its rows, whose length and checksum go into each checkpoint; None if another process writes them.
         signals: armed again here, because Lightning replaces the handler of TERM.
         seed: the run's seed.
         every: seconds between checkpoints.
@@ -54,14 +55,15 @@ class Guard(L.Callback):
     def __init__(
         self,
         folder: Path,
+        fingerprint: str,
         metrics: MetricsFile | None,
         signals: Signals,
         seed: int,
         every: float,
         eval_at: Sequence[int] = (),
     ) -> None:
-        self.eval_at = eval_at
-        self.path, self.metrics, self.signals, self.seed, self.every = folder / LAST, metrics, signals, seed, every
+        self.path, self.fingerprint, self.metrics = folder / LAST, fingerprint, metrics
+        self.signals, self.seed, self.every, self.eval_at = signals, seed, every, eval_at
         self.seconds = 0.0  # of training and evaluation, over all attempts
         self._started = self._saved = time.monotonic()
 
@@ -101,9 +103,9 @@ class Guard(L.Callback):
         self._stop_if_asked(trainer)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the length of the metrics file and the time spent so far."""
-        length = self.metrics.synced_length() if self.metrics is not None else 0
-        checkpoint["coatlab"] = {"metrics_bytes": length, "seconds": self.elapsed()}
+        """Add which run it is, what belongs to it of the metrics file, and the time spent so far."""
+        rows = self.metrics.synced() if self.metrics is not None else {"metrics_bytes": 0}
+        checkpoint["coatlab"] = {"fingerprint": self.fingerprint, "seconds": self.elapsed(), **rows}
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Continue the clock of earlier attempts."""

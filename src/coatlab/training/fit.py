@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import lightning as L
 import torch
 
+from coatlab.data.loader import worded
 from coatlab.process.memory import keep_freed_memory
 from coatlab.process.place import place
 from coatlab.process.signals import Signals
@@ -32,6 +33,7 @@ def fit(run: Run) -> None:
 
     Raises:
         InputError: the data cannot be had, or a GPU is asked for where there is none.
+        RunError: a process that prepares batches has ended.
         Stopped: a signal came; the state is saved.
         Diverged: the loss is not finite; the record says so already.
     """
@@ -42,12 +44,13 @@ def fit(run: Run) -> None:
     set_threads(settings, run.record["hardware"]["cores"])
     # where nobody has started the other processes of the run
     count = settings["devices"] - 1 if here.world == 1 else 0
-    with Signals() as signals, followers(run.folder, count) as meet:
+    with Signals(watched=True) as signals, followers(run.folder, count) as meet:
         start = make_start(run, here, settings["devices"] * settings["nodes"])
+        start.data.on_wait = signals.stop_if_waiting
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
-        mirror = _mirror(run) if run.leads else None
-        eval_at = settings["eval_at"] or ()
-        guard = Guard(run.folder, metrics, signals, run.config["seed"], settings["checkpoint_every"], eval_at)
+        mirror = _mirror(run, signals) if run.leads else None
+        mark, eval_at = run.record["fingerprint"], settings["eval_at"] or ()
+        guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], eval_at)
         measure = Measure(settings["log_every"], settings["eval_every"], eval_at)
         trainer = make_trainer(run, [logger for logger in (metrics, mirror) if logger], guard, measure)
         run.update(
@@ -65,8 +68,8 @@ def fit(run: Run) -> None:
             correct = start.task.correct(start.data)
             final |= {**measure.row, **start.task.measures("test"), "test/images": len(correct)}
             final["step"] = trainer.global_step
-            if run.leads:
-                _complete(run, start, final, correct, guard.elapsed())
+            if metrics:
+                _complete(run, start, final, correct, metrics, guard.elapsed())
             code = 0
         except Diverged as diverged:
             final |= measure.row
@@ -77,7 +80,8 @@ def fit(run: Run) -> None:
             if metrics:
                 metrics.close()
             if mirror:
-                mirror.finish({key: value for key, value in final.items() if value is not None}, code, run.record)
+                ended = mirror.finish(final, code, run.record, hurry=signals.received is not None)
+                run.update(tracker=mirror.entry() | {"ended": ended})
         signals.stop_if_received()  # it came too late for this run, but others may follow
 
 
@@ -90,15 +94,27 @@ def _train(trainer: L.Trainer, start: Start, meet: Meet, signals: Signals) -> No
         trainer.test(start.task, datamodule=start.data, verbose=False)
     except SystemExit as left:  # so Lightning ends at a second Ctrl-C
         raise KeyboardInterrupt from left
+    except RuntimeError as error:
+        if (ended := worded(error)) is None:
+            raise
+        raise ended from error
 
 
-def _complete(run: Run, start: Start, final: dict[str, float | None], correct: torch.Tensor, seconds: float) -> None:
+def _complete(
+    run: Run,
+    start: Start,
+    final: dict[str, float | None],
+    correct: torch.Tensor,
+    metrics: MetricsFile,
+    seconds: float,
+) -> None:
     """Keep the weights and what they got right, write that the run is complete, and drop what a resume would need."""
+    rows = metrics.synced()
     final["images_per_second"] = _median_speed(run.folder)
     if start.data.official_test:
         write_correct(run.folder, correct.numpy())
     save_weights(run.folder, start.task.network, run.record["fingerprint"])
-    run.complete(final, timings={"seconds": round(seconds, 1), "attempts": len(run.record["attempts"])})
+    run.complete(final, rows=rows, timings={"seconds": round(seconds, 1), "attempts": len(run.record["attempts"])})
     drop_training_state(run.folder)
 
 
@@ -108,7 +124,7 @@ def _leave_group() -> None:
         torch.distributed.destroy_process_group()  # its threads must not outlive Python
 
 
-def _mirror(run: Run) -> "WandbMirror | None":
+def _mirror(run: Run, signals: Signals) -> "WandbMirror | None":
     settings = run.config["tracker"]
     if settings["name"] != "wandb":
         return None
@@ -120,6 +136,7 @@ def _mirror(run: Run) -> "WandbMirror | None":
         fingerprint=run.record["fingerprint"],
         config=run.record["config"],
         rows=read_metrics(run.folder),
+        look=signals.stop_if_received,
     )
 
 

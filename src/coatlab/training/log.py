@@ -1,5 +1,10 @@
-"""metrics.jsonl, the history of a run, as a Lightning logger."""
+"""metrics.jsonl, the history of a run, as a Lightning logger.
 
+A checkpoint holds the file's length and the checksum of its rows. On resume the rows that belong to the checkpoint must
+be there as they were written.
+"""
+
+import hashlib
 import json
 import math
 import os
@@ -8,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
+
+from coatlab.errors import RunError
+from coatlab.output.text import shown
+from coatlab.runs.record import METRICS
 
 
 class MetricsFile(Logger):
@@ -20,9 +29,12 @@ class MetricsFile(Logger):
 
     def __init__(self, folder: Path, keep: int = 0) -> None:
         super().__init__()
-        self._file = open(folder / "metrics.jsonl", "ab")  # noqa: SIM115 (open for the run's whole life)
+        self._path = folder / METRICS
+        self._file = open(self._path, "a+b")  # noqa: SIM115 (open for the run's whole life)
         self._file.truncate(keep)
-        self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
+        self._sum = hashlib.sha256(self._file.read())
+        assert self._file.tell() == keep
 
     @property
     def name(self) -> str:
@@ -40,16 +52,29 @@ class MetricsFile(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append one row; NaN and infinity become null."""
         row = {"step": step, **{key: value if math.isfinite(value) else None for key, value in metrics.items()}}
-        self._file.write(json.dumps(row).encode() + b"\n")
+        line = json.dumps(row).encode() + b"\n"
+        self._file.write(line)
         self._file.flush()
+        self._sum.update(line)
 
-    def synced_length(self) -> int:
-        """Sync every row to disk and return the file's length in bytes, to be kept in a checkpoint."""
+    def synced(self) -> dict[str, Any]:
+        """Sync every row to disk and return what a checkpoint states of them: their length in bytes and checksum.
+
+        Raises:
+            RunError: the file is not there any more, or is another one.
+        """
         self._file.flush()
         os.fsync(self._file.fileno())
-        return self._file.tell()
+        try:
+            same = os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
+        except FileNotFoundError:
+            same = False
+        if not same or (length := self._file.tell()) != os.fstat(self._file.fileno()).st_size:
+            raise RunError(f"{shown(self._path)} was deleted, replaced or changed by somebody else during the training")
+        return {"metrics_bytes": length, "metrics_sha256": self._sum.hexdigest()}
 
     def close(self) -> None:
         """Sync every row to disk and close the file."""
-        self.synced_length()
+        self._file.flush()
+        os.fsync(self._file.fileno())
         self._file.close()

@@ -69,11 +69,11 @@ def make_start(run: Run, here: Place, world: int) -> Start:
     shape = {"image_size": data.image_size, "num_classes": data.num_classes, "channels": data.channels}
     network = network_of(config, **shape, stochastic_depth=config["recipe"]["stochastic_depth"])
     cost = cost_of(network)
-    checkpoint = newest(run.folder)
+    checkpoint = newest(run.folder, run.record["fingerprint"], leads=run.leads)
     if checkpoint:
         data.batches.start_at(*position(checkpoint[1], len(data.batches)))
     elif config["init"]["name"] == "finetune":
-        run.update(init=transfer(network, find(config)))
+        run.update(init=transfer(network, find(config), config["init"]["donor"]))
     recipe = for_run(
         config["recipe"],
         batch=data.batch_size * settings["accumulate"],

@@ -14,23 +14,44 @@ from coatlab.errors import InputError
 from coatlab.model.attention.bias import RelativeBias
 from coatlab.model.attention.position import PositionEmbedding
 from coatlab.model.network import Network
+from coatlab.output.sealed import damage
+from coatlab.output.text import shown
 from coatlab.training.checkpoints import WEIGHTS
 
+AGAIN = "move the folder away and run that run's command again, which trains it anew"
 
-def transfer(network: Network, folder: Path) -> dict[str, Any]:
+
+def transfer(network: Network, folder: Path, fingerprint: str) -> dict[str, Any]:
     """Load the weights of a complete run into a network, except for the classifier.
+
+    Args:
+        network: gets the weights.
+        folder: of the run that gives them.
+        fingerprint: of that run.
 
     Returns:
         for the record: the donor's fingerprint, what was replaced, and the tables that were resized.
 
     Raises:
-        InputError: the file cannot be read, or a weight is missing, unknown or of another shape; all are listed.
+        InputError: the file cannot be read, is damaged or of another run, or a weight is missing, unknown or of another
+            shape; all are listed.
     """
+    try:
+        reason = damage(folder / WEIGHTS)
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise InputError(f"{shown(folder / WEIGHTS)} cannot be read as weights: {reason}; {AGAIN}")
     try:
         stored = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
         weights: dict[str, torch.Tensor] = dict(stored["network"])
     except Exception as error:  # whatever a damaged or foreign file makes torch raise
         raise InputError(f"{folder / WEIGHTS} cannot be read as weights ({type(error).__name__}: {error})") from error
+    if stored["fingerprint"] != fingerprint:
+        raise InputError(
+            f"{shown(folder / WEIGHTS)} holds the weights of another run, {stored['fingerprint']}, not of "
+            f"{fingerprint}; {AGAIN}"
+        )
     own = network.state_dict()
     classifier = f"head.{len(list(network.head.children())) - 1}."
     tables = {

@@ -77,6 +77,21 @@ def test_every_status_is_kept_and_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "why"),
+    [
+        ({"metrics_bytes": 10**6}, "of the 1000000 bytes that belong to it; delete the folder to train it again"),
+        ({"metrics_bytes": 5}, "metrics.jsonl has more than the 5 bytes"),
+        ({"metrics_bytes": "?"}, "its record states rows={'metrics_bytes': '?'}"),
+    ],
+)
+def test_a_history_that_is_not_whole_is_not_shown(tmp_path: Path, stated: dict[str, object], why: str) -> None:
+    make_run(tmp_path, "layout=CCTT", rows=stated)
+    loaded = load(tmp_path)
+    assert loaded.runs["status"].tolist() == ["unreadable"]
+    assert why in loaded.note()[1]
+
+
+@pytest.mark.parametrize(
     ("change", "why"),
     [
         ({"fingerprint": None}, "(KeyError: 'fingerprint')"),

@@ -19,6 +19,7 @@ from torch import Tensor
 from coatlab.data.files.decode import CorruptImage, decode
 from coatlab.data.files.faults import Fault, listed, why
 from coatlab.data.image_data import Batch, ImageData, Indexed
+from coatlab.data.loader import share
 from coatlab.data.splits import permuted, split
 from coatlab.data.views import Views
 from coatlab.errors import InputError
@@ -45,7 +46,7 @@ class Corrupt:
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
-        self.flags = torch.zeros(len(contents.labels) + 1, dtype=torch.bool).share_memory_()  # the last one: gave up
+        self.flags = share(torch.zeros(len(contents.labels) + 1, dtype=torch.bool))  # the last one: gave up
         self.seen = self.flags.clone()
 
     def numbers(self) -> list[int]:
