@@ -169,7 +169,7 @@ def test_names_pair_up() -> None:
 TESTED_ELSEWHERE = {
     "coatlab": {
         "create",  # model/test_network
-        "process/machine", "process/parent", "process/place",  # test_train, training/test_leader
+        "process/parent", "process/place",  # test_train, training/test_leader
         "output/files", "output/figure",  # runs/test_record, benchmark/test_growth
         "runs/lock", "runs/summary",  # runs/test_run
         "data/image_data",  # data/test_fashion_mnist
@@ -177,7 +177,7 @@ TESTED_ELSEWHERE = {
         "budget/parts", "budget/family",  # budget/test_solver, analysis/tables/test_family
         "tracking/session",  # tracking/test_mirror
         "training/entry", "training/fit", "training/follower", "training/progress",
-        "training/start", "training/trainer",  # test_train, training/test_leader
+        "training/start",  # test_train, training/test_leader
         "cluster/fork",  # cluster/test_local
     },
     "analysis": {

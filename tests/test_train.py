@@ -11,7 +11,7 @@ import torch
 from coatlab import create_model
 from coatlab.data.image_data import make_data
 from coatlab.runs.correct import read_correct
-from coatlab.runs.record import SCHEMA, read_metrics
+from coatlab.runs.record import SCHEMA, read_metrics, rows_damage
 from tests.support.commandline import CommandLine, kill, wait_for
 from tests.support.disk import SmallDisk
 
@@ -38,7 +38,10 @@ def test_a_run_trains_records_and_is_skipped_the_second_time(command: CommandLin
     assert record["final"]["train_eval/loss"] < epochs[0]["train_eval/loss"]
     assert record["tracker"]["mode"] == "offline"
     assert record["tracker"]["id"] == record["fingerprint"]
-    assert record["hardware"]["threads"] == 1
+    assert record["hardware"]["threads"] == record["attempts"][-1]["threads"] == 1
+    assert record["attempts"][-1]["device"] == record["hardware"]["device"]
+    assert record["hardware"]["float32"] == "highest"
+    assert rows_damage(command.folder(), record["rows"], whole=True) is None
     assert record["budget"]["plan"] == "reference"
     assert record["budget"]["off"]["parameters"] == round(record["cost"]["parameters"] / 410538 - 1, 5)
     for told in ("layout", "CCTT", "parameters", "MACs", "train loss", "evaluation accuracy", "gap", "time"):

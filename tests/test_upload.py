@@ -114,6 +114,10 @@ def test_without_a_key_runs_cannot_be_uploaded(tmp_path: Path, server: None) -> 
 
 def test_runs_that_are_not_tracked_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(tmp_path / "runs", "complete", "tracker=none")
+    disabled = make(tmp_path / "runs", "complete", "seed=1") / "record.json"
+    disabled.write_text(
+        disabled.read_text().replace('"tracker": {}', '"tracker": {"name": "none", "mode": "disabled"}')
+    )
     main(["--runs", str(tmp_path / "runs")])
     assert capsys.readouterr().out.startswith("0 uploaded, 0 uploaded before, 0 still running")
 

@@ -76,8 +76,8 @@ def judge(
     for one, found in zip(evidence, decide_together(evidence), strict=True):
         findings = [_with_improvement(finding, one, generator) for finding in found]
         if one.out_of_reach:
-            beyond = {"verdict": OUT_OF_REACH, "needed": None, "reason": one.out_of_reach}
-            findings = [replace(finding, **beyond) for finding in findings]
+            why = one.out_of_reach
+            findings = [replace(finding, verdict=OUT_OF_REACH, needed=None, reason=why) for finding in findings]
         verdict = weakest([finding.verdict for finding in findings])
         judged.append(Judgement(one.claim, verdict, findings, list(one.notes), one.seeds, one.seconds))
     return judged

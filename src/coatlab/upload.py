@@ -92,7 +92,8 @@ def tracked(runs: Path, study: str | None) -> tuple[list[Path], int]:
         state = state_of(folder)
         if state.record is None or (study and study not in state.record["studies"]):
             continue
-        if state.record["config"].get("tracker", {}).get("name") == "wandb":
+        wanted = state.record["config"].get("tracker", {}).get("name") == "wandb"
+        if wanted and state.record.get("tracker", {}).get("mode") != "disabled":
             running += state.name == "running"
             found += [folder] if state.name != "running" else []
     return found, running

@@ -71,6 +71,7 @@ def test_a_cell_ends_as_it_does_alone(tmp_path: Path) -> None:
 
 
 def test_cores_are_shared(command: CommandLine) -> None:
+    command.environment.pop("OMP_NUM_THREADS", None)
     done = command.run("--multirun", "cluster=local", "cluster.jobs=2", "seed=0,1", "trainer.threads=null")
     assert done.returncode == 0, done.stderr
     cores = len(os.sched_getaffinity(0))

@@ -38,6 +38,9 @@ def test_a_new_run_has_a_record_that_says_what_it_is(tmp_path: Path) -> None:
     assert record["config"]["layout"]["name"] == "CCTT"
     assert record["environment"]["packages"]["torch"]
     assert record["hardware"]["cores"] >= 1
+    attempt = record["attempts"][-1]  # a later attempt may be of another commit, on another machine
+    assert (attempt["commit"], attempt["dirty"]) == (record["code"]["commit"], record["code"]["dirty"])
+    assert attempt["cpu"] == record["hardware"]["cpu"]
     assert "seed=0" in (run.folder / ".hydra" / "overrides.yaml").read_text()
 
 
@@ -158,7 +161,7 @@ def test_what_is_shown_of_a_run_can_be_given_to_a_shell(tmp_path: Path, capsys: 
     show_result(record, folder, title="complete")
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
     assert shlex.split(lines["compare"])[-2:] == ["--runs", str(tmp_path / "my runs")]
-    assert shlex.split(lines["upload"]) == ["wandb", "sync", offline["folder"]]
+    assert shlex.split(lines["upload"])[1:] == ["-m", "coatlab.upload", "--runs", str(tmp_path / "my runs")]
 
 
 def test_the_record_has_the_settings_of_the_latest_attempt(tmp_path: Path) -> None:

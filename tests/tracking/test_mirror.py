@@ -93,6 +93,11 @@ def test_without_a_key_it_is_offline_and_a_resume_replays_all_rows(tmp_path: Pat
     assert second.entry()["mode"] == "offline"
 
 
+def test_where_w_and_b_is_disabled_there_is_no_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert open_mirror(SETTINGS, folder=tmp_path, fingerprint="f" * 16, config={}, rows=[]) is None
+
+
 @pytest.mark.parametrize(("group", "expected"), [(None, "layouts"), ("mine", "mine")])
 def test_the_runs_of_a_study_are_a_group(group: str | None, expected: str, tmp_path: Path) -> None:
     mirror = open_mirror(

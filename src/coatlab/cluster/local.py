@@ -17,7 +17,7 @@ from coatlab.cluster.job import cluster_settings, failed, outcome, reason
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.share import Share, share, visible_gpus
 from coatlab.output.text import shown
-from coatlab.process.machine import cores
+from coatlab.process.machine import asked_threads, cores
 from coatlab.process.signals import Signals
 from coatlab.runs.spec import Spec
 
@@ -85,5 +85,5 @@ class LocalLauncher(CoatlabLauncher):
             [] if trainer.accelerator == "cpu" else visible_gpus(),
             jobs=settings["jobs"],
             per_gpu=settings["per_gpu"],
-            threads=trainer.threads,
+            threads=trainer.threads or asked_threads(),
         )

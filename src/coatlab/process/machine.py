@@ -4,17 +4,27 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+# they would lead git to another repository, where a command of ours is run by a hook of git's
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+# a checkout of somebody else's is read as well: its code is running already
+FOREIGN = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false")
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "omegaconf", "wandb", "numpy")
 
 
-def code_version() -> dict[str, Any]:
-    """Return coatlab's version; in a checkout also the commit, and whether files differ from it (`dirty`)."""
-    folder = Path(__file__).resolve().parent
-    commit = _git(folder, "rev-parse", "HEAD")
+def code_version(file: Path = Path(__file__)) -> dict[str, Any]:
+    """Return coatlab's version; in a checkout also the commit, and whether files differ from it (`dirty`).
+
+    Args:
+        file: one of coatlab's own. Where it is installed below a checkout of something else, that does not know it.
+    """
+    folder = file.resolve().parent
+    known = _git(folder, "ls-files", "--error-unmatch", file.name)
+    commit = _git(folder, "rev-parse", "HEAD") if known else None
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
     return {"version": _version("coatlab"), "commit": commit, "dirty": None if changes is None else bool(changes)}
 
@@ -31,6 +41,13 @@ def software() -> dict[str, Any]:
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def asked_threads() -> int | None:
+    """Return how many threads OMP_NUM_THREADS asked for when this was first called; None: it asks for none."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None
 
 
 def processor() -> dict[str, Any]:
@@ -55,7 +72,14 @@ def _version(package: str) -> str | None:
 
 def _git(folder: Path, *words: str) -> str | None:
     try:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            ["git", *FOREIGN, *words],
+            cwd=folder,
+            env={key: value for key, value in os.environ.items() if key not in ELSEWHERE},
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -85,13 +85,17 @@ class Run:
             self.close()
 
     def begin_attempt(self) -> None:
-        """Write that this process is running it now."""
+        """Write that this process is running it now; what an attempt ran on stays with it when another one follows."""
+        code, machine = code_version(), processor()
         self.record["attempts"].append(
             {
                 "started": now(),
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "launch": place().launch,
+                "commit": code["commit"],
+                "dirty": code["dirty"],
+                "cpu": machine["cpu"],
                 "status": "running",
             }
         )
@@ -100,9 +104,9 @@ class Run:
             config=_recorded(self.config),  # settings outside the identity, such as devices, may have changed
             error=None,
             traceback=None,
-            code=code_version(),
+            code=code,
             environment=software(),
-            hardware=processor(),
+            hardware=machine,
         )
 
     def _end(self, status: str, **entries: Any) -> None:

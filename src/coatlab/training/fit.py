@@ -1,10 +1,11 @@
 """Train one run to its end: its parts are put together, trained by Lightning, and its outcome is recorded."""
 
+import os
 import signal
 import statistics
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
@@ -53,10 +54,12 @@ def fit(run: Run) -> None:
         guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], eval_at)
         measure = Measure(settings["log_every"], settings["eval_every"], eval_at)
         trainer = make_trainer(run, [logger for logger in (metrics, mirror) if logger], guard, measure)
+        device = device_facts(trainer)
+        run.record["attempts"][-1] |= {key: device[key] for key in ("device", "gpu", "devices", "threads")}
         run.update(
             **facts(run, start),
-            hardware=run.record["hardware"] | device_facts(trainer) | {"keeps_freed_memory": kept},
-            tracker=mirror.entry() if mirror else {"name": "none"},
+            hardware=run.record["hardware"] | device | {"keeps_freed_memory": kept},
+            tracker=mirror.entry() if mirror else _no_tracker(run),
         )
         if run.leads:
             show_start(run.record, run.folder, start.title, images=len(start.data.sets["train"]))
@@ -138,6 +141,11 @@ def _mirror(run: Run, signals: Signals) -> "WandbMirror | None":
         rows=read_metrics(run.folder),
         look=signals.stop_if_received,
     )
+
+
+def _no_tracker(run: Run) -> dict[str, Any]:
+    """Return the tracker's entry for the record where there is none, by config, by environment, or for trouble."""
+    return {"name": "none", **({"mode": "disabled"} if os.environ.get("WANDB_MODE") == "disabled" else {})}
 
 
 def _median_speed(folder: Path) -> float:

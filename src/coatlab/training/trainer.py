@@ -14,6 +14,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from coatlab.errors import InputError
+from coatlab.process.machine import asked_threads
 from coatlab.process.place import place
 from coatlab.runs.run import Run
 from coatlab.training.callbacks import Guard, Measure, MovingAverage
@@ -67,10 +68,15 @@ def check_machine(settings: Mapping[str, Any], started: int) -> None:
         started: processes that were started for the run.
 
     Raises:
-        InputError: there is no GPU, or another number of processes.
+        InputError: there is no GPU, or none for this precision, or another number of processes.
     """
-    if settings["accelerator"] == "gpu" and not (CUDAAccelerator.is_available() or MPSAccelerator.is_available()):
+    if settings["accelerator"] == "gpu" and not has_gpu(settings):
         raise InputError("trainer.accelerator=gpu is not valid here: torch finds no GPU; valid: auto, cpu")
+    if settings["precision"] == "16-mixed" and not has_gpu(settings):
+        raise InputError(
+            "trainer.precision=16-mixed is not valid on a CPU, where Lightning would train in bfloat16; "
+            "valid: bf16-mixed, 32-true, 64-true"
+        )
     world = settings["devices"] * settings["nodes"]
     asked = f"trainer.devices={settings['devices']} and trainer.nodes={settings['nodes']}"
     if started not in (1, world):
@@ -81,18 +87,29 @@ def check_machine(settings: Mapping[str, Any], started: int) -> None:
         raise InputError("trainer.sync_batchnorm=true needs GPUs; on CPUs several processes need it to be false")
 
 
+def has_gpu(settings: Mapping[str, Any]) -> bool:
+    """Tell whether a run trains on a GPU where it may."""
+    return settings["accelerator"] != "cpu" and (CUDAAccelerator.is_available() or MPSAccelerator.is_available())
+
+
 def set_threads(settings: Mapping[str, Any], cores: int) -> None:
-    """Let this process compute on as many CPU threads as asked for, or on its share of the cores."""
-    threads = settings["threads"] or max(1, cores // settings["devices"])
+    """Let this process compute on as many CPU threads as asked for, here or by OMP_NUM_THREADS, or on its share."""
+    threads = settings["threads"] or asked_threads() or max(1, cores // settings["devices"])
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning takes a number of its own where a run has processes
 
 
 def device_facts(trainer: L.Trainer) -> dict[str, Any]:
-    """Return what the record says of the device that trains."""
+    """Return what the record says of the device that trains; the environment can turn float32 into TF32."""
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {"device": device.type, "gpu": name, "devices": trainer.world_size, "threads": torch.get_num_threads()}
+    return {
+        "device": device.type,
+        "gpu": name,
+        "devices": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "float32": torch.get_float32_matmul_precision(),
+    }
 
 
 def quiet_lightning() -> None:
