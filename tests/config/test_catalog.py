@@ -16,8 +16,8 @@ def test_data_without_a_catalog_stay_as_they_are() -> None:
 
 
 def test_what_is_there_is_filled_in(tmp_path: Path) -> None:
-    write_folders(tmp_path / "pictures", each=2)
-    config = resolve(compose(["data=folder", f"data.root={tmp_path}/pictures"]))
+    write_folders(tmp_path / "pictures", each=3)
+    config = resolve(compose(["data=folder", f"data.root={tmp_path}/pictures", "data.eval_size=4", "data.test_size=4"]))
     filled = with_content(config)
     changed = {key for key, value in filled["data"].items() if value != config["data"][key]}
     assert changed == {"num_classes", "content"}
@@ -28,3 +28,11 @@ def test_what_is_there_is_filled_in(tmp_path: Path) -> None:
 def test_bad_settings_are_refused_before_any_file_is_looked_for(word: str) -> None:
     with pytest.raises(InputError, match=f"^{word} is not valid"):
         with_content(resolve(compose(["data=folder", word])))
+
+
+def test_a_class_that_is_too_small_for_the_parts_is_refused_before_the_run_is_named(tmp_path: Path) -> None:
+    for path in write_folders(tmp_path, each=3)[:1]:
+        path.unlink()
+    words = ["data=folder", f"data.root={tmp_path}", "data.eval_size=4", "data.test_size=4"]
+    with pytest.raises(InputError, match=r"too few images of the class class_0 \(2\)"):
+        with_content(resolve(compose(words)))

@@ -36,6 +36,7 @@ def test_a_corrupt_file_stops_the_run_or_is_left_out_and_counted(root: Path, tmp
     line.runs = tmp_path / "skip"
     data = line.record()["data"]
     assert data["images"] == {"train": 120, "test": 20}
+    assert f"120 images in {root / 'train'}, 20 for the test in {root / 'val'}" in done.stdout
     assert data["corrupt"]["count"] == len(data["corrupt"]["names"]) == 5
     assert str(root / "val" / "class_0" / "000.JPEG") in data["corrupt"]["names"]
     for name in data["corrupt"]["names"]:

@@ -60,9 +60,10 @@ def show_start(record: dict[str, Any], folder: Path, title: str, images: int) ->
         "folder": shown(folder),
     }
     told = record.get("data") or {}
-    for name, text in {"found": told.get("found"), "left aside": "; ".join(told.get("aside") or [])}.items():
-        if text:
-            rows[name] = text
+    rows |= {"found": told.get("found", ""), "left aside": "; ".join(told.get("aside") or [])}
+    if left_out := (told.get("corrupt") or {}).get("count"):
+        rows["left out"] = f"{left_out} images that cannot be used; record.json names them"
+    rows = {name: text for name, text in rows.items() if text}
     if start := record.get("init"):
         rows["starts from"] = Path(start["folder"]).name
     _print(title, rows)

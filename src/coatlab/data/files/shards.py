@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from coatlab.data.files.faults import NAMED, Fault, listed, printable, refuse_faults, why
-from coatlab.data.files.reading import READING
+from coatlab.data.files.reading import READING, open_file
 from coatlab.data.files.samples import read_shard
 from coatlab.data.splits import check_parts
 from coatlab.errors import InputError
@@ -61,7 +61,7 @@ class Shards:
         """Return `shard:member` of an image; the member's name is in the tar headers before the image."""
         path = self.paths[self.shard[number]]
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open_file(str(path)) as file:
                 file.seek(int(self.header[number]))
                 with tarfile.open(fileobj=file, mode="r:") as tar:
                     member = tar.next()
@@ -72,7 +72,7 @@ class Shards:
 
     def read(self, number: int) -> bytes:
         """Return the encoded image."""
-        with open(self.paths[self.shard[number]], "rb", buffering=0) as file:
+        with open_file(str(self.paths[self.shard[number]])) as file:
             file.seek(int(self.offset[number]))
             return file.read(int(self.size[number]))
 
