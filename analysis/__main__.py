@@ -56,7 +56,7 @@ def main(words: list[str] | None = None) -> None:
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = WIDE
-    for table in (*report.tables, *report.verdicts):
+    for table in (*report.tables, *report.verdicts, *filter(None, [report.protocol])):
         terminal(table, console)
     for note in report.notes:
         console.print(Text(line(note)), soft_wrap=True)

@@ -4,11 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from coatlab import create_model
 from coatlab.data.image_data import make_data
+from coatlab.runs.correct import read_correct
 from coatlab.runs.record import SCHEMA, read_metrics
 from tests.support.commandline import CommandLine, kill, wait_for
 from tests.support.disk import SmallDisk
@@ -63,13 +65,17 @@ def test_the_recorded_weights_give_the_recorded_accuracy(command: CommandLine) -
     data.setup()
     network = create_model("CCTT", size="nano", image_size=32, channels=1, num_classes=10, plan=config["plan"]).eval()
     network.load_state_dict(torch.load(command.folder() / "checkpoints" / "weights.pt", weights_only=True)["network"])
-    correct = total = 0
+    correct: list[bool] = []
     with torch.no_grad():
         for batch in data.test_dataloader():
             images, labels = data.on_after_batch_transfer(batch, 0)
-            correct += int((network(images).argmax(1) == labels).sum())
-            total += len(labels)
-    assert command.record()["final"]["test/accuracy"] == pytest.approx(correct / total, abs=2e-4)
+            correct += (network(images).argmax(1) == labels).tolist()
+    final = command.record()["final"]
+    assert final["test/accuracy"] == pytest.approx(sum(correct) / len(correct), abs=2e-4)
+    assert final["test/images"] == len(correct)
+    kept = read_correct(command.folder(), len(correct))
+    assert kept is not None
+    assert (kept != np.array(correct)).sum() <= 1  # one may be on the edge
 
 
 def test_a_sweep_with_a_cell_that_cannot_be_is_refused_before_anything_is_trained(command: CommandLine) -> None:

@@ -1,17 +1,39 @@
 """claims.yaml, read and checked: what is claimed about which runs, with which margins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from omegaconf import OmegaConf
 
 from analysis.claims.ordering import ABOUT, AT_LEAST, FAR_ABOVE, Relation, relations_of
+from analysis.compare.finished import AT_EQUAL_LOSS
 from coatlab.errors import InputError, not_one_of
 
 CLAIMS = Path(__file__).with_name("claims.yaml")
 MARGINS = {ABOUT: "about", AT_LEAST: "about", FAR_ABOVE: "far"}  # the margin without which a sign cannot be judged
+
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Speaks:
+    """When a scale of data and training can speak about a claim; `analysis.claims.scale` judges by it.
+
+    Attributes:
+        metric: an accuracy of the runs, whose means over seeds are looked at.
+        best_between: where that of the best name must lie.
+        all_above: what that of every name must exceed.
+        settled: how far a difference may move over the last doubling of images; None: as far as it likes.
+    """
+
+    metric: str
+    best_between: Range
+    all_above: float = 0.0
+    settled: float | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +54,19 @@ class Claim:
     about: float = 0.0
     far: float = 0.0
     primary: bool = False
+    losses: Range | None = None
+    speaks: Speaks | None = None
+
+    def rows_of(self, runs: pd.DataFrame) -> pd.Series:
+        """Tell which runs the claim is about, whatever their names; a column that they lack is an InputError."""
+        chosen = pd.Series(True, index=runs.index)
+        for column, valid in self.rows.items():
+            if column not in runs:
+                raise InputError(
+                    f"claim {self.key}: the runs have no column {column}; they have {', '.join(runs.columns)}"
+                )
+            chosen &= runs[column].isin(valid)
+        return chosen
 
 
 def load_claims(study: str | None = None, path: Path = CLAIMS) -> list[Claim]:
@@ -47,7 +82,8 @@ def load_claims(study: str | None = None, path: Path = CLAIMS) -> list[Claim]:
 
 
 def _claim(key: str, entry: dict[str, Any]) -> Claim:
-    optional = {"better": "higher", "rows": {}, "called": {}, "about": 0.0, "far": 0.0, "primary": False}
+    optional = {field.name: field.default for field in fields(Claim) if field.default is not MISSING}
+    optional |= {"rows": {}, "called": {}}
     known = [field.name for field in fields(Claim) if field.name not in ("key", "relations")]
     for word in entry:
         if word not in known:
@@ -63,6 +99,46 @@ def _claim(key: str, entry: dict[str, Any]) -> Claim:
     for sign, margin in MARGINS.items():
         if any(relation.sign == sign for relation in relations) and not values[margin] > 0:
             raise InputError(f"claim {key} has {sign} in its ordering, so it needs {margin}, a margin above 0")
+    values["losses"] = _range(f"claim {key}: losses", values["losses"])
+    if (values["metric"] == AT_EQUAL_LOSS) != (values["losses"] is not None):
+        raise InputError(f"claim {key}: losses, a range of training losses, belong to metric={AT_EQUAL_LOSS} alone")
+    values["speaks"] = _speaks(f"claim {key}: speaks", values["speaks"])
     rows = {column: valid if isinstance(valid, list) else [valid] for column, valid in values["rows"].items()}
     values |= {"section": str(values["section"]), "ordering": chains, "rows": rows}
     return Claim(key=key, relations=relations, **values)
+
+
+def losses_of(runs: pd.DataFrame, study: str | None = None) -> Range | None:
+    """Return the range of training losses in which claims compare some runs, or None if no claim is about all of them.
+
+    Args:
+        runs: of one regime.
+        study: whose claims count; all by default.
+    """
+    for claim in load_claims(study):
+        known = set(claim.rows) <= set(runs.columns)
+        if claim.losses and known and claim.rows_of(runs).all():
+            return claim.losses
+    return None
+
+
+def _range(what: str, given: Any) -> Range | None:
+    if given is None:
+        return None
+    if not (isinstance(given, list) and len(given) == 2 and 0 < float(given[0]) < float(given[1])):
+        raise InputError(f"{what}={given} is not valid; give two numbers above 0, the smaller one first")
+    return float(given[0]), float(given[1])
+
+
+def _speaks(what: str, given: Any) -> Speaks | None:
+    if given is None:
+        return None
+    known = [field.name for field in fields(Speaks)]
+    for word in given:
+        if word not in known:
+            raise not_one_of(f"{what}: key", word, known)
+    if not {"metric", "best_between"} <= set(given):
+        raise InputError(f"{what} needs metric and best_between")
+    between = _range(f"{what}.best_between", given["best_between"])
+    assert between
+    return Speaks(**{**given, "best_between": between})

@@ -23,14 +23,14 @@ from analysis.claims.crossed import diagonal, sources
 from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, decide_together
 from analysis.claims.evidence import DIVERGED, Evidence
 from analysis.claims.ordering import names_of
+from analysis.claims.scale import OUT_OF_REACH, out_of_reach
 from analysis.compare.confounds import Donors, require_comparable, setup_warnings
-from analysis.compare.matched import MATCHED, matched_accuracy
+from analysis.compare.finished import BUDGET, EVAL, LOSS, MEASURES, TEST, Measured, measured
 from analysis.compare.panels import covering_notes
 from analysis.stats.looks import MOST_SEEDS
 from coatlab.errors import InputError
 
-WEAKEST_FIRST = (CONTRADICTED, UNDECIDED, SUPPORTED)
-TEST, CORRECT = "test/accuracy", "correct"  # the metric whose images are known, and the column that knows them
+WEAKEST_FIRST = (CONTRADICTED, OUT_OF_REACH, UNDECIDED, SUPPORTED)
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def judge(
     """
     evidence, judged = [gather(claim, runs, histories, donors, allow) for claim, runs in cases], []
     for one, found in zip(evidence, decide_together(evidence), strict=True):
+        verdict = OUT_OF_REACH if one.out_of_reach else None
+        found = [replace(finding, verdict=verdict or finding.verdict) for finding in found]
         findings = [_with_improvement(finding, one, generator) for finding in found]
         verdict = weakest([finding.verdict for finding in findings])
         judged.append(Judgement(one.claim, verdict, findings, list(one.notes), one.seeds, one.seconds))
@@ -93,7 +95,7 @@ def gather(
         claim: what is claimed, about which runs.
         runs: one row per run, index `fingerprint`; columns `status`, `seed`, those that the claim names, and the final
             metrics; `seconds` and `correct`, which images of the test files were right, if they are known.
-        histories: one row per epoch, as `matched_accuracy` takes them; used only for the metric matched/accuracy.
+        histories: one row per evaluation, with `fingerprint`; used by the rule of `analysis.claims.scale` alone.
         donors: configs of runs that others start from, by fingerprint.
         allow: keys in which the runs may differ besides the one that the claim names; a note says so.
 
@@ -104,19 +106,19 @@ def gather(
     notes += sources(claim, every[every["status"] == "complete"])
     every = diagonal(every)
     about, names = every[every["status"] == "complete"], names_of(claim.relations)
-    refused = _refusal(about)
+    budgets = [BUDGET] if claim.metric in MEASURES else []
     try:
-        if len(about) and not refused:
-            notes += require_comparable(about, [claim.names.removesuffix(".name")], donors, allow)
+        if len(about):
+            notes += require_comparable(about, [claim.names.removesuffix(".name"), *budgets], donors, allow)
             notes += [*setup_warnings(about), *(note.removeprefix("* ") for note in covering_notes(about))]
+        refused = _refusal(about, budgets)
     except InputError as error:
         refused = str(error)
     if refused:
         return Evidence(claim, {name: np.empty(0) for name in names}, refused=refused, notes=notes)
-    values, more = _values(claim, about, histories)
-    table = about.assign(value=values).pivot(index="seed", columns="name", values="value")
-    table = table.reindex(index=sorted(every["seed"].unique()), columns=names)
+    found, beyond = measured(claim.metric, about, claim.losses), out_of_reach(claim, about, histories)
     gaps = {(run["name"], run["seed"]): run["status"] for _, run in every.iterrows() if run["status"] != "complete"}
+    table = found.table(names).reindex(index=sorted(every["seed"].unique()))
     for (name, seed), why in gaps.items():  # a seed of several runs has no number if one of them diverged
         if why == DIVERGED:
             table.loc[seed, name] = np.nan
@@ -124,11 +126,13 @@ def gather(
         claim,
         {name: table[name].to_numpy(float) for name in names},
         seeds=table.index.tolist(),
-        scores=_scores(about, table) if claim.metric == TEST else None,
+        scores=_scores(found, about, table) if claim.metric in (TEST, *MEASURES) else None,
         gaps=gaps,
         missing={name: f"no complete run of {name}" for name in names if name not in set(about["name"])},
+        refused=beyond or "",
+        out_of_reach=beyond is not None,
         seconds=seconds_per_seed(about, names),
-        notes=notes + more,
+        notes=[*notes, *found.notes],
     )
 
 
@@ -165,9 +169,9 @@ def _with_improvement(finding: Finding, evidence: Evidence, generator: np.random
     return replace(finding, improvement=stats.improvement(left_S, right_S, generator))
 
 
-def _refusal(about: pd.DataFrame) -> str:
-    """Say why runs cannot be told apart by name and seed; empty if they can."""
-    twice = about[about.duplicated(["name", "seed"], keep=False)]
+def _refusal(about: pd.DataFrame, budgets: Sequence[str]) -> str:
+    """Say why runs cannot be told apart by name and seed, and budget if there are several; empty if they can."""
+    twice = about[about.duplicated(["name", "seed", *budgets], keep=False)]
     if twice.empty:
         return ""
     name, seed = twice.iloc[0][["name", "seed"]]
@@ -179,15 +183,13 @@ def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     """Return the runs that a claim is about, of any status, with a column `name`, and notes on incomplete ones."""
     if not len(runs) or not (runs["status"] == "complete").any():  # there may be no metrics yet
         return pd.DataFrame(columns=["name", "seed", "status"]), []
-    metrics = [] if claim.metric == MATCHED else [claim.metric]
-    for column in ["status", "seed", claim.names, *claim.rows, *metrics]:
+    metrics = [LOSS, EVAL, TEST, BUDGET] if claim.metric in MEASURES else [claim.metric]
+    for column in ["status", "seed", claim.names, *metrics]:
         if column not in runs:
             raise InputError(
                 f"claim {claim.key}: the runs have no column {column}; they have {', '.join(runs.columns)}"
             )
-    chosen = pd.Series(True, index=runs.index)
-    for column, valid in claim.rows.items():
-        chosen &= runs[column].isin(valid)
+    chosen = claim.rows_of(runs)
     names = runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
     chosen &= names.isin(names_of(claim.relations))
     about = runs.assign(name=names)[chosen]
@@ -197,27 +199,12 @@ def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     ]
 
 
-def _values(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> tuple[pd.Series, list[str]]:
-    """Return the claim's metric of each run, and notes on how it was found."""
-    if claim.metric != MATCHED or not len(about):
-        return about.get(claim.metric, pd.Series(dtype=float)), []
-    values, loss = matched_accuracy(about, histories)
-    notes = [] if np.isnan(loss) else [f"matched at a training loss of {loss:.4g}, the lowest that every curve reaches"]
-    if values.isna().any():
-        without = ", ".join(str(run) for run in values.index[values.isna()])
-        notes.append(f"no accuracy at that loss, since its curve begins below or was not recorded: {without}")
-    return values, notes
-
-
-def _scores(about: pd.DataFrame, table: pd.DataFrame) -> dict[str, stats.Floats] | None:
-    """Return which test images each run has right, (seeds, images) by name, or None if that is not known of all."""
-    if CORRECT not in about or not len(about):
-        return None
-    answers = about[CORRECT]
-    if any(answer is None for answer in answers) or len({len(answer) for answer in answers}) > 1:
-        return None
-    images = len(answers.iloc[0])
-    scores = {name: np.full((len(table), images), np.nan) for name in table.columns}
-    for name, seed, answer in zip(about["name"], about["seed"], answers, strict=True):
-        scores[name][table.index.get_loc(seed)] = answer
-    return scores
+def _scores(found: Measured, about: pd.DataFrame, table: pd.DataFrame) -> dict[str, stats.Floats] | None:
+    """Return each name's score per test image, (seeds, images), NaN for seeds without; None if images are not known."""
+    scores: dict[str, stats.Floats] = {}
+    for name in table.columns:
+        if own := found.scores(about, name):
+            seeds, numbers = own
+            scores[name] = np.full((len(table), numbers.shape[1]), np.nan)
+            scores[name][table.index.get_indexer(seeds)] = numbers
+    return scores if len({len(one[0]) for one in scores.values()}) == 1 else None

@@ -1,5 +1,7 @@
 """Whether rows may be compared: they may differ only in the declared factors, what these imply, and the seed.
 
+`data.split_seed` may differ as the seed does if it follows the seed in all of the runs (`identity.per_seed`).
+
 A factor is a group or a key of the config: `layout`, `attention`, `data.train_size`. Rows may be compared if there is
 one row that turns into each of the others when it is given the other's factors and seed and nothing else. Values that
 conf/ derives from the factors are derived again, so a layout brings its plan with it; a plan that was given by hand is
@@ -25,7 +27,7 @@ from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices, groups
 from coatlab.config.words import flatten
 from coatlab.errors import InputError, not_one_of_keys
-from coatlab.runs.identity import diff, experiment, fingerprint
+from coatlab.runs.identity import PER_SEED, SPLIT, diff, experiment, fingerprint, per_seed
 
 Config = Mapping[str, Any]
 Donors = Mapping[str, Config]  # configs by fingerprint
@@ -97,9 +99,11 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
     """Return the keys, by name, in which runs differ although neither a factor nor the seed explains it."""
     distinct: dict[str, Config] = {}
     named: dict[str, list[str]] = {}
-    for name, config in zip(runs["run"], runs["config"], strict=True):
+    levels = [(*factors, *MAY_DIFFER, *following) for following in _following(list(runs["config"]), donors)]
+    starts = starts_of(list(runs["config"]), donors)
+    for name, config, start in zip(runs["run"], runs["config"], starts, strict=True):
         # here the seeds of one cell count as one experiment, and so do the seeds of their donors
-        mark = fingerprint(_replace(config, {"seed": 0, "init.donor": start_of(config, donors)}))
+        mark = fingerprint(_without_seed(config, start, SPLIT in levels[0]))
         distinct.setdefault(mark, config)
         named.setdefault(mark, []).append(name)
     if len(distinct) < 2:
@@ -109,10 +113,7 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
     # look for the row that explains most others; one with many keys and many seeds is the likeliest
     for base in sorted(distinct, key=lambda mark: (-len(experiment(distinct[mark])), -len(named[mark]))):
         derived = _derived(distinct[base])
-        moved = {
-            mark: _moved(distinct[base], derived, config, (*factors, *MAY_DIFFER), donors)
-            for mark, config in distinct.items()
-        }
+        moved = {mark: _moved(distinct[base], derived, config, levels, donors) for mark, config in distinct.items()}
         tried = {mark: found for mark in distinct if (found := diff(moved[mark], distinct[mark]))}
         unexplained = sum(len(named[mark]) for mark in tried)
         if unexplained < fewest:
@@ -122,11 +123,19 @@ def differences(runs: pd.DataFrame, factors: Sequence[str], donors: Donors) -> l
     return [_difference(key, left, named) for key in sorted({key for found in left.values() for key in found})]
 
 
-def start_of(config: Config, donors: Donors) -> str | None:
-    """Return what a run started from as a fingerprint that ignores the donor's seed, if the donor's config is known."""
-    mark = config.get("init", {}).get("donor")
-    donor = donors.get(mark or "")
-    return fingerprint(_replace(donor, {"seed": 0, "init.donor": start_of(donor, donors)})) if donor else mark
+def starts_of(configs: Sequence[Config], donors: Donors) -> list[str | None]:
+    """Return what each run started from as a fingerprint that ignores the donor's seed, if its config is known."""
+    marks = [config.get("init", {}).get("donor") for config in configs]
+    known = _donors_of(configs, donors)
+    if not known:
+        return marks
+    follows = SPLIT in per_seed(known.values())
+    starts = starts_of(list(known.values()), donors)
+    anew = {
+        mark: fingerprint(_without_seed(donor, start, follows))
+        for (mark, donor), start in zip(known.items(), starts, strict=True)
+    }
+    return [anew.get(mark, mark) for mark in marks]
 
 
 def setup_warnings(runs: pd.DataFrame) -> list[str]:
@@ -140,13 +149,34 @@ def setup_warnings(runs: pd.DataFrame) -> list[str]:
     return found
 
 
+def _following(configs: Sequence[Config], donors: Donors) -> list[tuple[str, ...]]:
+    """Return which keys follow the seed: in the runs, in the runs that these started from, and so on."""
+    here = tuple(key for key in per_seed(configs) if key not in PER_SEED)
+    known = _donors_of(configs, donors)
+    return [here, *(_following(list(known.values()), donors) if known else [])]
+
+
+def _donors_of(configs: Sequence[Config], donors: Donors) -> dict[str, Config]:
+    """Return the known donors of some runs, by fingerprint."""
+    marks = {config.get("init", {}).get("donor"): None for config in configs}
+    return {mark: donors[mark] for mark in marks if mark and donors.get(mark)}
+
+
+def _without_seed(config: Config, start: str | None, split_follows: bool) -> dict[str, Any]:
+    """Return a config as that of seed 0, which started from a given run."""
+    return _replace(config, {"seed": 0, "init.donor": start} | ({SPLIT: 0} if split_follows else {}))
+
+
 def _moved(
-    base: Config, derived: Mapping[str, str], other: Config, keys: Sequence[str], donors: Donors
+    base: Config, derived: Mapping[str, str], other: Config, levels: Sequence[Sequence[str]], donors: Donors
 ) -> dict[str, Any]:
-    """Give a config the factors of another, and derive again the values that it had derived."""
+    """Give a config the factors of another, and derive again the values that it had derived.
+
+    `levels` are the keys to give: to the run itself, to the run that it started from, and so on.
+    """
     values = flatten(other)
     moved: dict[str, Any] = {}
-    for key in keys:
+    for key in levels[0]:
         group = other.get(key)
         if isinstance(group, Mapping):
             moved[key] = group
@@ -163,7 +193,8 @@ def _moved(
         config = given
     mine, its = (donors.get(one.get("init", {}).get("donor") or "") for one in (base, other))
     if mine and its and "init.donor" not in moved:
-        config = dict(_replace(config, {"init.donor": fingerprint(_moved(mine, _derived(mine), its, keys, donors))}))
+        start = fingerprint(_moved(mine, _derived(mine), its, levels[1:], donors))
+        config = dict(_replace(config, {"init.donor": start}))
     return config
 
 

@@ -26,7 +26,9 @@ class Design:
         crossed: every combination of the factors is expected, and a missing one is named.
         figures: modules of analysis/figures, in the order of the report.
         paper: the paper's numbers that stand beside our rows.
-        matched: show the accuracy at matched training loss.
+        budgets: a key in several values of which each row is trained to the end, and over which it is measured
+            (`analysis.compare.finished`). It is neither a factor nor a difference that forbids a comparison. On
+            abundant images there are no budgets: capacity is compared after equal steps.
         overview: makes tables over all panels, which are shown first.
     """
 
@@ -36,7 +38,7 @@ class Design:
     crossed: bool = False
     figures: tuple[str, ...] = ("curves", "cost")
     paper: tuple[Quote, ...] = ()
-    matched: bool = False
+    budgets: str | None = None
     overview: "Callable[[Sequence[Panel], Summarize], list[Table]] | None" = None
 
 
@@ -69,6 +71,7 @@ class Panel:
         rows: its cells.
         runs: the runs of all rows.
         notes: what a reader has to know of them.
+        over_budgets: the same runs, with one row for all budgets of a cell; None where there is one budget.
     """
 
     title: str
@@ -77,3 +80,4 @@ class Panel:
     rows: Sequence[Row]
     runs: pd.DataFrame
     notes: Sequence[str]
+    over_budgets: "Panel | None" = None

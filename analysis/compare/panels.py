@@ -14,11 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare.confounds import Donors, is_below, require_comparable, setup_warnings, start_of
+from analysis.compare.confounds import Donors, is_below, require_comparable, setup_warnings, starts_of
 from analysis.compare.design import Design, Panel, Row
 from analysis.compare.order import attention_rank, in_order, layout_name, layout_rank, value_rank
+from analysis.paper.data_sets import ABUNDANT
 from analysis.tabular import Column
-from coatlab.runs.identity import experiment
+from coatlab.runs.identity import PER_SEED, experiment, per_seed
 
 PRECISION, DONOR = "trainer.precision", "init.donor"
 
@@ -43,13 +44,16 @@ def make_panels(
     for place, keys in enumerate(counted):
         places.setdefault(json.dumps([keys.get(panel) for panel in design.panels]), []).append(place)
     titles = _titles(places, design.panels)
-    every = {panel: _cells([counted[place] for place in inside], design, apart) for panel, inside in places.items()}
+    budgets = {panel: _budgets([counted[place] for place in inside], design) for panel, inside in places.items()}
+    every = {
+        panel: _cells([counted[place] for place in inside], design.factors, apart) for panel, inside in places.items()
+    }
     names = {panel: {_cell_name(cell, design) for cell in cells} for panel, cells in every.items()}
     made = []
     valued = {panel: dict(zip(design.panels, json.loads(panel), strict=True)) for panel in places}
     for panel in sorted(places, key=lambda panel: [value_rank(*one) for one in valued[panel].items()]):
         own = runs.iloc[places[panel]]
-        notes = require_comparable(own, design.factors, donors, allow)
+        notes = require_comparable(own, [*design.factors, *budgets[panel]], donors, allow)
         notes += setup_warnings(own)
         firsts = {first for other in names if _alike(panel, other, design) for first, _ in names[other]}
         missing = in_order(firsts - {first for first, _ in names[panel]})
@@ -59,8 +63,20 @@ def make_panels(
         one = _panel(titles[panel], valued[panel], own, every[panel], design.lead, donors)
         if missing:
             notes.append(f"Missing, because no run of it is complete here: {', '.join(missing)}.")
-        made.append(replace(one, notes=[*notes, *one.notes]))
+        one = replace(one, notes=[*notes, *one.notes])
+        if budgets[panel]:
+            cells = _cells([counted[place] for place in places[panel]], [*design.factors, *budgets[panel]], apart)
+            apiece = _panel(titles[panel], valued[panel], own, cells, design.lead, donors)
+            one = replace(apiece, over_budgets=one)
+        made.append(one)
     return made
+
+
+def _budgets(counted: Sequence[Mapping[str, Any]], design: Design) -> list[str]:
+    """Return the key of the budgets of a panel if it has several budgets, and no abundant images."""
+    if not design.budgets or counted[0].get("data.name") in ABUNDANT:
+        return []
+    return [design.budgets] if len({one.get(design.budgets) for one in counted}) > 1 else []
 
 
 def _alike(panel: str, other: str, design: Design) -> bool:
@@ -92,8 +108,16 @@ def covering_notes(runs: pd.DataFrame) -> list[str]:
 
 
 def counted_settings(runs: pd.DataFrame, donors: Donors | None) -> list[dict[str, Any]]:
-    """Return the settings of each run that count; a run that it started from is known by its own, except the seed."""
-    return [experiment(config) | {DONOR: start_of(config, donors or {})} for config in runs["config"]]
+    """Return the settings of each run that count, but not what follows the seed.
+
+    A run that it started from is known by its settings except the seed.
+    """
+    configs = list(runs["config"])
+    following = set(per_seed(configs)).difference(PER_SEED)
+    return [
+        {key: value for key, value in experiment(config).items() if key not in following} | {DONOR: start}
+        for config, start in zip(configs, starts_of(configs, donors or {}), strict=True)
+    ]
 
 
 def keys_kept_apart(counted: Sequence[Mapping[str, Any]], allow: Sequence[str]) -> list[str]:
@@ -106,12 +130,12 @@ def settings_below(settings: Mapping[str, Any], keys: Sequence[str]) -> dict[str
     return {key: value for key, value in settings.items() if is_below(key, keys)}
 
 
-def _cells(counted: Sequence[Mapping[str, Any]], design: Design, apart: Sequence[str]) -> dict[str, list[int]]:
+def _cells(counted: Sequence[Mapping[str, Any]], factors: Sequence[str], apart: Sequence[str]) -> dict[str, list[int]]:
     """Return the cells of a panel: the places of its runs, by their values of the factors and of keys kept apart."""
     cells: dict[str, list[int]] = {}
     for place, one in enumerate(counted):
-        factors = {key: value for key, value in settings_below(one, design.factors).items() if key != DONOR}
-        cells.setdefault(json.dumps(factors | settings_below(one, apart)), []).append(place)
+        compared = {key: value for key, value in settings_below(one, factors).items() if key != DONOR}
+        cells.setdefault(json.dumps(compared | settings_below(one, apart)), []).append(place)
     return cells
 
 
@@ -170,7 +194,7 @@ def _titles(panels: Mapping[str, Sequence[int]], keys: Sequence[str]) -> dict[st
 
 def _unequal(cells: Sequence[pd.DataFrame]) -> list[str]:
     """Say it if rows have different seeds."""
-    seeds = [tuple(sorted(cell["seed"])) for cell in cells]
+    seeds = [tuple(sorted(set(cell["seed"]))) for cell in cells]
     if len(set(seeds)) < 2:
         return []
     every = sorted({seed for cell in seeds for seed in cell})

@@ -1,10 +1,10 @@
-"""Evaluation accuracy against its cost: multiply-adds per image, and images per second as measured in training."""
+"""Test accuracy against its cost: multiply-adds per image, and images per second as measured in training."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.compare.finished import TEST
 from analysis.compare.hardware import by_hardware
-from analysis.compare.matched import ACCURACY
 from analysis.figures.style import (
     INTERVAL,
     draw_legend,
@@ -29,10 +29,10 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         rows = [(f"{title}, {kind}", own) for title, part in rows for kind, own in by_hardware(part).items()]
     figure, axes = open_rows(len(rows), len(SHOWN), seeds_sentence((part for _, part in rows), INTERVAL))
     for line, (title, part) in zip(axes, rows, strict=True):
-        accuracies = summaries(part, ACCURACY)
+        accuracies = summaries(part, TEST)
         for axis, (column, words) in zip(line, SHOWN.items(), strict=True):
             for name, cost in summaries(part, column).items():
                 draw_point(axis, name, cost, accuracies[name], looks(runs["name"])[name])
-            label_panel(axis, title, words, "evaluation accuracy")
+            label_panel(axis, title, words, "test accuracy")
     draw_legend(figure, list(runs["name"]))
     return figure

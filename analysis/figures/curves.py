@@ -1,8 +1,10 @@
-"""Training loss and evaluation accuracy against training steps, as in Figure 1 of the paper.
+"""Training loss and evaluation accuracy against images seen, as in Figure 1 of the paper.
 
-There is one row of panels for each data set, number of images and start. The loss is measured after each epoch, in
-evaluation mode on fixed training images, not on the batches of the steps. A line is the mean over seeds; its band
-reaches from the lowest seed to the highest.
+There is one row of panels for each data set, number of images and start. Loss and accuracy are measured in evaluation
+mode, on fixed training images and on held-out ones: after epochs, or within one, after `trainer.eval_at` images. On
+abundant images, which never recur, the axis is logarithmic. A line is the mean over seeds; its band reaches from the
+lowest seed to the highest. Layouts that were trained under several budgets are not shown: each budget has a curve of
+its own, and its end is in the figure of finished trainings.
 """
 
 import pandas as pd
@@ -16,38 +18,51 @@ from analysis.figures.style import (
     open_rows,
     regimes,
     seeds_sentence,
+    several_budgets,
     with_names,
 )
+from analysis.paper.data_sets import ABUNDANT
 from coatlab.errors import InputError
 
 SHOWN = {"train_eval/loss": "training loss", "eval/accuracy": "evaluation accuracy"}
+X, BATCH = "images", "data.batch_size"
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    """Draw a row of two panels for each regime, with a line and a band for each name.
+    """Draw a row of two panels for each regime with one budget, with a line and a band for each name.
 
     Raises:
-        InputError: no run has a history.
+        InputError: no run in such a regime has a history.
     """
     runs = with_names(runs)
-    histories = histories.reindex(columns=["fingerprint", "step", *SHOWN])
-    if histories.loc[histories["fingerprint"].isin(runs.index), [*SHOWN]].isna().all(axis=None):
-        raise InputError("no complete run has recorded epochs")
-    rows = regimes(runs)
+    rows = [(title, part) for title, part in regimes(runs) if not several_budgets(part)]
+    runs = pd.concat([part for _, part in rows]) if rows else runs[:0]
+    measured = _evaluations(runs, histories)
+    if measured.empty:
+        raise InputError("no complete run with a single budget has recorded epochs")
     figure, axes = open_rows(
         len(rows), len(SHOWN), seeds_sentence((part for _, part in rows), "band: lowest to highest seed")
     )
     for line, (title, part) in zip(axes, rows, strict=True):
-        curves = histories.merge(part[["name"]], left_on="fingerprint", right_index=True)
+        curves = measured[measured["fingerprint"].isin(part.index)]
         for axis, (column, words) in zip(line, SHOWN.items(), strict=True):
             for name in in_order(part["name"]):
                 one = curves[curves["name"] == name].dropna(subset=[column])
-                over = one.groupby("step")[column].agg(["mean", "min", "max"])
+                over = one.groupby(X)[column].agg(["mean", "min", "max"])
                 look = looks(runs["name"])[name]
                 axis.plot(over.index, over["mean"], **look, markersize=4, markevery=max(1, len(over) // 10), label=name)
                 axis.fill_between(over.index, over["min"], over["max"], color=look["color"], alpha=0.2, linewidth=0)
-            label_panel(axis, title, "steps", words)
+            if part["data.name"].isin(ABUNDANT).all() and len(curves):
+                axis.set_xscale("log")
+            label_panel(axis, title, "images seen", words)
         if curves[next(iter(SHOWN))].notna().any():  # otherwise there is nothing to scale
             line[0].set_yscale("log")
     draw_legend(figure, list(runs["name"]), lines=True)
     return figure
+
+
+def _evaluations(runs: pd.DataFrame, histories: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of histories that were evaluated, with the images seen; an epoch's are its steps' batches."""
+    rows = histories.reindex(columns=["fingerprint", "step", X, *SHOWN]).dropna(subset=[*SHOWN], how="all")
+    rows = rows.merge(runs[["name", BATCH]], left_on="fingerprint", right_index=True)
+    return rows.assign(**{X: rows[X].fillna(rows["step"] * rows[BATCH])})

@@ -1,4 +1,4 @@
-"""Evaluation accuracy against the number of training images, one line per layout.
+"""Test accuracy against the number of training images, one line per layout.
 
 Larger sets may be trained on for fewer epochs, as the table over training images says, so the points of a line are not
 of equally long trainings.
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.compare.matched import ACCURACY
+from analysis.compare.finished import TEST
 from analysis.compare.order import in_order
 from analysis.figures.style import (
     INTERVAL,
@@ -41,7 +41,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         sizes = sorted(part["data.train_size"].unique())
         for name in in_order(part["name"]):
             own = part[part["name"] == name]
-            found = {size: summaries(own[own["data.train_size"] == size], ACCURACY).get(name) for size in sizes}
+            found = {size: summaries(own[own["data.train_size"] == size], TEST).get(name) for size in sizes}
             points = {size: summary for size, summary in found.items() if summary}
             ends = np.hstack([whiskers(summary) for summary in points.values()])
             means = [summary.mean for summary in points.values()]
@@ -49,6 +49,6 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         axis.set_xscale("log")
         axis.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
         axis.minorticks_off()
-        label_panel(axis, title, "training images", "evaluation accuracy")
+        label_panel(axis, title, "training images", "test accuracy")
     draw_legend(figure, list(runs["name"]), lines=True)
     return figure

@@ -16,7 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.compare.finished import BUDGET
 from analysis.compare.order import NO_ATTENTION, attentions, in_order, layouts, value_rank
+from analysis.paper.data_sets import ABUNDANT
 from analysis.stats import Summary, summarize
 from coatlab.output.figure import COLOURS, MARKERS
 
@@ -78,6 +80,11 @@ def regimes(runs: pd.DataFrame, but: Sequence[str] = ()) -> list[tuple[str, pd.D
         (", ".join(_panel_words(key, value) for key, value in zip(keys, values, strict=True) if key in told), part)
         for values, part in parts
     ]
+
+
+def several_budgets(runs: pd.DataFrame) -> bool:
+    """Tell whether the runs of a regime have several budgets, on images that recur, so that names have several ends."""
+    return BUDGET in runs and not runs["data.name"].isin(ABUNDANT).any() and runs[BUDGET].nunique() > 1
 
 
 def summaries(runs: pd.DataFrame, column: str) -> dict[str, Summary]:

@@ -23,6 +23,7 @@ from analysis.read.history import read_histories
 from coatlab.config.words import flatten
 from coatlab.errors import InputError, Outdated, RunError
 from coatlab.output.text import line
+from coatlab.runs.correct import read_correct
 from coatlab.runs.identity import attention_name
 from coatlab.runs.record import read_record
 from coatlab.runs.state import state_of
@@ -39,7 +40,8 @@ class Loaded:
         runs: one row per run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of
             its config by the dotted name, and `config` as a whole; `attention`, the one it really has, or `none`; final
             metrics and costs by their names in the record; `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`,
-            `device`, `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global.
+            `device`, `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global;
+            `correct`, which official test images it got right, a boolean array (N,) or None.
         history: one row per epoch or logged step, in that order: `fingerprint`, `step`, and the metrics of the row, NaN
             for those that it does not have.
         donors: the configs of all runs that were found, including those of other studies, by fingerprint.
@@ -101,6 +103,8 @@ def _load(runs: Path, study: str | None) -> Loaded:
             continue
         if record["status"] == "running":  # but its process may be gone
             record["status"] = state_of(folder).name
+        if record["status"] == "complete":
+            record["correct"] = read_correct(folder, record["final"].get("test/images"))
         found.append((folder, record))
     table = runs_frame((folder.name, record) for folder, record in found)
     history = read_histories({record["fingerprint"]: folder for folder, record in found}, runs)
@@ -156,6 +160,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
         **record.get("cost", {}),
         **record.get("timings", {}),
         "attempts": len(record.get("attempts", ())),
+        "correct": record.get("correct"),
         "code": _version(code),
         **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device", "devices", "threads")},
         "precision": config.get("trainer", {}).get("precision"),

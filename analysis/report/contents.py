@@ -20,6 +20,7 @@ from analysis.read.folders import Loaded
 from analysis.stats import Floats, Summary, summarize
 from analysis.tables.cost import cost_tables
 from analysis.tables.family import FAMILY, family_tables
+from analysis.tables.protocol import protocol_table
 from analysis.tables.scores import listing_table, score_tables
 from analysis.tables.verdicts import HOW_TO_READ, verdict_table
 from analysis.tabular import Column, Table
@@ -62,6 +63,7 @@ class Report:
         study: its name.
         runs: one row per run, whatever its status, by fingerprint.
         tables: tables of the complete runs, the main one first.
+        protocol: how the complete runs were trained, on what and where; None where there are none.
         judgements: one per claim about the study, in the order of claims.yaml.
         verdicts: the judgements as tables.
         pictures: figures of the complete runs.
@@ -73,6 +75,7 @@ class Report:
     study: str
     runs: Table
     tables: Sequence[Table] = ()
+    protocol: Table | None = None
     judgements: Sequence[Judgement] = ()
     verdicts: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
@@ -106,10 +109,11 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         return replace(report, tables=family_tables(complete, loaded.donors, _interval))
     if complete.empty:
         return report
+    report = replace(report, protocol=protocol_table(complete))
     if study == EVERY_RUN:
         return replace(report, tables=[listing_table(uncompared_panel(complete, loaded.donors), _interval)])
     cells = make_panels(complete, design, loaded.donors, allow)
-    made = [*score_tables(cells, design, loaded.history, _interval), *cost_tables(cells, _interval)]
+    made = [*score_tables(cells, design, _interval), *cost_tables(cells, _interval)]
     cases = [(claim, loaded.runs) for claim in load_claims(study)]
     judgements = judge(cases, loaded.history, np.random.default_rng(SEED), loaded.donors, allow)
     verdicts = [verdict_table(judgement) for judgement in judgements]

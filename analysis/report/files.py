@@ -2,6 +2,7 @@
 
 table.md  table.tex  table.csv             the study's tables
 verdicts.md  verdicts.tex  verdicts.csv    verdicts on its claims, relation by relation
+protocol.md  protocol.tex  protocol.csv    how its runs were trained, on what and where
 figures/<name>.svg  .png
 runs.csv                                   one row per run, whatever its status
 report.json                                what reports/index.html shows of the report, and the names of its figures
@@ -31,6 +32,7 @@ def publish(report: Report, reports: Path) -> Path:
     tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{ABOUT_COMMANDS}", report.commands)]
     _tables(folder / "table", f"# {report.study}", report.tables, tail)
     _tables(folder / "verdicts", f"# Claims about {report.study}", report.verdicts)
+    _tables(folder / "protocol", f"# Protocol of {report.study}", [report.protocol] if report.protocol else [])
     for picture in report.pictures:
         save(picture.figure, folder / "figures" / picture.name)
     _write(folder / "runs.csv", to_csv([report.runs]))

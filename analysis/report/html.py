@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from analysis.claims.advice import advice
 from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED
+from analysis.claims.scale import OUT_OF_REACH
 from analysis.report.contents import ABOUT_COMMANDS, Picture, Report
 from analysis.tabular import NOTHING, TIED, legend, marked
 from coatlab.output.figure import encoded
@@ -27,6 +28,7 @@ SYMBOLS = {
     SUPPORTED: "✓",
     CONTRADICTED: "✗",
     UNDECIDED: "?",
+    OUT_OF_REACH: "…",
 }  # beside the word, so that no verdict is shown by colour alone
 
 

@@ -3,7 +3,7 @@
 tables/<title>, verdicts/<claim>, runs   wandb.Table, numbers as numbers; an interval is four columns, as in table.csv
 figures/<name>                           the PNG, with its caption
 report                                   report.html, where there is one
-verdict/<claim>                          in the summary: supported, contradicted or undecided
+verdict/<claim>                          in the summary: supported, contradicted, undecided or out of reach
 
 W&B is configured if the study's runs were tracked (`tracker=wandb`, from which project, entity and mode are taken) and
 either a key for W&B is set, or the runs' mode or WANDB_MODE says which mode to use. If W&B fails, the report is written

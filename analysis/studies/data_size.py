@@ -6,6 +6,6 @@ from analysis.tables.sizes import SIZE, tables_over_sizes
 DESIGN = Design(
     factors=("layout",),
     panels=(SIZE, *PANEL_KEYS),
-    figures=("data_size", "gap", "cost"),
+    figures=("data_size",),
     overview=tables_over_sizes,
 )

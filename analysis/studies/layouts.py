@@ -1,5 +1,6 @@
-"""The layout study (Figure 1): cost, training loss, accuracies and gap of each layout."""
+"""The layout study (Figure 1): generalization of finished trainings on few images, and capacity on abundant ones."""
 
 from analysis.compare.design import Design
+from analysis.compare.finished import BUDGET
 
-DESIGN = Design(factors=("layout",), figures=("curves", "generalization", "gap", "cost"), matched=True)
+DESIGN = Design(factors=("layout",), figures=("generalization", "finished", "curves"), budgets=BUDGET)

@@ -20,7 +20,7 @@ from analysis.compare.design import Summarize
 from analysis.paper.quotes import read_csv
 from analysis.tabular import Cell, Column, Table, mean_of
 from coatlab.config.files import conf_dir
-from coatlab.runs.identity import PER_SEED, diff, experiment
+from coatlab.runs.identity import diff, experiment, per_seed
 
 FAMILY = "family"  # the study's name
 COUNTED = Path(__file__).with_suffix(".csv")
@@ -110,7 +110,7 @@ def costs_table(runs: pd.DataFrame, donors: Donors, summarize: Summarize) -> Tab
         for several in found:
             differ = {key for one in several[1:] for key in diff(several[0]["config"].iloc[0], one["config"].iloc[0])}
             if several[1:]:
-                keys = ", ".join(sorted(differ.difference(PER_SEED))) or "the run that they start from"
+                keys = ", ".join(sorted(differ.difference(per_seed(runs["config"])))) or "the run that they start from"
                 notes.append(f"{model} at {pixels} pixels has rows that differ in {keys}.")
     if all(row[8] is None and row[10] is None for row in rows):
         notes.append("We have no accuracies yet: there is no complete run of these plans with data=imagenet.")
@@ -130,6 +130,7 @@ def _experiments(
     wanted |= {f"plan.{key}": value for key, value in _conf("size", size)["plans"][LAYOUT].items()}
     wanted |= {f"network.{key}": value for key, value in _conf("network", "coatnet").items()}
     wanted |= {"data.image_size": pixels}
+    dropped = per_seed(runs.get("config", ()))
     alone: dict[str, list[int]] = {}
     transferred: dict[str, list[int]] = {}
     for place, config in enumerate(runs.get("config", ())):
@@ -138,9 +139,9 @@ def _experiments(
         before = start.get("data", {}).get("name") if keys["init.name"] == "finetune" else IMAGENET
         if before not in (IMAGENET, SHARDS) or any(keys.get(key) != value for key, value in wanted.items()):
             continue
-        mark = {key: value for key, value in keys.items() if key not in PER_SEED}
+        mark = {key: value for key, value in keys.items() if key not in dropped}
         mark["start"] = (
-            {key: value for key, value in experiment(start).items() if key not in PER_SEED} if start else None
+            {key: value for key, value in experiment(start).items() if key not in dropped} if start else None
         )
         (transferred if before == SHARDS else alone).setdefault(json.dumps(mark), []).append(place)
     return [runs.iloc[at] for at in alone.values()], [runs.iloc[at] for at in transferred.values()]

@@ -1,5 +1,7 @@
 """From panels to a study's main tables: how well each cell fits and generalizes, its cost, and the paper's numbers.
 
+A panel whose rows have several budgets gets the tables of `analysis.tables.budgets` instead.
+
 Speeds on different hardware are not averaged: a row with such runs has no speed here, but several in the cost table.
 """
 
@@ -9,9 +11,10 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.compare.design import Design, Panel, Summarize
+from analysis.compare.finished import EVAL, TEST
 from analysis.compare.hardware import by_hardware
-from analysis.compare.matched import ACCURACY, MATCHED, matched_accuracy
 from analysis.paper.quotes import notes_on_absent, quotes_beside
+from analysis.tables.budgets import budget_tables
 from analysis.tabular import Cell, Column, Table, mean_of
 
 COSTS = {"parameters": Column("parameters (M)", ".3f"), "macs": Column("MACs (M)", ".2f")}  # in millions
@@ -19,28 +22,26 @@ SPEED = "images_per_second"
 MEASURES = {
     "train_eval/loss": Column("train loss", ".3f", best="low"),
     "train_eval/accuracy": Column("train acc.", ".1%", best="high"),
-    ACCURACY: Column("eval acc.", ".1%", best="high"),
-    "test/accuracy": Column("test acc.", ".1%", best="high"),
-    MATCHED: Column("acc. at matched loss", ".1%", best="high"),
+    EVAL: Column("eval acc.", ".1%", best="high"),
+    TEST: Column("test acc.", ".1%", best="high"),
     "gap": Column("gap", "+.1%"),
     SPEED: Column("images/s", ".0f", best="high"),
 }
 BEHIND = ("gap", SPEED)  # the last columns, after the paper's accuracies
 
 
-def score_tables(
-    panels: Sequence[Panel], design: Design, histories: pd.DataFrame | None = None, summarize: Summarize = mean_of
-) -> list[Table]:
+def score_tables(panels: Sequence[Panel], design: Design, summarize: Summarize = mean_of) -> list[Table]:
     """Make the tables of a study: its overview, then one per panel.
 
     Args:
         panels: of its complete runs.
         design: what it compares, and with which numbers of the paper.
-        histories: their epochs, as `analysis.compare.matched` takes them, for the accuracy at matched loss.
         summarize: turns the numbers of a cell into one entry.
     """
     first = design.overview(panels, summarize) if design.overview else []
-    made = [_table(panel, design, histories if design.matched else None, summarize) for panel in panels]
+    made = []
+    for panel in panels:
+        made += budget_tables(panel, summarize) if panel.over_budgets else [_table(panel, design, summarize)]
     missing = notes_on_absent(design.paper, [row.facts for panel in panels for row in panel.rows])
     if made:
         made[-1] = replace(made[-1], notes=[*made[-1].notes, *missing])
@@ -49,21 +50,21 @@ def score_tables(
 
 def listing_table(panel: Panel, summarize: Summarize = mean_of) -> Table:
     """Make the table of runs that are not compared, so nothing in it is marked as best."""
-    table = _table(panel, Design(factors=()), None, summarize)
+    table = _table(panel, Design(factors=()), summarize)
     return replace(table, columns=[replace(column, best=None) for column in table.columns])
 
 
-def _table(panel: Panel, design: Design, histories: pd.DataFrame | None, summarize: Summarize) -> Table:
-    runs, notes = _matched(panel.runs, histories)
+def _table(panel: Panel, design: Design, summarize: Summarize) -> Table:
+    notes: list[str] = []
     quotes, says = quotes_beside(design.paper, [row.facts for row in panel.rows])
     beside = [quote.cells([row.facts for row in panel.rows]) for quote in quotes]
-    measures = {key: column for key, column in MEASURES.items() if key != MATCHED or MATCHED in runs}
+    measures = dict(MEASURES)
     if len(by_hardware(panel.runs)) > 1:  # a speed is not better because the machine is
         measures[SPEED] = replace(measures[SPEED], best=None)
         notes.append("images/s: the hardware differs, so none is best, and a row of several kinds has none; see costs.")
     before, rows = [key for key in measures if key not in BEHIND], []
     for place, row in enumerate(panel.rows):
-        own = runs.loc[row.runs.index]
+        own = row.runs
         cells = {key: _cell(own, key, summarize) for key in measures}
         if len(by_hardware(own)) > 1:
             cells[SPEED] = None
@@ -84,19 +85,3 @@ def _table(panel: Panel, design: Design, histories: pd.DataFrame | None, summari
 
 def _cell(runs: pd.DataFrame, key: str, summarize: Summarize) -> Cell:
     return summarize(runs[key].to_numpy(dtype=float)) if key in runs else None
-
-
-def _matched(runs: pd.DataFrame, histories: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
-    """Add the accuracy at matched training loss if runs have any; note the loss, and how many runs have none."""
-    if histories is None:
-        return runs, []
-    values, loss = matched_accuracy(runs, histories)
-    if values.isna().all():
-        return runs, []
-    title = MEASURES[MATCHED].title
-    note = (
-        f"{title}: eval acc. where the train loss falls to {loss:.3g}, the lowest value that every curve here reaches."
-    )
-    if without := int(values.isna().sum()):
-        note += f" {without} of {len(values)} runs have none: their curves begin below that loss, or were not recorded."
-    return runs.assign(**{MATCHED: values}), [note]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.compare.design import Panel, Summarize
-from analysis.compare.matched import ACCURACY
+from analysis.compare.finished import TEST
 from analysis.compare.panels import covering_notes
 from analysis.tabular import Cell, Column, Table
 
@@ -21,7 +21,7 @@ def tables_over_sizes(panels: Sequence[Panel], summarize: Summarize) -> list[Tab
 
 def _table(panels: Sequence[Panel], summarize: Summarize) -> Table:
     names = {row.words: row.rank for panel in panels for row in panel.rows}
-    cells = [{row.words: summarize(row.runs[ACCURACY].to_numpy(dtype=float)) for row in one.rows} for one in panels]
+    cells = [{row.words: summarize(row.runs[TEST].to_numpy(dtype=float)) for row in one.rows} for one in panels]
     rows: list[list[Cell]] = [
         [*words, *(found.get(words) for found in cells)] for words in sorted(names, key=names.__getitem__)
     ]
@@ -32,5 +32,5 @@ def _table(panels: Sequence[Panel], summarize: Summarize) -> Table:
     columns = [*panels[0].columns, *(Column(title, ".1%", best="high") for title in titles)]
     fixed = ", ".join(str(value) for key, value in panels[0].values.items() if key != SIZE)
     return Table(
-        f"Eval acc. over training images, {fixed}", columns, rows, notes=[note, *covering_notes(panels[0].runs)]
+        f"Test acc. over training images, {fixed}", columns, rows, notes=[note, *covering_notes(panels[0].runs)]
     )

@@ -48,7 +48,7 @@ from coatlab.config.files import choices
 from coatlab.config.words import word
 from coatlab.errors import not_one_of
 from coatlab.output.text import duration, shown
-from coatlab.runs.identity import PER_SEED, experiment, folder_name
+from coatlab.runs.identity import experiment, folder_name, per_seed
 from coatlab.runs.record import read_metrics
 from coatlab.runs.spec import Spec, make_specs
 from coatlab.runs.state import STATES, State, state_of
@@ -174,8 +174,9 @@ def _status_of(folder: Path, state: State, config: Mapping[str, Any] | None, nam
 def _distinct_names(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
     """Name each run by its folder without seed and fingerprint; runs of one name get the keys in which they differ."""
     alike: dict[str, dict[Path, dict[str, Any]]] = defaultdict(dict)
+    dropped = per_seed(configs.values())
     for folder, config in configs.items():
-        counts = {key: value for key, value in experiment(config).items() if key not in PER_SEED}
+        counts = {key: value for key, value in experiment(config).items() if key not in dropped}
         alike[folder_name(config).rsplit("-", 2)[0]][folder] = counts
     names = {}
     for name, flat in alike.items():

@@ -68,6 +68,12 @@ def test_bad_settings_of_an_attention_are_refused(choice: str, override: str, se
         check(config(f"attention={choice}", f"attention.{override}"))
 
 
+def test_random_labels_are_not_rendered_from() -> None:
+    check(config("data=fractals", "data.random_labels=true"))
+    with pytest.raises(InputError, match=r"data\.random_labels=true is not valid with data\.render=device"):
+        check(config("data=fractals", "data.random_labels=true", "data.render=device"))
+
+
 def test_an_endless_data_set_needs_epochs_that_end() -> None:
     with pytest.raises(InputError, match=r"data\.train_size=null is not valid for data=fractals"):
         check(config("data=fractals", "data.train_size=null"))
@@ -88,8 +94,11 @@ def test_an_endless_data_set_needs_epochs_that_end() -> None:
         (["recipe=jft", "size=coatnet_0", "recipe.stochastic_depth=0.1"], "recipe=jft has no lr for size=coatnet_0"),
         (
             ["recipe=in21k", "recipe.warmup_steps=7"],
-            "recipe.warmup_steps=7 and recipe.warmup_epochs=5 both set the length of the warm-up; set one of them to 0",
+            "recipe.warmup_steps=7 and recipe.warmup_epochs=5 each set the length of the warm-up; set all but one of "
+            "them to 0",
         ),
+        (["recipe.warmup_share=0.1"], "recipe.warmup_steps=100 and recipe.warmup_share=0.1 each set the length"),
+        (["recipe.warmup_share=1.1"], "recipe.warmup_share=1.1 is not valid; it must be a number of at least 0 and at"),
         (["recipe=in1k", "recipe.randaugment.magnitude=31"], "recipe.randaugment.magnitude=31 is not valid"),
         (["recipe=in1k", "recipe.randaugment.layers=0"], "recipe.randaugment.layers=0 is not valid"),
         (["recipe.randaugment=9"], "recipe.randaugment=9 is not valid; valid: null or {layers: 2, magnitude: 15}"),

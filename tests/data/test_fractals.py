@@ -70,6 +70,32 @@ def test_every_training_image_is_new_and_none_is_evaluated_on(tmp_path: Path) ->
         assert counts.max() - counts.min() <= 1
 
 
+def test_a_split_has_training_images_of_its_own_and_all_else_in_common(tmp_path: Path) -> None:
+    first, other = ready(tmp_path), ready(tmp_path, split_seed=1)
+    assert first.facts() == other.facts()
+    for name in ("eval", "test"):
+        assert torch.equal(first.sets[name].images, other.sets[name].images)
+    for name in ("train", "train_eval"):
+        mine, its = (hashes(data.sets[name].batch(0, torch.arange(60))[0]) for data in (first, other))
+        assert len(mine | its) == 120
+    assert torch.equal(other.sets["train"].batch(0, torch.arange(60))[0], other.sets["train_eval"].images)
+
+
+def test_a_random_label_belongs_to_its_image_and_says_nothing_of_its_class(tmp_path: Path) -> None:
+    true, random = ready(tmp_path), ready(tmp_path, random_labels=True)
+    places = torch.arange(400)
+    images, classes = true.sets["train"].batch(0, places)
+    same, labels = random.sets["train"].batch(0, places)
+    assert torch.equal(images, same)
+    assert (labels == classes).float().mean().item() == pytest.approx(0.1, abs=0.075)  # five standard errors
+    assert labels.bincount(minlength=10).min() > 10
+    some = torch.tensor([7, 399, 0])
+    assert torch.equal(random.sets["train"].batch(0, some)[1], labels[some])
+    assert torch.equal(random.sets["train_eval"].labels, labels[:60])
+    assert not torch.equal(random.sets["train"].batch(1, places)[1], labels)  # these are other images
+    assert torch.equal(random.sets["eval"].labels, true.sets["eval"].labels)
+
+
 @settings(max_examples=10)
 @given(st.permutations(range(12)), st.integers(0, 3), st.integers(0, 2**31))
 @pytest.mark.slow

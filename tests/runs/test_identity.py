@@ -17,7 +17,7 @@ from coatlab.config.files import choices
 from coatlab.config.targets import python_path
 from coatlab.config.words import flatten
 from coatlab.errors import InputError
-from coatlab.runs.identity import OPTED_OUT, diff, experiment, fingerprint, folder_name
+from coatlab.runs.identity import AS_BEFORE, OPTED_OUT, PER_SEED, diff, experiment, fingerprint, folder_name, per_seed
 
 
 def config(*overrides: str) -> dict[str, Any]:
@@ -51,6 +51,44 @@ def test_every_counted_key_changes_the_fingerprint(key: str) -> None:
 def test_no_opted_out_key_changes_the_fingerprint(key: str) -> None:
     assert fingerprint(with_value(key, "other")) == fingerprint(BASE)
     assert diff(BASE, with_value(key, "other")) == {}
+
+
+@pytest.mark.parametrize(("key", "value"), AS_BEFORE.items())
+def test_a_later_setting_counts_unless_it_has_the_value_that_means_as_before(key: str, value: object) -> None:
+    older = copy.deepcopy(BASE)
+    group, _, name = key.partition(".")
+    assert older[group].pop(name) == value
+    assert fingerprint(older) == fingerprint(BASE)
+    changed = with_value(key, "other")
+    assert fingerprint(changed) != fingerprint(BASE)
+    assert diff(older, changed) == {key: (value, "other")}
+
+
+def test_images_that_are_drawn_are_those_before_there_was_a_split_unless_it_is_given() -> None:
+    base, other = config("data=fractals"), config("data=fractals", "data.split_seed=1")
+    assert "data.split_seed" not in experiment(base)
+    assert diff(base, other) == {"data.split_seed": (None, 1)}
+    assert experiment(BASE)["data.split_seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("pairs", "follows"),
+    [
+        ([(0, 0)], True),
+        ([(0, 0), (1, 1), (7, 7)], True),
+        ([(0, 0), (1, 0)], False),  # fixed
+        ([(3, 3), (4, 3)], False),
+        ([(0, 0), (1, 1), (1, 0)], False),  # mixed: two experiments
+    ],
+)
+def test_a_split_differs_as_the_seed_does_where_it_follows_it_in_every_run(
+    pairs: list[tuple[int, int]], follows: bool
+) -> None:
+    configs = [{"seed": seed, "data": {"split_seed": split}} for seed, split in pairs]
+    assert per_seed(configs) == (*PER_SEED, *(["data.split_seed"] if follows else []))
+    if configs[0]["seed"] == 0:
+        configs[0]["data"] = {}  # of fractals before there was the key
+        assert ("data.split_seed" in per_seed(configs)) == follows
 
 
 @pytest.mark.slow

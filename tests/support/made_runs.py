@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
 
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
@@ -26,12 +27,19 @@ MEASURES = ("train/loss", "train/accuracy", "eval/loss", "eval/accuracy", "train
 
 
 @cache
-def _resolved(words: tuple[str, ...]) -> dict[str, Any]:
-    return resolve(compose(list(words)))
+def _composed(words: tuple[str, ...]) -> DictConfig:
+    return compose(list(words))
+
+
+@cache
+def _resolved(words: tuple[str, ...], seed: int = 0) -> dict[str, Any]:
+    composed = _composed(words).copy()
+    composed.seed = seed  # before what follows it is resolved
+    return resolve(composed)
 
 
 def config_of(*words: str, seed: int = 0, study: str | None = "layouts") -> dict[str, Any]:
-    return copy.deepcopy(_resolved(words)) | {"seed": seed, "study": study}
+    return copy.deepcopy(_resolved(words, seed)) | {"study": study}
 
 
 def make_run(
@@ -41,16 +49,18 @@ def make_run(
     study: str | None = "layouts",
     status: str = "complete",
     accuracy: float = 0.8,
+    loss: float | None = None,
     epochs: int = 3,
     donor: str | None = None,
     **entries: Any,
 ) -> Path:
-    """Write one run folder and return its path; `entries` replace entries of the record."""
+    """Write one run folder and return its path; `loss` is its final training loss; `entries` replace the record's."""
     config = config_of(*words, seed=seed, study=study)
     if donor:
         config["init"]["donor"] = donor
     rows = metrics(epochs, random.Random(seed))
     last = rows[-1] if rows else {}
+    last |= {} if loss is None else {"train_eval/loss": loss}
     final = {key: value for key, value in last.items() if key != "step"}
     final |= {"eval/accuracy": accuracy, "test/loss": 0.6, "test/accuracy": accuracy - 0.01, "step": 10 * epochs}
     letters = config["layout"]["stages"]

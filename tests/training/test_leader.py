@@ -16,6 +16,7 @@ from coatlab.data.sampler import EpochBatches, InOrder
 from coatlab.errors import RunError, Stopped
 from coatlab.process.place import Place, place
 from coatlab.process.signals import Signals
+from coatlab.runs.correct import read_correct
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import write_record
 from coatlab.training import leader as ranks
@@ -85,6 +86,12 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
     for key, value in one.record()["final"].items():
         if key not in ("images_per_second", "peak_memory_mb"):
             assert two.record()["final"][key] == pytest.approx(value, abs=0.006), key
+    images = two.record()["final"]["test/images"]
+    alone, together = (read_correct(command.folder(), images) for command in (one, two))
+    assert alone is not None
+    assert together is not None
+    assert (alone != together).sum() <= 3  # of 500: each process puts its own where they belong
+    assert together.mean() == pytest.approx(two.record()["final"]["test/accuracy"])
     assert [record["hardware"]["devices"] for record in (one.record(), two.record())] == [1, 2]
     assert not list(two.folder().glob("rank*.log"))
 

@@ -134,6 +134,16 @@ def test_a_warm_up_in_epochs_is_as_long_whatever_the_batch(batch: int, steps: in
     assert used["warmup_steps"] == 5 * steps
 
 
+@given(st.floats(0.001, 1), BATCHES, STEPS, st.integers(1, 100))
+def test_a_warm_up_in_shares_grows_with_the_run_whatever_the_batch(
+    share: float, batch: int, steps: int, epochs: int
+) -> None:
+    recipe = RECIPE | {"warmup_steps": 0, "warmup_share": share}
+    used = for_run(recipe, batch=batch, steps_per_epoch=steps, epochs=epochs)
+    assert used["warmup_steps"] == pytest.approx(share * steps * epochs, abs=1)
+    assert used["warmup_steps"] < used["steps"]
+
+
 @given(st.integers(1, 200), st.integers(1, 50))
 def test_a_warm_up_that_is_not_shorter_than_the_run_is_cut_to_a_tenth(steps: int, epochs: int) -> None:
     used = for_run(RECIPE, batch=4096, steps_per_epoch=steps, epochs=epochs)

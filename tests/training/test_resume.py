@@ -157,7 +157,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(command: Command
 
 
 VARIANTS = {
-    "ema": ["recipe.ema_decay=0.9"],
+    "ema": ["recipe.ema_decay=0.9", "trainer.eval_every=2", "trainer.eval_at=[100,1000,1500,2500]"],
     "augmentation": [
         "recipe=in1k",
         "recipe.ema_decay=0.9",
@@ -165,7 +165,7 @@ VARIANTS = {
         "recipe.stochastic_depth=0.2",
         "data.workers=2",
     ],
-    "accumulation": ["trainer.accumulate=3"],
+    "accumulation": ["trainer.accumulate=3", "trainer.eval_every=4", "trainer.eval_at=[1000,1900,2100]"],
     "random_features": ["attention=linear", "attention.feature_map=favor"],
     "vit": ["layout=ViT_REL", "plan.blocks=[1,2]", "plan.widths=[16,16]", "plan.strides=[8,1]"],
 }

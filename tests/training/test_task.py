@@ -1,6 +1,7 @@
 """Losses against their definitions, MixUp against its own, and measures that weigh every image the same."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from coatlab.config.compose import compose, resolve
+from coatlab.data.sampler import InOrder
 from coatlab.training.task import Task
 
 RECIPE = resolve(compose([]))["recipe"]
@@ -54,6 +56,27 @@ def test_measures_are_reset_and_survive_a_checkpoint() -> None:
     first.training_step((LOGITS[:2, None, None], LABELS[:2]), 0)
     expected = F.cross_entropy(LOGITS[:2], LABELS[:2]).item()
     assert first.measures("train")["train/loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("skipped", [[], [1, 4]])
+def test_which_test_images_were_right_is_in_their_order_also_where_some_were_skipped(
+    ranks: int, skipped: list[int]
+) -> None:
+    right, left_out = LOGITS.argmax(1) == LABELS, torch.zeros(7, dtype=torch.bool)
+    left_out[skipped] = True
+    found = torch.zeros(7, dtype=torch.bool)
+    for rank in range(ranks):
+        data = SimpleNamespace(left_out={"test": left_out}.__getitem__, rank=rank, ranks=ranks)
+        measured = task()
+        measured.trainer = SimpleNamespace(world_size=1)  # type: ignore[assignment]
+        for batch in InOrder(7, 2, rank, ranks):
+            kept = [index for index in batch if index not in skipped]
+            measured.test_step((LOGITS[kept, None, None], LABELS[kept]), 0)
+        mine = measured.correct(data)  # type: ignore[arg-type]
+        assert not (found & mine).any()
+        found |= mine
+    assert torch.equal(found, right & ~left_out)
 
 
 def test_evaluation_is_without_label_smoothing() -> None:

@@ -76,6 +76,11 @@ def _check_data(data: Mapping[str, Any]) -> None:
             "data.train_size=null is not valid for data=fractals, which never ends; give the number of new images per "
             "epoch"
         )
+    if data.get("render") == "device" and data["random_labels"]:
+        raise InputError(
+            "data.random_labels=true is not valid with data.render=device, which needs the true classes to render; use "
+            "data.render=loader"
+        )
 
 
 def _check_recipe(recipe: Mapping[str, Any], data: Mapping[str, Any]) -> None:
@@ -87,11 +92,10 @@ def _check_recipe(recipe: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         )
     if recipe["min_lr"] > recipe["lr"]:
         raise InputError(f"recipe.min_lr={recipe['min_lr']} is above recipe.lr={recipe['lr']}, the peak")
-    if recipe["warmup_steps"] and recipe["warmup_epochs"]:
-        raise InputError(
-            f"recipe.warmup_steps={recipe['warmup_steps']} and recipe.warmup_epochs={recipe['warmup_epochs']} both set "
-            "the length of the warm-up; set one of them to 0"
-        )
+    lengths = {key: recipe[key] for key in ("warmup_steps", "warmup_epochs", "warmup_share") if recipe[key]}
+    if len(lengths) > 1:
+        listed = " and ".join(f"recipe.{key}={value}" for key, value in lengths.items())
+        raise InputError(f"{listed} each set the length of the warm-up; set all but one of them to 0")
 
 
 def _check_size_is_listed(recipe: Mapping[str, Any], size: str) -> None:
@@ -171,7 +175,8 @@ RULES: dict[str, Rule] = {
     "data.eval_size": whole(1),
     "data.train_eval_size": whole(1),
     "data.test_size": whole(1),
-    "data.split_seed": whole(0),
+    "data.split_seed": whole(0, 2**32 - 1),
+    "data.random_labels": BOOLEAN,
     "data.batch_size": whole(1),
     "data.image_size": whole(1),
     "data.classes_seed": whole(0),
@@ -203,6 +208,7 @@ RULES: dict[str, Rule] = {
     "recipe.schedule": one_of("cosine", "linear", "constant"),
     "recipe.warmup_steps": whole(0),
     "recipe.warmup_epochs": number(0),
+    "recipe.warmup_share": number(0, 1),
     "recipe.weight_decay": number(0),
     "recipe.gradient_clip": or_null(number(0)),
     "recipe.ema_decay": or_null(number(0, 1)),
@@ -226,6 +232,8 @@ RULES: dict[str, Rule] = {
     "trainer.threads": or_null(whole(1)),
     "trainer.checkpoint_every": number(0),
     "trainer.log_every": whole(1),
+    "trainer.eval_every": whole(1),
+    "trainer.eval_at": or_null(wholes),
     "cluster.name": name,
     "cluster.jobs": or_null(whole(1)),
     "cluster.per_gpu": whole(1),

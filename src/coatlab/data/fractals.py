@@ -3,8 +3,8 @@
 Like FractalDB (Kataoka et al. 2020, "Pre-training without Natural Images"): a class is an iterated function system and
 an image is an instance of it (ifs.py). Each epoch has `train_size` images that no earlier epoch had, so that nothing
 can be memorized. The random numbers ("draws") of an image come from a counter-based generator: its key is the set, its
-counter is the epoch and the index. Two sets, epochs or indices therefore never share draws, and any process can make
-any image again, in any order.
+counter is `split_seed`, the epoch and the index. Two sets, splits, epochs or indices therefore never share draws, and
+any process can make any image again, in any order. Only the training images depend on `split_seed`.
 
 `train_eval` is a fixed part of the first epoch's images. The classes of a seed are a sequence: `num_classes=10` gives
 the first 10 of `num_classes=100`. They are cached in `data.cache` with a checksum; a damaged file is replaced.
@@ -37,31 +37,47 @@ class Instances(Indexed):
         systems: (classes, maps, 6), from `find_systems`.
         size: images per epoch.
         stream, seed: the key of the generator.
+        split: the part of the stream.
+        random_labels: give each image a label of its own draw instead of its class; not if pictures are rendered later.
         side: pixels of a row and of a column.
         channels: 1 (grey) or 3.
         rendered: whether `batch` gives pictures; otherwise it gives the draws from which they are rendered.
     """
 
-    def __init__(self, systems: Tensor, size: int, stream: int, seed: int, side: int, channels: int, rendered: bool):
+    def __init__(
+        self,
+        systems: Tensor,
+        size: int,
+        stream: int,
+        seed: int,
+        side: int,
+        channels: int,
+        rendered: bool,
+        split: int = 0,
+        random_labels: bool = False,
+    ) -> None:
         self.systems, self.size, self.key, self.side = systems, size, (seed, stream), side
-        self.channels, self.rendered = channels, rendered
+        self.channels, self.rendered, self.split, self.random_labels = channels, rendered, split, random_labels
 
     def __len__(self) -> int:
         return self.size
 
     def batch(self, epoch: int, indices: Tensor) -> Batch:
         """Return uint8 pictures (B, C, H, W), or draws (B, U), and the classes."""
-        labels_B = indices % len(self.systems)
+        classes_B = indices % len(self.systems)
+        labels_B = classes_B.clone()
         draws = np.empty((len(indices), draws_of(self.side)), np.float32)
-        for row, index in zip(draws, indices.tolist(), strict=True):
-            numbers = np.random.Generator(np.random.Philox(key=self.key, counter=(0, 0, index, epoch)))
-            numbers.random(out=row, dtype=np.float32)
+        for place, index in enumerate(indices.tolist()):
+            numbers = np.random.Generator(np.random.Philox(key=self.key, counter=(0, self.split, index, epoch)))
+            numbers.random(out=draws[place], dtype=np.float32)
+            if self.random_labels:
+                labels_B[place] = int(numbers.integers(len(self.systems)))
         draws_BU = torch.from_numpy(draws)
-        return (self.picture(draws_BU, labels_B) if self.rendered else draws_BU), labels_B
+        return (self.picture(draws_BU, classes_B) if self.rendered else draws_BU), labels_B
 
-    def picture(self, draws_BU: Tensor, labels_B: Tensor) -> Tensor:
+    def picture(self, draws_BU: Tensor, classes_B: Tensor) -> Tensor:
         """Render pictures from draws, on the device where the draws are."""
-        return render(self.systems[labels_B.cpu()], draws_BU, self.side, self.channels)
+        return render(self.systems[classes_B.cpu()], draws_BU, self.side, self.channels)
 
 
 class Fractals(ImageData):
@@ -72,6 +88,7 @@ class Fractals(ImageData):
         eval_size, test_size: images of these fixed sets.
         train_eval_size: images of the first epoch that are evaluated after every epoch.
         classes_seed: chooses the classes and the images.
+        split_seed: chooses among the training images of these classes.
         cache: folder where the class definitions are kept.
         render: loader (in the process that prepares batches) or device (batch by batch, where the network trains).
         shared: as in `ImageData`.
@@ -87,12 +104,13 @@ class Fractals(ImageData):
         test_size: int,
         classes_seed: int,
         render: str,
+        split_seed: int = 0,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
         self.sizes = {"train": train_size, "eval": eval_size, "test": test_size}
         self.train_eval_size = min(train_eval_size, train_size)
-        self.cache, self.classes_seed, self.render = Path(cache), classes_seed, render
+        self.cache, self.classes_seed, self.split_seed, self.render = Path(cache), classes_seed, split_seed, render
 
     def make_sets(self) -> Mapping[str, Indexed]:
         """Find the classes, and render the sets that are evaluated."""
@@ -118,8 +136,9 @@ class Fractals(ImageData):
         return super().on_after_batch_transfer((images, labels_B), dataloader_idx)
 
     def _instances(self, name: str, rendered: bool) -> Instances:
+        training = {"split": self.split_seed, "random_labels": self.random_labels} if name == "train" else {}
         size, stream, seed = self.sizes[name], STREAMS[name], self.classes_seed
-        return Instances(self.systems, size, stream, seed, self.image_size, self.channels, rendered)
+        return Instances(self.systems, size, stream, seed, self.image_size, self.channels, rendered, **training)
 
     def _systems(self) -> Tensor:
         """Read the classes from the cache; if that fails, find them and write them there."""

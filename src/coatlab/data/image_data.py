@@ -73,6 +73,8 @@ class ImageData(L.LightningDataModule, ABC):
         name, num_classes, channels: of the data set.
         batch_size: images per step.
         workers: processes that prepare batches; 0: the training process does it.
+        random_labels: train on random labels: `make_sets` gives them to `train` and `train_eval`; `eval` and `test`
+            have the true ones.
         pad: pixels of value 0 added on each side. Afterwards images are resized to `image_size` if they differ from it.
         image_size: rows and columns that the network sees.
         mean, std: one number per channel, for pixel values in 0..1.
@@ -81,6 +83,7 @@ class ImageData(L.LightningDataModule, ABC):
     eval_batch = EVAL_BATCH
     rank, ranks = 0, 1  # this process's number among those that train together, and how many they are
     decodes = False  # whether workers prepare evaluation images as well
+    official_test = True  # the test images are the same whatever the split
 
     def __init__(
         self,
@@ -95,10 +98,11 @@ class ImageData(L.LightningDataModule, ABC):
         std: Sequence[float],
         recipe: Mapping[str, Any] = PLAIN,
         workers: int = 0,
+        random_labels: bool = False,
         pad: int = 0,
     ) -> None:
         super().__init__()
-        self.recipe = recipe
+        self.recipe, self.random_labels = recipe, random_labels
         self.seed, self.name, self.batch_size, self.workers = seed, name, batch_size, workers
         self.num_classes, self.channels, self.pad, self.image_size = num_classes, channels, pad, image_size
         self.mean = torch.tensor(mean).view(1, -1, 1, 1)
@@ -113,6 +117,10 @@ class ImageData(L.LightningDataModule, ABC):
     def facts(self) -> dict[str, Any]:
         """Return what the run's record keeps about the images in addition to the config."""
         return {}
+
+    def left_out(self, name: str) -> Tensor:
+        """Return which images of a set could not be evaluated, (N,)."""
+        return torch.zeros(len(self.sets[name]), dtype=torch.bool)
 
     def agree(self, strategy: Strategy) -> None:
         """Share with the other processes of the run what this one has found out; all call it at the same time."""

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from coatlab.data.image_data import Batch, ImageData, Indexed
-from coatlab.data.splits import split
+from coatlab.data.splits import permuted, split
 from coatlab.errors import InputError
 
 
@@ -86,10 +86,12 @@ class InMemoryData(ImageData):
         if classes > self.num_classes:
             raise InputError(f"data.num_classes={self.num_classes}, but data={self.name} has {classes} classes")
         parts = split(files.train_labels, train_size=self.train_size, eval_size=self.eval_size, seed=self.split_seed)
-        train_eval = parts.train[: self.train_eval_size]
+        images, labels, few = files.train[parts.train], files.train_labels[parts.train], self.train_eval_size
+        if self.random_labels:
+            labels = permuted(labels, self.split_seed)
         return {
-            "train": Gather(files.train[parts.train], files.train_labels[parts.train]),
+            "train": Gather(images, labels),
             "eval": Gather(files.train[parts.evaluation], files.train_labels[parts.evaluation]),
-            "train_eval": Gather(files.train[train_eval], files.train_labels[train_eval]),
+            "train_eval": Gather(images[:few], labels[:few]),
             "test": Gather(files.test, files.test_labels),
         }

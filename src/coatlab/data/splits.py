@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from coatlab.errors import InputError
+
+RANDOM_LABELS = 1  # keeps their random numbers apart from others of the same seed
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,16 @@ def split(labels: Tensor, *, train_size: int | None, eval_size: int, seed: int) 
     shuffled = torch.randperm(len(labels), generator=generator)
     order = shuffled[_turn_within_class(labels[shuffled]).argsort(stable=True)]
     return Split(train=order[eval_size:][:train_size], evaluation=order[:eval_size])
+
+
+def permuted(labels: Tensor, seed: int) -> Tensor:
+    """Return the labels of training images in a random order, which can be memorized but not learned.
+
+    As in Zhang et al. 2017, "Understanding deep learning requires rethinking generalization". Each class keeps its
+    number of images. The order depends on nothing but `seed` (`data.split_seed`) and the number of images.
+    """
+    order = np.random.default_rng((seed, RANDOM_LABELS)).permutation(len(labels))
+    return labels[torch.from_numpy(order)]
 
 
 def _turn_within_class(labels: Tensor) -> Tensor:

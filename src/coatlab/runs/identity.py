@@ -7,7 +7,7 @@ dropped first: a layout without attention is one experiment whatever the attenti
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coatlab.config.words import flatten
@@ -47,12 +47,17 @@ OPTED_OUT = (
     "trainer.keep_freed_memory",
     "trainer.checkpoint_every",
     "trainer.log_every",
+    "trainer.eval_every",
+    "trainer.eval_at",
     "trainer.progress",
 )
+# Settings that came later. With the value named here a run is what it was before them, and keeps its fingerprint.
+AS_BEFORE: dict[str, Any] = {"recipe.warmup_share": 0, "data.random_labels": False}
 # Settings of one kind of block, ignored by layouts that have none of that kind.
 ONLY_WITH_CONVOLUTION = ("network.norm", "network.downsample", "network.squeeze")
 PROCESSES = ("trainer.devices", "trainer.nodes")
-PER_SEED = ("seed", "init.donor")  # what differs between the seeds of one cell
+PER_SEED = ("seed", "init.donor")  # what always differs between the seeds of one cell
+SPLIT = "data.split_seed"  # may follow the seed; see `per_seed`
 ONLY_WITH_ATTENTION = ("attention", "plan.head_size", "size.head_size")
 
 
@@ -72,6 +77,9 @@ def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
         flat |= {"trainer.devices": flat.get("trainer.devices", 1) * flat.get("trainer.nodes", 1), "trainer.nodes": 1}
     if flat.get("attention.feature_map") != "favor":
         dropped += ("attention.features",)  # random features of one map
+    if "data.classes_seed" in flat and not flat.get(SPLIT):
+        dropped += (SPLIT,)  # images that are drawn: 0 draws those that there were before the key
+    dropped += tuple(key for key, value in AS_BEFORE.items() if flat.get(key) == value)
     below = tuple(f"{drop}." for drop in dropped)
     return {
         key: _canonical(value)
@@ -89,11 +97,22 @@ def fingerprint(config: Mapping[str, Any]) -> str:
 def diff(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return the keys in which two resolved configs are different experiments, with both values.
 
-    A key that one of the two does not have shows as None there. Empty: the same experiment.
+    A key that one of the two does not have shows as None there, or as AS_BEFORE has it. Empty: the same experiment.
     """
-    left, right = experiment(one), experiment(other)
+    left, right = (AS_BEFORE | experiment(config) for config in (one, other))
     keys = sorted(left.keys() | right.keys())
     return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
+
+
+def per_seed(configs: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the keys in which the seeds of one cell of some runs differ, so that they tell no cells apart.
+
+    `data.split_seed` is among them if it equals the seed in every one of the runs: then each seed draws images of its
+    own. In any other case it is a key like others, fixed for all seeds or crossed with them. Seed 0 with split 0 fits
+    both; where the other runs are mixed, those with a fixed split and those whose split follows are not one cell.
+    """
+    follows = all(config["data"].get("split_seed", 0) == config["seed"] for config in configs)
+    return (*PER_SEED, SPLIT) if follows else PER_SEED
 
 
 def attention_name(config: Mapping[str, Any]) -> str:

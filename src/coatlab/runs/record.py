@@ -4,6 +4,7 @@
         record.json      the run in one file: status, config, fingerprint, environment, cost, what attention sees,
                          final metrics
         metrics.jsonl    one row per logged step and per epoch, append-only; a checkpoint holds its length in bytes
+        test_correct.npy  which test images the finished run got right (correct.py)
         checkpoints/     last.ckpt and previous.ckpt while running; weights.pt when complete
         .hydra/          config.yaml and overrides.yaml, as Hydra users expect
         wandb/           W&B's files

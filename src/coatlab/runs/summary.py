@@ -74,7 +74,8 @@ def _print(title: str, rows: Mapping[str, str]) -> None:
 def _rate(recipe: Mapping[str, Any], used: Mapping[str, Any]) -> str:
     """Describe the learning rate over the run and, if the batch size has scaled it, what it was scaled from."""
     course = "" if recipe["schedule"] == "constant" else f" to {used['min_lr']:.3g}"
-    warmup = f", {used['warmup_steps']} steps of warm-up" if used["warmup_steps"] else ""
+    share = f" ({recipe['warmup_share']:.3g} of all)" if recipe["warmup_share"] else ""
+    warmup = f", {used['warmup_steps']} steps of warm-up{share}" if used["warmup_steps"] else ""
     scaled = f" ({recipe['lr']:g} is for a batch of {used['reference_batch']})" if used["scale"] < 1 else ""
     return f"{used['lr']:.3g}{course}, {recipe['schedule']}{warmup}{scaled}"
 

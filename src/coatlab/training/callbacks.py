@@ -1,15 +1,16 @@
-"""What happens around the training loop: exact resume, the measures of an epoch, stopping on NaN, averaged weights.
+"""What happens around the training loop: exact resume, evaluation and rows, stopping on NaN, averaged weights.
 
 On a CPU a resumed run is bit-identical to an undisturbed one. A checkpoint is taken at the start of a batch, when no
 gradient is pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
-nothing else has to be saved. One checkpoint is taken at the last batch of every epoch, so that a stop during the
-evaluation costs one step.
+nothing else has to be saved. One checkpoint is taken at the last batch of every epoch, and before each other step that
+is followed by an evaluation, so that a stop during the evaluation costs one step.
 """
 
 import math
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,19 @@ class Guard(L.Callback):
         signals: armed again here, because Lightning replaces the handler of TERM.
         seed: the run's seed.
         every: seconds between checkpoints.
+        eval_at: numbers of images after which there is an evaluation.
     """
 
-    def __init__(self, folder: Path, metrics: MetricsFile | None, signals: Signals, seed: int, every: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        metrics: MetricsFile | None,
+        signals: Signals,
+        seed: int,
+        every: float,
+        eval_at: Sequence[int] = (),
+    ) -> None:
+        self.eval_at = eval_at
         self.path, self.metrics, self.signals, self.seed, self.every = folder / LAST, metrics, signals, seed, every
         self.seconds = 0.0  # of training and evaluation, over all attempts
         self._started = self._saved = time.monotonic()
@@ -69,7 +80,8 @@ class Guard(L.Callback):
         """Save if it is time, stop if asked to, and seed the step."""
         window = trainer.accumulate_grad_batches
         if batch_idx % window == 0:  # gradients are not part of a checkpoint
-            last = batch_idx + window >= trainer.num_training_batches
+            evaluated = images_reached(trainer, batch_idx, self.eval_at)
+            last = batch_idx + window >= trainer.num_training_batches or evaluated
             due = time.monotonic() - self._saved >= self.every
             received, due = _agree(trainer, self.signals, due)
             if last or due or received:
@@ -108,32 +120,47 @@ class Guard(L.Callback):
 
 
 class Measure(L.Callback):
-    """Write the loss of logged steps and, after every epoch, a row of measures; stop when the loss is not finite.
+    """Evaluate; write rows of logged steps, evaluations and epochs; stop when the loss is not finite.
+
+    `eval` and `train_eval` are evaluated at the end of every `eval_every`-th epoch and of the last one, and after the
+    steps with which the run has seen the numbers of images in `eval_at`. An evaluation draws no random numbers and
+    changes no weights, so training is the same whenever it is done. Lightning can evaluate at regular intervals only;
+    its training loop asks `due` instead.
 
     Raises:
         Diverged: at a logged step or at an epoch's end.
     """
 
-    def __init__(self, log_every: int) -> None:
-        self.log_every = log_every
+    def __init__(self, log_every: int, eval_every: int = 1, eval_at: Sequence[int] = ()) -> None:
+        self.log_every, self.eval_every, self.eval_at = log_every, eval_every, tuple(eval_at)
         self.row: dict[str, float] = {}  # of the last epoch
+        self.due = False  # to evaluate after this batch
+        self._reached = 0  # images seen, if that is why
+        self._found: dict[str, float] = {}  # by the evaluation at the end of this epoch
         self._images, self._began, self._ended = 0, 0.0, 0.0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Let the training loop evaluate when it is due."""
+        trainer.fit_loop.epoch_loop._should_check_val_fx = lambda data_fetcher: self.due  # type: ignore[method-assign]
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the epoch's clock."""
-        self._images, self._began = 0, time.perf_counter()
+        self._images, self._began, self._found = 0, time.perf_counter(), {}
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        """Count images, and log the loss every `log_every` optimizer steps."""
+        """Count images, log the loss every `log_every` optimizer steps, and say whether to evaluate."""
         self._images += len(batch[1])
-        if trainer.is_last_batch and trainer.strategy.root_device.type == "cuda":
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        last = trainer.is_last_batch
+        self._reached = images_reached(trainer, batch_idx, self.eval_at) if stepped or last else 0
+        self.due = self._reached > 0 or (last and self._ends_evaluated(trainer))
+        if (last or self.due) and trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()  # a GPU lags behind the Python code that feeds it
         self._ended = time.perf_counter()
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and trainer.global_step % self.log_every == 0:
             loss: Tensor = outputs["loss"] * trainer.accumulate_grad_batches  # Lightning returns it divided by that
             loss = trainer.strategy.reduce(loss, reduce_op="mean")  # over all processes, so that they agree on NaN
@@ -141,12 +168,23 @@ class Measure(L.Callback):
             if not math.isfinite(float(loss)):
                 raise Diverged(trainer.global_step)
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write what was found after a number of images, and keep what was found at the end of an epoch for its row."""
+        assert isinstance(pl_module, Task)
+        found = pl_module.measures(*MEASURED)
+        found["gap"] = found["train_eval/accuracy"] - found["eval/accuracy"]
+        if self._reached:
+            self._log(trainer, {"images": self._reached, **found})
+        if not trainer.is_last_batch:
+            self._began += time.perf_counter() - self._ended  # the epoch's speed is that of training
+        elif self._ends_evaluated(trainer):
+            self._found = found
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the epoch's row: everything that a figure or a table may need later."""
         assert isinstance(pl_module, Task)
         _tell_the_others(trainer)
-        self.row = {"epoch": trainer.current_epoch + 1, **pl_module.measures("train", *MEASURED)}
-        self.row["gap"] = self.row["train_eval/accuracy"] - self.row["eval/accuracy"]
+        self.row = {"epoch": trainer.current_epoch + 1, **pl_module.measures("train"), **self._found}
         self.row["lr"] = _rate(trainer)
         self.row["images_per_second"] = trainer.world_size * self._images / max(self._ended - self._began, 1e-9)
         self.row["peak_memory_mb"] = _peak_memory(trainer)
@@ -158,9 +196,27 @@ class Measure(L.Callback):
         """Put what was found out about the test images into the record as well."""
         _tell_the_others(trainer)
 
+    def _ends_evaluated(self, trainer: L.Trainer) -> bool:
+        """Tell whether this epoch ends with an evaluation."""
+        epoch = trainer.current_epoch + 1
+        return epoch % self.eval_every == 0 or epoch == trainer.max_epochs
+
     def _log(self, trainer: L.Trainer, row: dict[str, float]) -> None:
         for logger in trainer.loggers:
             logger.log_metrics(row, step=trainer.global_step)
+
+
+def images_reached(trainer: L.Trainer, batch_idx: int, numbers: Sequence[int]) -> int:
+    """Return how many images the run has seen after the step to which a batch belongs, if it reaches one of `numbers`.
+
+    Returns 0 if it does not. Images are counted over all processes.
+    """
+    first = batch_idx - batch_idx % trainer.accumulate_grad_batches
+    last = min(first + trainer.accumulate_grad_batches, int(trainer.num_training_batches))
+    earlier = trainer.current_epoch * int(trainer.num_training_batches)
+    each = trainer.datamodule.batch_size  # type: ignore[attr-defined]
+    before, after = (earlier + first) * each, (earlier + last) * each
+    return after if any(before < number <= after for number in numbers) else 0
 
 
 class MovingAverage(WeightAveraging):

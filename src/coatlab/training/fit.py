@@ -12,6 +12,7 @@ import torch
 from coatlab.process.memory import keep_freed_memory
 from coatlab.process.place import place
 from coatlab.process.signals import Signals
+from coatlab.runs.correct import write_correct
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import Run
 from coatlab.runs.summary import show_start
@@ -45,8 +46,9 @@ def fit(run: Run) -> None:
         start = make_start(run, here, settings["devices"] * settings["nodes"])
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
         mirror = _mirror(run) if run.leads else None
-        guard = Guard(run.folder, metrics, signals, run.config["seed"], settings["checkpoint_every"])
-        measure = Measure(settings["log_every"])
+        eval_at = settings["eval_at"] or ()
+        guard = Guard(run.folder, metrics, signals, run.config["seed"], settings["checkpoint_every"], eval_at)
+        measure = Measure(settings["log_every"], settings["eval_every"], eval_at)
         trainer = make_trainer(run, [logger for logger in (metrics, mirror) if logger], guard, measure)
         run.update(
             **facts(run, start),
@@ -60,9 +62,11 @@ def fit(run: Run) -> None:
         code = 1
         try:
             _train(trainer, start, meet, signals)
-            final |= {**measure.row, **start.task.measures("test"), "step": trainer.global_step}
+            correct = start.task.correct(start.data)
+            final |= {**measure.row, **start.task.measures("test"), "test/images": len(correct)}
+            final["step"] = trainer.global_step
             if run.leads:
-                _complete(run, start, final, guard.elapsed())
+                _complete(run, start, final, correct, guard.elapsed())
             code = 0
         except Diverged as diverged:
             final |= measure.row
@@ -88,9 +92,11 @@ def _train(trainer: L.Trainer, start: Start, meet: Meet, signals: Signals) -> No
         raise KeyboardInterrupt from left
 
 
-def _complete(run: Run, start: Start, final: dict[str, float | None], seconds: float) -> None:
-    """Keep the weights, write that the run is complete, and drop what only a resume would need."""
+def _complete(run: Run, start: Start, final: dict[str, float | None], correct: torch.Tensor, seconds: float) -> None:
+    """Keep the weights and what they got right, write that the run is complete, and drop what a resume would need."""
     final["images_per_second"] = _median_speed(run.folder)
+    if start.data.official_test:
+        write_correct(run.folder, correct.numpy())
     save_weights(run.folder, start.task.network, run.record["fingerprint"])
     run.complete(final, timings={"seconds": round(seconds, 1), "attempts": len(run.record["attempts"])})
     drop_training_state(run.folder)

@@ -50,10 +50,13 @@ class LiveProgress(L.Callback):
         """Say why the bar does not move."""
         self.bar.update(self.task, state="evaluating")
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say that it moves again."""
+        self.bar.update(self.task, state="")
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show the epoch's measures."""
         line = epoch_line(self.measure.row, int(trainer.max_epochs or 0))
-        self.bar.update(self.task, state="")
         self.bar.console.print(line, highlight=False, soft_wrap=True)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -66,9 +69,12 @@ class LiveProgress(L.Callback):
 
 
 def epoch_line(row: dict[str, float], epochs: int) -> str:
-    """Return the measures of an epoch on one line."""
-    return (
-        f"epoch {row['epoch']:.0f}/{epochs}  train loss {row['train_eval/loss']:.3f}  "
-        f"train {row['train_eval/accuracy']:.1%}  eval {row['eval/accuracy']:.1%}  gap {row['gap']:+.1%}  "
-        f"{row['images_per_second']:.0f} images/s"
-    )
+    """Return the measures of an epoch on one line; without an evaluation, the mean loss of its steps."""
+    if "eval/accuracy" in row:
+        measures = (
+            f"train loss {row['train_eval/loss']:.3f}  train {row['train_eval/accuracy']:.1%}  "
+            f"eval {row['eval/accuracy']:.1%}  gap {row['gap']:+.1%}"
+        )
+    else:
+        measures = f"loss of steps {row['train/loss']:.3f}"
+    return f"epoch {row['epoch']:.0f}/{epochs}  {measures}  {row['images_per_second']:.0f} images/s"

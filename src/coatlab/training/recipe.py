@@ -12,7 +12,8 @@ from typing import Any
 def for_run(recipe: Mapping[str, Any], *, batch: int, steps_per_epoch: int, epochs: int) -> dict[str, Any]:
     """Return the rates and the warm-up that a run uses, and how they came about, as the record has them.
 
-    A warm-up that is not shorter than the run is cut to a tenth of the run, so that a short trial still trains.
+    A warm-up in steps or epochs that is not shorter than the run is cut to a tenth of it, so that a short trial still
+    trains. A share of the run is never longer than all steps but one.
 
     Args:
         recipe: of a checked config.
@@ -26,7 +27,10 @@ def for_run(recipe: Mapping[str, Any], *, batch: int, steps_per_epoch: int, epoc
     """
     reference, steps = recipe["batch_size"], steps_per_epoch * epochs
     scale = min(1.0, batch / reference) if reference is not None and recipe["scale_lr"] else 1.0
-    warmup = round(recipe["warmup_steps"] / scale + recipe["warmup_epochs"] * steps_per_epoch)
+    if recipe["warmup_share"]:
+        warmup = min(round(recipe["warmup_share"] * steps), steps - 1)
+    else:
+        warmup = round(recipe["warmup_steps"] / scale + recipe["warmup_epochs"] * steps_per_epoch)
     return {
         "lr": recipe["lr"] * scale,
         "min_lr": recipe["min_lr"] * scale,

@@ -1,11 +1,11 @@
-"""The LightningModule: loss, measures and optimizer. What is measured every epoch is defined here.
+"""The LightningModule: loss, measures and optimizer. What is measured is defined here, when it is in callbacks.py.
 
 `train/*` are means over the steps of an epoch, with changing weights, in training mode, on augmented images. They are
 not compared; under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the mixture.
-`train_eval/*` and `eval/*` are measured in evaluation mode after the epoch, and `gap` is their difference in accuracy:
-the paper's generalization gap.
+`train_eval/*` and `eval/*` are measured in evaluation mode, and `gap` is their difference in accuracy: the paper's
+generalization gap.
 
-B batch, C channels, H rows, W columns, K classes, R processes, S sums.
+B batch, C channels, H rows, W columns, K classes, N test images, R processes, S sums.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchvision.transforms.v2 import MixUp
 
-from coatlab.data.image_data import Batch
+from coatlab.data.image_data import Batch, ImageData
 from coatlab.training.optim import make_optimizer, make_schedule
 
 MEASURED = ("eval", "train_eval")  # the order of the data module's validation loaders
@@ -46,6 +46,7 @@ class Task(L.LightningModule):
         alpha = recipe["mixup_alpha"]
         # one weight per batch, from the generator that is seeded at every step; each image is mixed with its neighbour
         self.mixup = None if alpha is None else MixUp(alpha=alpha, num_classes=num_classes)
+        self._correct: list[Tensor] = []  # of the batches of test images
         names = ("train", *MEASURED, "test")
         self.means = nn.ModuleDict(
             {f"{name}_{what}": MeanMetric(nan_strategy="disable") for name in names for what in ("loss", "accuracy")}
@@ -75,7 +76,21 @@ class Task(L.LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure one batch of the test images."""
-        self._evaluate("test", batch)
+        self._correct.append(self._evaluate("test", batch))
+
+    def correct(self, data: ImageData) -> Tensor:
+        """Return which test images were classified correctly, (N,), in their order and from all processes.
+
+        An image that was skipped as corrupt is wrong here, so that all others keep their places; the accuracy leaves it
+        out.
+        """
+        read_N = ~data.left_out("test")
+        mine = torch.arange(data.rank, len(read_N), data.ranks)  # as data/sampler.py has them in order
+        whole_N = torch.zeros(len(read_N), dtype=torch.uint8)
+        whole_N[mine[read_N[mine]]] = torch.cat(self._correct).to(whole_N)
+        if self.trainer.world_size > 1:
+            whole_N = self.trainer.strategy.reduce(whole_N.to(self.device), reduce_op="max").cpu()
+        return whole_N.bool()
 
     def losses(self, logits_BK: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Return the recipe's loss of each image, (B,): softmax, or sigmoid summed over classes (JFT, IN-21K).
@@ -97,6 +112,7 @@ class Task(L.LightningModule):
     def on_test_epoch_start(self) -> None:
         """Do as before the evaluation of an epoch."""
         self._share_statistics()
+        self._correct = []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the sums of every process, if several train."""
@@ -138,17 +154,20 @@ class Task(L.LightningModule):
             for buffer in self.network.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
-    def _evaluate(self, name: str, batch: Batch) -> None:
+    def _evaluate(self, name: str, batch: Batch) -> Tensor:
+        """Measure a batch and return which of its images were classified correctly, (B,)."""
         images_BCHW, labels_B = batch
         if not len(labels_B):
-            return  # every image of the batch was skipped as corrupt
+            return labels_B.bool()  # every image of the batch was skipped as corrupt
         logits_BK = self(images_BCHW)
-        self._measure(name, logits_BK, labels_B, self.losses(logits_BK, labels_B))
+        return self._measure(name, logits_BK, labels_B, self.losses(logits_BK, labels_B))
 
-    def _measure(self, name: str, logits_BK: Tensor, labels_B: Tensor, losses_B: Tensor) -> None:
+    def _measure(self, name: str, logits_BK: Tensor, labels_B: Tensor, losses_B: Tensor) -> Tensor:
+        correct_B = logits_BK.argmax(1) == labels_B
         # image by image: torchmetrics 1.9 ignores weights when its NaN check is off
         self.means[f"{name}_loss"].update(losses_B)  # type: ignore[operator]
-        self.means[f"{name}_accuracy"].update((logits_BK.argmax(1) == labels_B).float())  # type: ignore[operator]
+        self.means[f"{name}_accuracy"].update(correct_B.float())  # type: ignore[operator]
+        return correct_B
 
 
 def _moving(checkpoint: Mapping[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from analysis.claims.claim import load_claims
+from analysis.claims.claim import load_claims, losses_of
 from analysis.claims.ordering import names_of
+from analysis.compare.finished import MEASURES
 from coatlab.config.compose import compose
 from coatlab.config.files import choices
 from coatlab.errors import InputError
@@ -31,8 +33,9 @@ def write(folder: Path, **changes: object) -> Path:
 
 def test_the_orderings_are_the_papers() -> None:
     written = {claim.key: claim.ordering for claim in load_claims()}
-    assert written["G"] == written["G, final"] == ["CCCC ≈ CCCT >= CCTT > CTTT >> ViT_REL"]
-    assert written["C, training"] == written["C, evaluation"] == ["CCTT ≈ CTTT > ViT_REL > CCCT > CCCC"]
+    generalization = [written[key] for key in ("G", "G, fitted", "G, best")]
+    assert generalization == [["CCCC ≈ CCCT >= CCTT > CTTT >> ViT_REL"]] * 3
+    assert written["C, training"] == written["C"] == ["CCTT ≈ CTTT > ViT_REL > CCCT > CCCC"]
     assert written["T"] == ["CCTT > CTTT"]
     assert written["R"] == ["relative > absolute"]
     assert written["S"] == ["V0 > V2 > V1"]
@@ -66,9 +69,34 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     assert claim.rows == {"data.name": ["cifar10"], "seed": [0, 1]}
 
 
+def test_claims_speak_of_test_images_and_each_of_the_papers_has_one_that_decides() -> None:
+    claims = load_claims()
+    assert {claim.metric for claim in claims} == {*MEASURES, "test/accuracy", "train_eval/loss"}
+    assert [claim.key for claim in claims if claim.primary] == ["G", "C", "T", "R", "S", "A"]
+    assert [claim.key for claim in claims if claim.speaks] == ["C", "C, training"]
+
+
+def test_the_range_of_losses_is_that_of_the_claim_about_the_runs() -> None:
+    (claim,) = [claim for claim in load_claims() if claim.key == "G"]
+    runs = pd.DataFrame({"data.name": ["fashion_mnist"] * 2, "attention": ["none", "relative"]})
+    assert losses_of(runs) == losses_of(runs, "layouts") == claim.losses == (0.03, 0.2)
+    for other in (runs.assign(attention="linear"), runs.assign(**{"data.name": "cifar10"}), runs[["attention"]]):
+        assert losses_of(other) is None
+    assert losses_of(runs, "transfer") is None
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        (
+            {"losses": [0.1, 0.2]},
+            "claim X: losses, a range of training losses, belong to metric=finished/accuracy alone",
+        ),
+        ({"metric": "finished/accuracy"}, "belong to metric=finished/accuracy alone"),
+        ({"metric": "finished/accuracy", "losses": [0.2, 0.1]}, r"losses=\[0.2, 0.1\] is not valid; give two numbers"),
+        ({"metric": "finished/accuracy", "losses": [0, 0.1]}, "two numbers above 0, the smaller one first"),
+        ({"speaks": {"metric": "test/accuracy"}}, "claim X: speaks needs metric and best_between"),
+        ({"speaks": {"best": 0.5}}, "claim X: speaks: key=best does not exist"),
         ({"metrics": "x"}, "claim X: key=metrics does not exist .did you mean metric"),
         ({"study": None}, "claim X has no study; it needs says, section, ordering, study, metric, names"),
         ({"better": "more"}, "claim X: better=more does not exist; valid: higher, lower"),

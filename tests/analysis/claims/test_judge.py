@@ -14,13 +14,16 @@ from analysis.claims.claim import Claim, load_claims
 from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED
 from analysis.claims.judge import Judgement, claim_value, gather, judge, seconds_per_seed, weakest
 from analysis.claims.ordering import relations_of
+from analysis.claims.scale import OUT_OF_REACH
+from analysis.compare.finished import MEASURES
 from coatlab.errors import InputError
-from tests.analysis.planted import LAYOUTS, frames
+from tests.analysis.planted import LAYOUTS, budgeted, frames
 from tests.support.made_runs import config_of
 
 pytestmark = pytest.mark.slow
 
-(G,) = [claim for claim in load_claims("layouts") if claim.key == "G"]
+(FINISHED,) = [claim for claim in load_claims("layouts") if claim.key == "G"]
+G = replace(FINISHED, metric="eval/accuracy", losses=None)  # of runs with one budget
 
 
 def ordered(ordering: str, **changes: object) -> Claim:
@@ -36,15 +39,34 @@ def verdicts(judgement: Judgement) -> list[str]:
     return [finding.verdict for finding in judgement.findings]
 
 
-def test_the_true_ordering_is_supported_at_matched_loss_and_at_the_end() -> None:
-    for metric in ("matched/accuracy", "eval/accuracy"):
-        judgement = judged(replace(G, metric=metric), *frames(seeds=10))
+def test_the_true_ordering_is_supported_at_equal_loss_and_by_any_final_accuracy() -> None:
+    runs, histories = frames(seeds=10)
+    finished = [replace(FINISHED, metric=metric) for metric in MEASURES]
+    for claim, own in [(G, runs), *((claim, budgeted(runs)) for claim in finished)]:
+        judgement = judged(claim, own, histories)
         assert judgement.verdict == SUPPORTED
         assert verdicts(judgement) == [SUPPORTED] * 7
         assert judgement.needed is None
-    assert judged(G, *frames(seeds=10)).notes == [
-        "matched at a training loss of 0.1, the lowest that every curve reaches"
-    ]
+
+
+def test_budgets_that_do_not_span_the_losses_are_named_and_decide_nothing() -> None:
+    runs, histories = frames(seeds=10)
+    slow = budgeted(runs).query("not (`layout.name` == 'ViT_REL' and `trainer.max_epochs` == 36)")
+    judgement = judged(FINISHED, slow, histories)
+    assert verdicts(judgement) == [SUPPORTED] * 3 + [UNDECIDED] + [SUPPORTED] * 3
+    assert judgement.notes[-1].startswith("ViT_REL, seeds 0, 1, 2, 3, 4, 5, 6, 7, 8, 9: final training losses from 0.1")
+    # budgets are no difference for these measures alone
+    assert "differ in more than that: trainer.max_epochs" in judged(G, slow, histories).findings[0].reason
+
+
+def test_a_scale_that_cannot_speak_gives_no_verdict() -> None:
+    (claim,) = [claim for claim in load_claims("layouts") if claim.key == "C"]
+    runs, histories = frames(seeds=10)
+    judgement = judged(claim, runs.assign(**{"data.name": "fractals"}), histories)
+    assert judgement.verdict == OUT_OF_REACH
+    assert judgement.needed is None
+    assert set(verdicts(judgement)) == {OUT_OF_REACH}
+    assert "above 80%" in judgement.findings[0].reason
 
 
 def test_a_false_ordering_is_contradicted_where_it_is_false() -> None:
@@ -123,17 +145,6 @@ def test_runs_a_claim_is_not_about_do_not_count() -> None:
     runs, histories = frames(seeds=10)
     other = runs.assign(**{"data.name": "fractals", "eval/accuracy": 0.1}).rename(index=lambda name: f"other-{name}")
     assert judged(G, pd.concat([runs, other]), histories) == judged(G, runs, histories)
-
-
-def test_curves_that_do_not_overlap_are_named() -> None:
-    runs, histories = frames(seeds=2)
-    begins_below = (histories["fingerprint"] == "ViT_REL-0") & (histories["train_eval/loss"] > 0.15)
-    histories.loc[histories["fingerprint"] == "ViT_REL-0", "train_eval/loss"] -= 0.05
-    judgement = judged(G, runs, histories[~begins_below])
-    assert judgement.findings[3].seeds == 1
-    assert judgement.notes[-1] == (
-        "no accuracy at that loss, since its curve begins below or was not recorded: ViT_REL-0"
-    )
 
 
 def test_a_column_that_is_not_there_is_one_sentence() -> None:

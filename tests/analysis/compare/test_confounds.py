@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.compare import confounds
-from analysis.compare.confounds import differences, require_comparable, require_keys, setup_warnings
+from analysis.compare.confounds import WARNED, differences, require_comparable, require_keys, setup_warnings
+from analysis.compare.design import Design
+from analysis.compare.panels import make_panels
 from coatlab.config.compose import compose
 from coatlab.config.files import choices
 from coatlab.errors import InputError
@@ -151,6 +153,47 @@ def test_donors_are_compared_by_what_they_are(factors: tuple[str, ...]) -> None:
     assert found("data=fractals", "data=fractals trainer.max_epochs=4") == ["init.donor"]
     if "init" not in factors:
         assert found("data=fractals", "data=fractals", known=False) == ["init.donor"]
+
+
+FOLLOWS = "data.split_seed=${seed}"
+
+
+def test_a_split_that_follows_the_seed_is_no_confound_and_one_that_does_so_in_part_is() -> None:
+    for cells in ((f"layout=CCTT {FOLLOWS}", f"layout=CTTT {FOLLOWS}"), ("layout=CCTT", "layout=CTTT")):
+        runs = runs_of(*cells, seeds=3)
+        assert keys(runs, "layout") == []
+        assert [len(row.runs) for row in make_panels(runs_with_columns(runs), Design(("layout",)))[0].rows] == [3, 3]
+    (found,) = differences(runs_of(f"layout=CCTT {FOLLOWS}", "layout=CTTT", seeds=3), ["layout"], {})
+    assert found.key == "data.split_seed"
+    crossed = runs_of("layout=CCTT", "layout=CTTT", "layout=CCTT data.split_seed=1", seeds=2)
+    assert keys(crossed, "layout") == ["data.split_seed"]
+    assert keys(crossed, "layout", "data.split_seed") == []
+
+
+def runs_with_columns(runs: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that panels read."""
+    more = [
+        {"layout.name": config["layout"]["name"], "seed": config["seed"], "attention": "relative", "covering": ""}
+        | dict.fromkeys(WARNED)
+        for config in runs["config"]
+    ]
+    return runs.join(pd.DataFrame(more))
+
+
+@pytest.mark.parametrize("own", ["", FOLLOWS])
+@pytest.mark.parametrize(("donor", "expected"), [(FOLLOWS, []), ("", []), (None, ["init.donor"])])
+def test_the_images_of_a_donor_may_follow_the_seed_too(own: str, donor: str | None, expected: list[str]) -> None:
+    runs, donors = [], {}
+    for seed in range(3):
+        for layout in ("CCTT", "CTTT"):
+            split = donor if donor is not None else FOLLOWS if layout == "CCTT" else ""
+            run, first = finetuned(layout, f"data=fractals {split}", seed)
+            if own:
+                run["data"]["split_seed"] = seed
+            runs.append(run)
+            donors[fingerprint(first)] = first
+    frame = pd.DataFrame([{"run": str(i), "config": run} for i, run in enumerate(runs)])
+    assert [one.key for one in differences(frame, ["layout"], donors)] == expected
 
 
 def test_more_seeds_of_fine_tuned_runs_are_no_more_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:

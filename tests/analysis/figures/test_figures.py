@@ -13,16 +13,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from analysis.compare.labels import run_names
-from analysis.compare.order import attentions, in_order, layouts
+from analysis.compare.order import attentions, layouts
 from analysis.figures.style import looks, regimes, with_names
-from analysis.paper.data_sets import ABUNDANT
-from coatlab.errors import InputError
 from coatlab.output.figure import COLOURS, MARKERS, save
+from tests.analysis.figures.drawing import draw, study, texts
 from tests.analysis.planted import LAYOUTS as EFFECTS
 from tests.analysis.planted import frames
 from tests.support.commandline import REPOSITORY
@@ -31,33 +27,6 @@ from tests.support.made_runs import config_of
 pytestmark = pytest.mark.slow
 
 FIGURES = sorted(path.stem for path in (REPOSITORY / "analysis" / "figures").glob("[a-z]*.py") if path.stem != "style")
-ORDER = in_order(EFFECTS)
-CAPACITY = {"CCCC": 0.60, "CCCT": 0.63, "CCTT": 0.70, "CTTT": 0.70, "ViT_REL": 0.66}
-
-
-def study(seeds: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return runs and histories on 1000 images and on abundant ones."""
-    few, few_epochs = frames(seeds=seeds)
-    many, many_epochs = frames(CAPACITY, seeds=seeds, draw=1)
-    many = many.assign(**{"data.name": "fractals", "data.train_size": 50_000}).rename(index=lambda name: f"many-{name}")
-    many_epochs["fingerprint"] = "many-" + many_epochs["fingerprint"]
-    return pd.concat([few, many]), pd.concat([few_epochs, many_epochs])
-
-
-def draw(name: str, runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
-    return importlib.import_module(f"analysis.figures.{name}").draw(runs, histories)
-
-
-def texts(figure: Figure) -> list[Text]:
-    """List the texts of a drawn figure, less the labels of ticks outside the panels, which are not shown."""
-    FigureCanvasAgg(figure).draw()
-    hidden = set()
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-        hidden |= {text for tick in ticks if not low <= tick.get_loc() <= high for text in (tick.label1, tick.label2)}
-    found = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    return [text for text in found if text not in hidden]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -65,7 +34,7 @@ def test_a_figure_names_what_it_shows_and_is_the_same_each_time(name: str, tmp_p
     written = []
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        svg, png = save(draw(name, *study()), tmp_path / place / name)
+        svg, png = save(draw(name, *study(figure=name)), tmp_path / place / name)
         assert png.stat().st_size > 10_000
         written.append(svg.read_text())
     assert written[0] == written[1]
@@ -75,7 +44,7 @@ def test_a_figure_names_what_it_shows_and_is_the_same_each_time(name: str, tmp_p
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_covers_another(name: str) -> None:
-    figure = draw(name, *study())
+    figure = draw(name, *study(figure=name))
     # turned labels apart: their upright boxes overlap though the letters do not
     boxes = {text: text.get_window_extent() for text in texts(figure) if not text.get_rotation() % 90}
     assert len(boxes) > 10
@@ -85,46 +54,7 @@ def test_no_text_covers_another(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_one_seed_is_drawn_without_an_interval(name: str) -> None:
-    assert "one seed, so no interval" in [text.get_text() for text in texts(draw(name, *study(seeds=1)))]
-
-
-def test_a_point_stands_at_its_means_and_its_whiskers_end_at_the_interval() -> None:
-    runs, histories = study()
-    (axis,) = draw("generalization", runs, histories).axes
-    for name, container in zip(ORDER, axis.containers, strict=True):
-        own = runs[runs["layout.name"] == name].groupby("data.name")["eval/accuracy"]
-        line, _, (across, up) = container.lines
-        assert container.get_label() == name
-        assert line.get_xdata()[0] == pytest.approx(own.mean()["fractals"])
-        assert line.get_ydata()[0] == pytest.approx(own.mean()["fashion_mnist"])
-        for bars, coordinate, data in ((across, 0, "fractals"), (up, 1, "fashion_mnist")):
-            ends = bars.get_segments()[0][:, coordinate]
-            assert (
-                own.min()[data] - 1e-9 <= ends[0] < line.get_xydata()[0][coordinate] < ends[1] <= own.max()[data] + 1e-9
-            )
-
-
-def test_a_curve_is_the_mean_over_seeds_and_its_band_holds_every_seed() -> None:
-    runs, histories = study()
-    axes = draw("curves", runs, histories).axes
-    assert [axis.get_title() for axis in axes] == ["fashion_mnist, 1,000 images"] * 2 + ["fractals, 50,000 images"] * 2
-    last = runs[(runs["data.name"] == "fractals") & (runs["layout.name"] == "CTTT")]["eval/accuracy"]
-    (line,) = [line for line in axes[3].lines if line.get_label() == "CTTT"]
-    assert line.get_ydata()[-1] == pytest.approx(last.mean())
-    band = axes[3].collections[ORDER.index("CTTT")].get_paths()[0].vertices
-    ends = band[band[:, 0] == band[:, 0].max(), 1]
-    assert (ends.min(), ends.max()) == pytest.approx((last.min(), last.max()))
-
-
-def test_accuracy_against_images_has_a_point_a_size() -> None:
-    few, histories = frames()
-    more, _ = frames({name: effect + 0.05 for name, effect in EFFECTS.items()}, draw=2)
-    runs = pd.concat([few, more.assign(**{"data.train_size": 4000}), few.assign(**{"data.train_size": np.nan})])
-    (axis,) = draw("data_size", runs, histories).axes
-    assert [container.get_label() for container in axis.containers] == ORDER
-    drawn = axis.containers[ORDER.index("CCCC")].lines[0].get_xydata()
-    means = runs[runs["layout.name"] == "CCCC"].groupby("data.train_size")["eval/accuracy"].mean()
-    assert drawn == pytest.approx(np.column_stack([means.index, means]))
+    assert "one seed, so no interval" in [text.get_text() for text in texts(draw(name, *study(1, name)))]
 
 
 def test_layouts_and_attentions_look_the_same_in_every_figure_and_different_in_one() -> None:
@@ -142,7 +72,7 @@ def test_the_layouts_of_the_paper_keep_the_colours_that_published_figures_have()
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_names_stand_in_the_papers_order(name: str) -> None:
-    figure = draw(name, *study())
+    figure = draw(name, *study(figure=name))
     shown = [legend.get_texts() for legend in figure.legends] or [axis.get_xticklabels() for axis in figure.axes]
     for labels in shown:
         assert [text.get_text() for text in labels] == ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
@@ -222,55 +152,3 @@ def test_long_names_cover_nothing_and_leave_the_panels_their_room(name: str, wor
     inside = figure.bbox
     assert all(inside.x0 <= box.x0 and box.x1 <= inside.x1 for box in boxes.values())
     assert all(axis.get_position().width > 0.35 for axis in figure.axes)
-
-
-def test_speeds_of_different_hardware_are_panels_of_their_own() -> None:
-    runs, histories = frames(seeds=1)
-    runs = runs.assign(gpu=None, cpu="slow")
-    mixed = pd.concat([runs, runs.assign(cpu="fast", images_per_second=9000.0)])
-    figure = draw("cost", mixed, histories)
-    titles = [axis.get_title().replace("\n", " ") for axis in figure.axes]
-    assert len(titles) == 4
-    assert {word for title in titles for word in ("slow", "fast") if word in title} == {"slow", "fast"}
-    speeds = {
-        title: [container.lines[0].get_xdata()[0] for container in axis.containers]
-        for title, axis in zip(titles[1::2], figure.axes[1::2], strict=True)
-    }
-    assert [set(found) == {9000.0} for title, found in speeds.items() if "fast" in title] == [True]
-    assert [9000.0 in found for title, found in speeds.items() if "slow" in title] == [False]
-
-
-def test_capacity_is_of_the_same_size() -> None:
-    runs, histories = study()
-    larger, more = study()
-    larger = larger.assign(**{"size.name": "tiny", "eval/accuracy": 0.1}).rename(index=lambda name: f"tiny-{name}")
-    more["fingerprint"] = "tiny-" + more["fingerprint"]
-    both = pd.concat([runs.assign(**{"size.name": "nano"}), larger]), pd.concat([histories, more])
-    alone, mixed = draw("generalization", runs, histories).axes, draw("generalization", *both).axes
-    drawn = [{one.get_label(): one.lines[0].get_xdata()[0] for one in axis.containers} for axis in (*alone, *mixed)]
-    assert drawn == [drawn[0], drawn[0], dict.fromkeys(ORDER, pytest.approx(0.1))]
-
-
-def test_every_abundant_data_set_measures_capacity_and_two_of_them_are_never_averaged() -> None:
-    runs, histories = study()
-    many = runs[runs["data.name"] == "fractals"]
-    for place, name in enumerate(ABUNDANT):
-        runs = pd.concat(
-            [runs, many.assign(**{"data.name": name}).rename(index=lambda run, name=name: f"{name}-{run}")]
-        )
-        alone = runs[runs["data.name"].isin(["fashion_mnist", name])]
-        (axis,) = draw("generalization", alone, histories).axes
-        assert (axis.get_title(), name in axis.get_xlabel()) == ("fashion_mnist, 1,000 images", True)
-        assert len(draw("generalization", runs, histories).axes) == place + 1
-
-
-def test_without_abundant_images_there_is_no_capacity() -> None:
-    runs, histories = study()
-    few = runs["data.name"] == "fashion_mnist"
-    for part, epochs in (
-        (runs[few], histories),
-        (runs.assign(**{"size.name": np.where(few, "nano", "tiny")}), histories),
-        (runs, histories[histories["fingerprint"].str.startswith("many-")]),
-    ):
-        with pytest.raises(InputError, match=r"on few images, .* abundant images \(data\.name=fractals or web"):
-            draw("generalization", part, epochs)

@@ -6,12 +6,14 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis.__main__ import main
 from analysis.read.folders import load
 from coatlab.config.words import flatten
 from coatlab.errors import InputError
+from coatlab.runs.correct import write_correct
 from tests.runs.test_state import held  # noqa: F401 (a fixture)
 from tests.support.made_runs import config_of, make_run
 
@@ -32,6 +34,20 @@ def test_a_row_has_the_config_the_measures_the_cost_and_where_it_ran(tmp_path: P
     assert (row["seconds"], row["attempts"], row["studies"]) == (12.5, 1, ("layouts",))
     assert (row["code"], row["host"], row["device"], row["gpu"]) == ("a" * 12, "here", "cpu", None)
     assert (row["precision"], row["covering"]) == ("32-true", "S4")
+
+
+def test_a_complete_run_has_which_test_images_it_got_right_if_there_is_such_a_file(tmp_path: Path) -> None:
+    correct = np.arange(30) % 3 > 0
+    for seed, images in enumerate((30, 31 + 8, None)):
+        folder = make_run(tmp_path, seed=seed)
+        path = folder / "record.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps(record | {"final": record["final"] | ({"test/images": images} if images else {})}))
+        write_correct(folder, correct)
+    found = load(tmp_path).runs.set_index("seed")["correct"]
+    assert np.array_equal(found[0], correct)
+    assert found[1] is None
+    assert found[2] is None
 
 
 def test_a_layout_without_attention_has_none(tmp_path: Path) -> None:

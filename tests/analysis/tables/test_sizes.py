@@ -40,7 +40,7 @@ def test_accuracy_over_data_size_has_a_column_a_size(tmp_path: Path) -> None:
             {
                 "layout": one["config"]["layout"]["name"],
                 "size": one["config"]["data"]["train_size"],
-                "accuracy": one["final"]["eval/accuracy"],
+                "accuracy": one["final"]["test/accuracy"],
             }
             for one in records
         ]

@@ -55,6 +55,21 @@ def test_evaluated_images_are_never_trained_on(root: Path, train: int, held: int
     assert numbers(smaller, "eval") == parts["eval"]
 
 
+def test_random_labels_are_those_of_the_training_images_in_another_order(root: Path) -> None:
+    true, random = source(root), source(root, "data.random_labels=true")
+    labels = {}
+    for name in ("train", "train_eval", "eval", "test"):
+        assert numbers(true, name) == numbers(random, name)
+        places = torch.arange(len(true.sets[name]))
+        labels[name] = [data.sets[name].batch(0, places)[1] for data in (true, random)]
+    for name in ("eval", "test"):
+        assert torch.equal(*labels[name])
+    assert not torch.equal(*labels["train"])
+    assert torch.equal(*(part.bincount() for part in labels["train"]))
+    by_number = dict(zip(numbers(random, "train"), labels["train"][1].tolist(), strict=True))
+    assert labels["train_eval"][1].tolist() == [by_number[number] for number in numbers(random, "train_eval")]
+
+
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_batches_do_not_depend_on_workers(root: Path, workers: int) -> None:
     words = ["recipe.random_crop=true", "recipe.horizontal_flip=true", "recipe.randaugment={layers: 2, magnitude: 5}"]
@@ -100,6 +115,7 @@ def test_in_evaluation_a_skipped_image_is_left_out(root: Path, capsys: pytest.Ca
     try:
         (batch,) = data.val_dataloader()[0]
         assert [len(part) for part in data.on_after_batch_transfer(batch, 0)] == [15, 15]
+        assert data.left_out("eval").nonzero()[:, 0].tolist() == [3]
     finally:
         path.write_bytes(content)
     assert f"left out: {path} cannot be decoded" in capsys.readouterr().err

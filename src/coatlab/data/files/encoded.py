@@ -17,7 +17,7 @@ from torch import Tensor
 
 from coatlab.data.files.decode import CorruptImage, decode
 from coatlab.data.image_data import Batch, ImageData, Indexed
-from coatlab.data.splits import split
+from coatlab.data.splits import permuted, split
 from coatlab.data.views import Views
 from coatlab.errors import InputError
 from coatlab.process.machine import cores
@@ -67,10 +67,14 @@ class Encoded(Indexed):
         views: from an image to what the network sees.
         channels: 1 (grey) or 3.
         train: whether to make training views, and to replace corrupt images by others.
+        labels: of all images of `contents`, in place of the true ones.
     """
 
-    def __init__(self, corrupt: Corrupt, picks: Tensor, views: Views, channels: int, train: bool) -> None:
+    def __init__(
+        self, corrupt: Corrupt, picks: Tensor, views: Views, channels: int, train: bool, labels: Tensor | None = None
+    ) -> None:
         self.corrupt, self.picks, self.views, self.channels, self.train = corrupt, picks, views, channels, train
+        self.labels = corrupt.contents.labels if labels is None else labels
 
     def __len__(self) -> int:
         return len(self.picks)
@@ -91,7 +95,7 @@ class Encoded(Indexed):
                 self.corrupt.flags[-1] |= self.train
         side = self.views.side
         empty = torch.empty(0, self.channels, side, side, dtype=torch.uint8)
-        return torch.stack(images) if images else empty, self.corrupt.contents.labels[numbers]
+        return torch.stack(images) if images else empty, self.labels[numbers]
 
     def _decoded(self, number: int) -> Tensor | None:
         if self.corrupt.flags[number]:
@@ -165,9 +169,15 @@ class EncodedData(ImageData):
         if source.test is not None:
             self.corrupt["test"] = Corrupt(source.test)
         views = Views(self.recipe, self.image_size, self.seed)
-        sets = {name: Encoded(files, pick, views, self.channels, name == "train") for name, pick in picks.items()}
+        labels = source.train.labels.clone()
+        if self.random_labels:
+            labels[parts.train] = permuted(labels[parts.train], self.split_seed)
+        sets = {
+            name: Encoded(files, pick, views, self.channels, name == "train", labels) for name, pick in picks.items()
+        }
         everything = torch.arange(0 if source.test is None else len(source.test.labels))
         test = parts.evaluation[: self.test_size] if source.test is None else everything
+        self.official_test = source.test is not None
         sets["test"] = Encoded(self.corrupt.get("test", files), test, views, self.channels, train=False)
         return sets
 
@@ -192,6 +202,12 @@ class EncodedData(ImageData):
             for number in range(len(corrupt.contents.labels)):
                 corrupt.flags[number] |= corrupt.contents.name(number) in names
             corrupt.news()
+
+    def left_out(self, name: str) -> Tensor:
+        """Return which images of a set were found to be corrupt, (N,)."""
+        part = self.sets[name]
+        assert isinstance(part, Encoded)
+        return part.corrupt.flags[part.picks]
 
     def agree(self, strategy: Strategy) -> None:
         """Share with the other processes of the run which images are corrupt."""
