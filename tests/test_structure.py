@@ -172,7 +172,7 @@ TESTED_ELSEWHERE = {
         "process/machine", "process/parent", "process/place",  # test_train, training/test_leader
         "output/files", "output/figure",  # runs/test_record, benchmark/test_growth
         "runs/lock", "runs/summary",  # runs/test_run
-        "data/image_data", "data/in_memory",  # data/test_fashion_mnist
+        "data/image_data",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
         "budget/parts", "budget/family",  # budget/test_solver, analysis/tables/test_family
         "tracking/session",  # tracking/test_mirror

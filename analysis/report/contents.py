@@ -63,25 +63,25 @@ class Report:
         study: its name.
         runs: one row per run, whatever its status, by fingerprint.
         tables: tables of the complete runs, the main one first.
-        protocol: how the complete runs were trained, on what and where; None where there are none.
         judgements: one per claim about the study, in the order of claims.yaml.
         verdicts: the judgements as tables.
         pictures: figures of the complete runs.
         notes: what a reader has to know about the runs, and what is missing here and why.
         commands: those that `ABOUT_COMMANDS` describes.
         counts: the number of runs by status.
+        protocol: how the complete runs were trained, on what and where; None where there are none.
     """
 
     study: str
     runs: Table
     tables: Sequence[Table] = ()
-    protocol: Table | None = None
     judgements: Sequence[Judgement] = ()
     verdicts: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    protocol: Table | None = None
 
 
 def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[str], allow: Sequence[str]) -> Report:

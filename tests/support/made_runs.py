@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
@@ -112,7 +112,8 @@ def cells_of(study: str, *words: str) -> Iterator[tuple[list[str], list[str]]]:
     sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
     for cell in expand(sweeper, list(words), OverridesParser.create()):
         own = [f"sweep={study}", *cell]
-        init = _resolved(tuple(own))["init"]
+        init = OmegaConf.to_container(_composed(tuple(own)).init)  # not resolved: a value may follow the seed
+        assert isinstance(init, dict)
         before = init.get("pretrain") if init["name"] == "finetune" else None
         network = [word for word in cell if word.partition("=")[0].partition(".")[0] in NETWORK]
         yield own, [*network, *(f"{key}={written(value)}" for key, value in before.items())] if before else []

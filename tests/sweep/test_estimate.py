@@ -34,8 +34,13 @@ RECORDS = [
     [
         (["seed=9", "data.train_size=1000"], 14),
         (["seed=9", "data.train_size=1000", "study=layouts", "trainer=cpu"], 14),
-        (["data.train_size=4000"], 4 * 14),
-        (["data.train_size=4000", "trainer.max_epochs=4"], 2 * 4 * 14),
+        # of 1,000 images: 1,000 + (5,000 + 1,000) / 4 an epoch; of 4,000: 4,000 + (5,000 + 4,000) / 4
+        (["data.train_size=4000"], 14 * 6250 / 2500),
+        (["data.train_size=4000", "trainer.max_epochs=4"], 2 * 14 * 6250 / 2500),
+        (["data.train_size=1000", "data.split_seed=7"], 14),
+        (["data.train_size=1000", "trainer.max_epochs=4", "trainer.eval_every=3"], 14 * (4000 + 2 * 1500) / 5000),
+        (["data.train_size=1000", "trainer.max_epochs=4", "trainer.eval_every=9"], 14 * (4000 + 1500) / 5000),
+        (["data.train_size=1000", "trainer.eval_at=[500,1000,9000]"], 14 * (2000 + 4 * 1500) / 5000),
         (["data.train_size=1000", "recipe.lr=1"], 14),
         (["layout=CTTT"], 77),  # all images, however many
         (["layout=CTTT", "data.train_size=1000"], None),

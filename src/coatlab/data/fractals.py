@@ -136,7 +136,9 @@ class Fractals(ImageData):
         return super().on_after_batch_transfer((images, labels_B), dataloader_idx)
 
     def _instances(self, name: str, rendered: bool) -> Instances:
-        training = {"split": self.split_seed, "random_labels": self.random_labels} if name == "train" else {}
+        training: dict[str, Any] = {}
+        if name == "train":
+            training = {"split": self.split_seed, "random_labels": self.random_labels}
         size, stream, seed = self.sizes[name], STREAMS[name], self.classes_seed
         return Instances(self.systems, size, stream, seed, self.image_size, self.channels, rendered, **training)
 

@@ -1,7 +1,7 @@
 """What all data sets share: batches by index, three sets for evaluation, normalization on the device.
 
 A data set is a subclass of `ImageData` whose `make_sets` returns the training images and three sets for evaluation, all
-of which can be indexed. `eval` is held out and evaluated after every epoch, so that choices may be made on it.
+of which can be indexed. `eval` is held out and evaluated while the run trains, so that choices may be made on it.
 `train_eval` is a fixed part of the training images, in evaluation mode. `test` is evaluated once, after training.
 
 B batch, C channels, H rows, W columns.
@@ -162,7 +162,7 @@ class ImageData(L.LightningDataModule, ABC):
         return self._loader("train", self.batches, persistent_workers=self.workers > 0)
 
     def val_dataloader(self) -> list[DataLoader[Batch]]:
-        """Return the two sets that are evaluated after every epoch: `eval` and `train_eval`."""
+        """Return the two sets that are evaluated while the run trains: `eval` and `train_eval`."""
         return [self._in_order("eval"), self._in_order("train_eval")]
 
     def test_dataloader(self) -> DataLoader[Batch]:
