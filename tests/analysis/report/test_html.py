@@ -54,14 +54,14 @@ def report(names: Sequence[str], study: str = "layouts") -> Report:
     return Report(
         study,
         Table("Runs", [Column("run"), Column("error")], [[name, " ".join([name] * 5)] for name in names]),
-        [table, wide],
-        made,
-        [verdict_table(judgement) for judgement in made],
-        [Picture("curves", names[0], figure)],
-        names,
-        names,
-        {"complete": 2, names[0]: 1},
-    )  # fmt: skip
+        tables=[table, wide],
+        judgements=made,
+        verdicts=[verdict_table(judgement) for judgement in made],
+        pictures=[Picture("curves", names[0], figure)],
+        notes=names,
+        commands=names,
+        counts={"complete": 2, names[0]: 1},
+    )
 
 
 @pytest.fixture(scope="module")
