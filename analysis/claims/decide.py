@@ -21,6 +21,20 @@ That error is divided as follows, so that nothing needs to be remembered and not
 A seed that a side lacks within the seeds of a look, because its run diverged, failed or is missing, may be missing for
 what it would have shown. Then no relation is supported at that look. It can be contradicted, but not in the direction
 that a diverged run made more likely: a side whose bad seeds are left out is not shown to be the better one.
+
+Measured with 10,000 planted reports of three claims like G for each of 66 kinds of study (`python -m
+tests.analysis.claims.planted`): any wrong verdict at any look up to 20 seeds in at most 4.6 % of reports. The kinds are
+11 of noise (normal with correlations of 0 to 0.9 and three sizes, t with 3 degrees, Laplace, names whose noise differs
+by 10 times, one seed that fails by 3, 8 or 100 deviations) and 6 of truth (all equal, or relations on their thresholds,
+where no verdict is right). The price is power, in percent of right verdicts on the primary claim of such a report, with
+differences of 0, 0.005, 0.02 and 0.07 and a deviation of 0.006 between seeds; in brackets plain t-tests at 5 %, which
+are wrong far more often:
+
+    seeds    ≈           >=          >           >>          the whole claim
+    3        0 (28)      1 (75)      2 (90)      8 (100)     0 (21)
+    5        13 (66)     45 (98)     68 (100)    99 (100)    10 (65)
+    10       73 (99)     99 (100)    100 (100)   100 (100)   73 (99)
+    20       100 (100)   100 (100)   100 (100)   100 (100)   100 (100)
 """
 
 from collections.abc import Mapping, Sequence

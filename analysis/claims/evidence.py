@@ -10,7 +10,7 @@ from analysis.claims.ordering import Relation
 from analysis.stats import Floats
 from analysis.stats.looks import MOST_SEEDS, Looks, take_looks
 
-DIVERGED, ABSENT = "diverged", "missing"
+DIVERGED, ABSENT = "diverged", "without a number"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Evidence:
         gaps: why a name and seed has no number: the status of its run.
         missing: why a name has no numbers at all.
         refused: why nothing may be decided; empty if that is not so.
-        out_of_reach: why runs of this scale cannot speak about the claim; empty if they can.
+        out_of_reach: it is refused since the scale of its runs cannot speak about the claim (`analysis.claims.scale`).
         seconds: what one more seed of all names takes; NaN if it is not known.
         notes: what a reader must know about the runs.
     """
@@ -37,7 +37,7 @@ class Evidence:
     gaps: Mapping[tuple[str, int], str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
-    out_of_reach: str = ""
+    out_of_reach: bool = False
     seconds: float = float("nan")
     notes: Sequence[str] = ()
 

@@ -3,7 +3,7 @@
 A claim of `claims.yaml` names an ordering, a metric, the runs that it is about, and its margins. `gather` collects the
 numbers of one claim, and `judge` decides all claims of a report together, as `analysis.claims.decide` says. A claim's
 verdict is that of its weakest relation: contradicted if one is contradicted, otherwise undecided if one is undecided,
-otherwise supported. A claim about which runs of this scale cannot speak is out of reach (`analysis.claims.scale`).
+otherwise supported.
 
 What is undecided comes with the planned number of seeds that may settle it, the chance that it does, and how long these
 seeds take; or with a sentence that even 80 seeds, the last look, would probably not settle it. One may follow this
@@ -74,10 +74,9 @@ def judge(
     """
     evidence, judged = [gather(claim, runs, histories, donors, allow) for claim, runs in cases], []
     for one, found in zip(evidence, decide_together(evidence), strict=True):
+        verdict = OUT_OF_REACH if one.out_of_reach else None
+        found = [replace(finding, verdict=verdict or finding.verdict) for finding in found]
         findings = [_with_improvement(finding, one, generator) for finding in found]
-        if one.out_of_reach:
-            why = one.out_of_reach
-            findings = [replace(finding, verdict=OUT_OF_REACH, needed=None, reason=why) for finding in findings]
         verdict = weakest([finding.verdict for finding in findings])
         judged.append(Judgement(one.claim, verdict, findings, list(one.notes), one.seeds, one.seconds))
     return judged
@@ -108,18 +107,18 @@ def gather(
     every = diagonal(every)
     about, names = every[every["status"] == "complete"], names_of(claim.relations)
     budgets = [BUDGET] if claim.metric in MEASURES else []
-    refused = _refusal(about, budgets)
     try:
-        if len(about) and not refused:
+        if len(about):
             notes += require_comparable(about, [claim.names.removesuffix(".name"), *budgets], donors, allow)
             notes += [*setup_warnings(about), *(note.removeprefix("* ") for note in covering_notes(about))]
+        refused = _refusal(about, budgets)
     except InputError as error:
         refused = str(error)
     if refused:
         return Evidence(claim, {name: np.empty(0) for name in names}, refused=refused, notes=notes)
-    found = measured(claim.metric, about, claim.losses)
-    table = found.table(names).reindex(index=sorted(every["seed"].unique()))
+    found, beyond = measured(claim.metric, about, claim.losses), out_of_reach(claim, about, histories)
     gaps = {(run["name"], run["seed"]): run["status"] for _, run in every.iterrows() if run["status"] != "complete"}
+    table = found.table(names).reindex(index=sorted(every["seed"].unique()))
     for (name, seed), why in gaps.items():  # a seed of several runs has no number if one of them diverged
         if why == DIVERGED:
             table.loc[seed, name] = np.nan
@@ -130,8 +129,9 @@ def gather(
         scores=_scores(found, about, table) if claim.metric in (TEST, *MEASURES) else None,
         gaps=gaps,
         missing={name: f"no complete run of {name}" for name in names if name not in set(about["name"])},
+        refused=beyond or "",
+        out_of_reach=beyond is not None,
         seconds=seconds_per_seed(about, names),
-        out_of_reach=out_of_reach(claim, about, histories) or "",
         notes=[*notes, *found.notes],
     )
 
@@ -170,7 +170,7 @@ def _with_improvement(finding: Finding, evidence: Evidence, generator: np.random
 
 
 def _refusal(about: pd.DataFrame, budgets: Sequence[str]) -> str:
-    """Say why runs cannot be told apart by name, seed and budget; empty if they can."""
+    """Say why runs cannot be told apart by name and seed, and budget if there are several; empty if they can."""
     twice = about[about.duplicated(["name", "seed", *budgets], keep=False)]
     if twice.empty:
         return ""
@@ -199,12 +199,12 @@ def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     ]
 
 
-def _scores(found: Measured, about: pd.DataFrame, table: pd.DataFrame) -> dict[str, stats.Floats]:
-    """Return the score of each test image, (seeds, images) by name, for the names of which that is known."""
-    scores = {}
+def _scores(found: Measured, about: pd.DataFrame, table: pd.DataFrame) -> dict[str, stats.Floats] | None:
+    """Return each name's score per test image, (seeds, images), NaN for seeds without; None if images are not known."""
+    scores: dict[str, stats.Floats] = {}
     for name in table.columns:
-        if (known := found.scores(about, name)) is not None:
-            seeds, own = known
-            scores[name] = np.full((len(table), own.shape[1]), np.nan)
-            scores[name][table.index.get_indexer(seeds)] = own
-    return scores
+        if own := found.scores(about, name):
+            seeds, numbers = own
+            scores[name] = np.full((len(table), numbers.shape[1]), np.nan)
+            scores[name][table.index.get_indexer(seeds)] = numbers
+    return scores if len({len(one[0]) for one in scores.values()}) == 1 else None

@@ -20,6 +20,8 @@ import pandas as pd
 
 from analysis.claims.claim import Claim
 from analysis.claims.ordering import names_of
+from analysis.compare.finished import EVAL
+from analysis.compare.scaling import with_images_seen
 
 OUT_OF_REACH = "out of reach"  # a verdict beside supported, contradicted and undecided
 IMAGES = "images"  # the column of histories with the number of images seen
@@ -32,7 +34,7 @@ def out_of_reach(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> 
     Args:
         claim: with or without a rule; without one, every scale speaks.
         about: the complete runs that the claim is about, index `fingerprint`; columns `name` and the rule's metric.
-        histories: one row per evaluation; columns `fingerprint`, `images`, `eval/accuracy`, if there are any.
+        histories: one row per evaluation; columns `fingerprint`, `step`, `images`, `eval/accuracy`, if there are any.
     """
     rule = claim.speaks
     if rule is None or about.empty or rule.metric not in about:
@@ -73,10 +75,10 @@ def _unsettled(claim: Claim, most: float, about: pd.DataFrame, histories: pd.Dat
 
 def _changes(about: pd.DataFrame, histories: pd.DataFrame) -> Mapping[str, float]:
     """Return by how much each name's mean held-out accuracy grew over the last doubling of images."""
-    known = histories.reindex(columns=["fingerprint", IMAGES, "eval/accuracy"]).dropna()
+    rows = with_images_seen(histories.reindex(columns=["fingerprint", "step", IMAGES, EVAL]), about)
     grown: dict[str, list[float]] = {}
-    for mark, curve in known[known["fingerprint"].isin(about.index)].groupby("fingerprint", observed=True):
-        images, accuracy = curve[IMAGES].to_numpy(float), curve["eval/accuracy"].to_numpy(float)
+    for mark, curve in rows.dropna(subset=[IMAGES, EVAL]).groupby("fingerprint", observed=True):
+        images, accuracy = curve[IMAGES].to_numpy(float), curve[EVAL].to_numpy(float)
         half, last = images.max() / 2, int(images.argmax())
         nearest = int(np.abs(images - half).argmin())
         if abs(images[nearest] - half) <= NEAR * half:

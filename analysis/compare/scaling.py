@@ -129,6 +129,21 @@ def on_new_images(runs: pd.DataFrame) -> pd.DataFrame:
     return known.assign(**{SEEN: (known["data.train_size"] * known[BUDGET]).astype(float)})
 
 
+def with_images_seen(histories: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of some runs' histories with the images seen until then, in a column `images`.
+
+    Evaluations within an epoch state them; any other row is after the batches of its steps.
+
+    Args:
+        histories: columns `fingerprint`, `step`, and perhaps `images`.
+        runs: index `fingerprint`, column `data.batch_size`.
+    """
+    rows = histories[histories["fingerprint"].isin(runs.index)]
+    stated = rows.get("images", pd.Series(np.nan, rows.index)).astype(float)
+    batches = runs.get("data.batch_size", pd.Series(np.nan, runs.index)).astype(float)
+    return rows.assign(images=stated.fillna(rows["step"] * rows["fingerprint"].astype(object).map(batches)))
+
+
 def fit(images: Floats, errors: Floats, chance: float, like: Fit | None = None) -> Fit | None:
     """Fit the better of the two forms, or again the form of another fit; None without enough lengths.
 

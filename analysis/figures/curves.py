@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.compare.order import in_order
+from analysis.compare.scaling import with_images_seen
 from analysis.figures.style import (
     draw_legend,
     label_panel,
@@ -25,7 +26,7 @@ from analysis.paper.data_sets import ABUNDANT
 from coatlab.errors import InputError
 
 SHOWN = {"train_eval/loss": "training loss", "eval/accuracy": "evaluation accuracy"}
-X, BATCH = "images", "data.batch_size"
+X = "images"
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
@@ -62,7 +63,6 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
 
 
 def _evaluations(runs: pd.DataFrame, histories: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of histories that were evaluated, with the images seen; an epoch's are its steps' batches."""
+    """Return the rows of histories that were evaluated, with the images seen."""
     rows = histories.reindex(columns=["fingerprint", "step", X, *SHOWN]).dropna(subset=[*SHOWN], how="all")
-    rows = rows.merge(runs[["name", BATCH]], left_on="fingerprint", right_index=True)
-    return rows.assign(**{X: rows[X].fillna(rows["step"] * rows[BATCH])})
+    return with_images_seen(rows, runs).merge(runs[["name"]], left_on="fingerprint", right_index=True)

@@ -22,7 +22,7 @@ def test_seeds_are_paired_in_order_and_gaps_within_the_look_are_counted() -> Non
 
 def test_a_gap_without_a_run_is_missing_and_seeds_have_their_numbers() -> None:
     found = pair(RELATION, Evidence(G, CELLS, seeds=[3, 5, 8, 9, 11, 12]))
-    assert list(found.gaps) == ["seed 5 of a is missing", "seed 9 of b is missing"]
+    assert list(found.gaps) == ["seed 5 of a is without a number", "seed 9 of b is without a number"]
 
 
 def test_scores_are_paired_with_their_seeds() -> None:

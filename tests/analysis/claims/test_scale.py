@@ -24,7 +24,8 @@ def evaluated(runs: pd.DataFrame, gains: dict[str, float], at: float = 0.5) -> p
     for mark, run in runs.iterrows():
         gain = gains.get(run["name"], 0.05)
         rows.append({"fingerprint": mark, "images": 100_000 * at, "eval/accuracy": run["eval/accuracy"] - gain})
-        rows.append({"fingerprint": mark, "images": 100_000, "eval/accuracy": run["eval/accuracy"]})
+        # the row of an epoch does not state its images
+        rows.append({"fingerprint": mark, "step": 100_000 / 64, "eval/accuracy": run["eval/accuracy"]})
     return pd.DataFrame(rows)
 
 

@@ -46,13 +46,12 @@ SEED_LOSS, SEED_ACCURACY, RUN_ACCURACY = 0.15, 0.6, 0.5  # of the loss's logarit
 
 @cache
 def budgets() -> dict[str, list[int]]:
-    """Read the planned budgets of each layout from the study."""
-    cells = OmegaConf.load(REPOSITORY / "sweeps" / "layouts.yaml").hydra.sweeper.cells
-    return {
-        cell.layout: [int(word) for word in cell["trainer.max_epochs"].split(",")]
-        for cell in cells
-        if cell.data == "fashion_mnist"
-    }
+    """Read the planned budgets of each layout from the study, of both of its parts."""
+    planned: dict[str, list[int]] = {}
+    for cell in OmegaConf.load(REPOSITORY / "sweeps" / "layouts.yaml").hydra.sweeper.cells:
+        if cell.data == "fashion_mnist":
+            planned.setdefault(cell.layout, []).extend(map(int, cell["trainer.max_epochs"].split(",")))
+    return {layout: sorted(found) for layout, found in planned.items()}
 
 
 def curves(name: str) -> tuple[PchipInterpolator, PchipInterpolator]:

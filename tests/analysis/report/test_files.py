@@ -14,7 +14,7 @@ from analysis.tabular import Column, Table
 RUNS = Table("Runs", [Column("run")], [["a"]])
 ALWAYS = {
     "table.md", "table.tex", "table.csv", "verdicts.md", "verdicts.tex", "verdicts.csv", "runs.csv", "report.json",
-    "report.html",
+    "report.html", "protocol.md", "protocol.tex", "protocol.csv",
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from analysis.report.html import report_page
 from analysis.studies.layouts import DESIGN
 from analysis.tables.verdicts import verdict_table
 from analysis.tabular import Column, Mean, Table
+from tests.analysis.planted import BUDGETS
 from tests.analysis.report.browser import Seen, chromium, faults, opened
 from tests.analysis.report.hostile import HOSTILE, shown
 from tests.support.made_runs import make_run
@@ -53,14 +54,14 @@ def report(names: Sequence[str], study: str = "layouts") -> Report:
     return Report(
         study,
         Table("Runs", [Column("run"), Column("error")], [[name, " ".join([name] * 5)] for name in names]),
-        [table, wide],
-        made,
-        [verdict_table(judgement) for judgement in made],
-        [Picture("curves", names[0], figure)],
-        names,
-        names,
-        {"complete": 2, names[0]: 1},
-    )  # fmt: skip
+        tables=[table, wide],
+        judgements=made,
+        verdicts=[verdict_table(judgement) for judgement in made],
+        pictures=[Picture("curves", names[0], figure)],
+        notes=names,
+        commands=names,
+        counts={"complete": 2, names[0]: 1},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     for layout, accuracy in [("CCCC", 0.8), ("CCTT", 0.85), ("ViT_REL", 0.7)]:
         for seed in (0, 1):
-            make_run(folder / "runs", f"layout={layout}", seed=seed, accuracy=accuracy + seed / 100)
+            for epochs, loss in BUDGETS.items():
+                words = [f"layout={layout}", f"trainer.max_epochs={epochs}"]
+                make_run(folder / "runs", *words, seed=seed, accuracy=accuracy + seed / 100, loss=loss)
             make_run(folder / "runs", f"layout={layout}", "data=fractals", seed=seed, accuracy=accuracy - seed / 100)
     main(["layouts", "--runs", str(folder / "runs"), "--reports", str(folder / "reports")])
     publish(report(HOSTILE, "hostile"), folder / "reports")
@@ -220,7 +223,7 @@ def test_the_page_says_what_the_other_formats_say(folder: Path) -> None:
     for line in (folder / "layouts" / "table.md").read_text().splitlines():
         if line.startswith("- "):
             assert line[2:].replace("\\", "") in texts
-    assert "85.5% [85.0%, 86.0%] (n=2)" in [" ".join(cell.split()) for cell in seen.cells]
+    assert "85.5% [85.0%, 86.0%]" in [" ".join(cell.split()) for cell in seen.cells]
     for judged in load_claims("layouts"):
         assert f"Claim {judged.key}" in texts
 
