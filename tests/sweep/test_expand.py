@@ -114,6 +114,8 @@ def test_studies_are_not_swept_over() -> None:
         ("layouts", ["data=fractals"], 5),
         ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 32),
         ("layouts", ["sweep.part=core,rest"], 21),
+        ("scale", [], 25),
+        ("random_labels", [], 5),
         ("data_size", [], 15),
         ("attention", [], 6),
         ("attention", ["layout=CCTT,CTTT"], 12),
