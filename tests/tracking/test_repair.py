@@ -2,7 +2,9 @@
 
 import copy
 import json
+import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,21 @@ def test_what_the_server_has_is_mended(
     before = copy.deepcopy(now.__dict__)
     assert upload(tmp_path, capsys) == ["0 uploaded, 1 uploaded before, 0 still running and left alone"]
     assert server.runs[id].__dict__ == before
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_several_troubles_at_once_are_mended(
+    number: int, server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, mark = tracked_run(tmp_path)
+    run = server.runs[mark] = kept(folder, mark)
+    for what in random.Random(number).sample(list(HAS), 3):
+        with suppress(IndexError):  # a row that another one took away
+            HAS[what][0](run)
+    upload(tmp_path, capsys)
+    (now,) = server.runs.values()
+    assert_as_in(folder, now)
+    assert upload(tmp_path, capsys) == ["0 uploaded, 1 uploaded before, 0 still running and left alone"]
 
 
 def test_what_was_tracked_offline_is_sent_and_its_segments_set_aside(
