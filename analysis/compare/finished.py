@@ -16,8 +16,9 @@ Why end points, and not the points of one curve: inside a schedule, loss and acc
 layout that fits fast passes a loss while its rate is still high, and a spike of its curve would count as its accuracy.
 
 Why the logarithm: losses of finished trainings span orders of magnitude, and accuracy bends much less over their
-logarithm than over the loss itself. Interpolation is biased where it bends: by less than 0.1 points for curves and
-budgets like those of the layout study (tests/analysis/compare/test_finished.py).
+logarithm than over the loss itself. Interpolation is biased where it bends, downwards: by 0.06 points at most for
+curves and budgets like those of the layout study, and with noise in the losses by about 0.1 for CCCC and CCCT and 0.02
+to 0.06 for the others (tests/analysis/compare/test_finished.py).
 
 Why a fixed range: it is stated with the claim before there are runs, so that a slow or stuck seed changes nobody else's
 number. The price is that every seed must reach both ends of the range. One that does not has no number, and a note

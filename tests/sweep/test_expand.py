@@ -110,9 +110,11 @@ def test_studies_are_not_swept_over() -> None:
 @pytest.mark.parametrize(
     ("study", "words", "number"),
     [
-        ("layouts", [], 5),
+        ("layouts", [], 23),
         ("layouts", ["data=fractals"], 5),
-        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 20),
+        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 56),
+        ("scale", [], 25),
+        ("random_labels", [], 5),
         ("data_size", [], 15),
         ("attention", [], 6),
         ("attention", ["layout=CCTT,CTTT"], 12),
