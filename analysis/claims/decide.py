@@ -185,7 +185,8 @@ def _findings(evidence: Evidence, pairs: Sequence[Pair], sides: Floats, p: Float
             verdict = SUPPORTED if sides[place, 0] <= sides[place, 1] else CONTRADICTED
             found.append(replace(finding, verdict=verdict))
             continue
-        settling = _plan(relation.sign, own, evidence.claim, noise, level, int((~decided).sum()))
+        waiting = int((~decided).sum())
+        settling = Plan() if evidence.refused else _plan(relation.sign, own, evidence.claim, noise, level, waiting)
         reason = evidence.refused or _reason(relation, own, evidence, settling)
         found.append(replace(finding, needed=settling.seeds, chance=settling.chance, reason=reason))
     return found

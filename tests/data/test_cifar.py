@@ -13,7 +13,7 @@ from coatlab.data.cifar import CIFAR
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
 
-EACH = 40
+EACH = 200  # two of each class of CIFAR-100
 
 
 def write(source: type[datasets.CIFAR10], root: Path, classes: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
@@ -42,7 +42,7 @@ def test_pictures_and_labels_are_read(
     classes: int, source: type[datasets.CIFAR10], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = write(source, tmp_path, classes, monkeypatch)
-    words = [f"data=cifar{classes}", f"data.root={tmp_path}", "data.eval_size=8", "data.batch_size=8"]
+    words = [f"data=cifar{classes}", f"data.root={tmp_path}", f"data.eval_size={classes}", "data.batch_size=8"]
     data = make_data(resolve(compose(words)))
     assert isinstance(data, CIFAR)
     data.setup()

@@ -17,7 +17,7 @@ from coatlab.runs.shape import LARGEST, check_shape, check_values
 from coatlab.runs.state import STATES, state_of
 from coatlab.status import cell_statuses
 from coatlab.sweep.estimate import expectation
-from coatlab.upload import to_upload
+from coatlab.upload import offline_reports, tracked
 from tests.runs.test_record import CONFIG, JSON, WHOLE
 from tests.support.made_runs import make_run
 
@@ -114,7 +114,8 @@ def look(runs: Path) -> list[tuple[str, str, str | None]]:
     """Look at a folder with every command that reads all records; return the state and the reason of every run."""
     told = [(Path(status.folder).name, status.state, status.error) for status in cell_statuses(runs)]
     expectation([record for _, record in read_records(runs)])
-    to_upload(runs, "layouts", runs / "reports")
+    tracked(runs, "layouts")
+    offline_reports(runs / "reports", "layouts")
     return told
 
 

@@ -39,8 +39,9 @@ FINAL = ("diverged", "complete")
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write record.json; NaN and infinity become null, as JSON has neither."""
     text = json.dumps(_finite(record), indent=2, ensure_ascii=False, allow_nan=False)
-    # of a name that is not UTF-8, JSON's own escapes are written, so that no name can keep a run's end from its record
-    content = text.encode("utf-8", "backslashreplace")
+    # a lone half of a character, of a name that is not UTF-8, becomes "?": no name keeps a run's end from its record,
+    # and none makes a record that cannot be read
+    content = text.encode("utf-8", "replace")
     write_atomic(folder / "record.json", lambda file: file.write(content + b"\n"))
 
 

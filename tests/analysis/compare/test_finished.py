@@ -50,7 +50,7 @@ def budgets() -> dict[str, list[int]]:
     planned: dict[str, list[int]] = {}
     for cell in OmegaConf.load(REPOSITORY / "sweeps" / "layouts.yaml").hydra.sweeper.cells:
         if cell.data == "fashion_mnist":
-            planned.setdefault(cell.layout, []).extend(map(int, cell["trainer.max_epochs"].split(",")))
+            planned.setdefault(cell.layout, []).extend(map(int, str(cell["trainer.max_epochs"]).split(",")))
     return {layout: sorted(found) for layout, found in planned.items()}
 
 

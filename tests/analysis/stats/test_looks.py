@@ -96,7 +96,7 @@ def test_the_images_part_is_averaged_over_what_the_variance_of_seeds_can_be() ->
 
 
 def test_with_images_a_look_is_wrong_no_more_often_than_it_says() -> None:
-    generator, studies = np.random.default_rng(1), 20_000
+    generator, studies = np.random.default_rng(1), 6_000
     for seeds in (3, 10):
         of_seeds = generator.chisquare(seeds - 1, studies) / (seeds - 1) / seeds
         for of_images in (0.1 / seeds, 1 / seeds):
