@@ -65,9 +65,8 @@ def load_project(project: str | None, study: str | None = None, api: Any = None)
     skipped = f"left out: {len(strays)} W&B runs that are not coatlab's ({', '.join(strays[:STRAYS])}"
     without = {mark for mark, length in zip(runs.index, lengths, strict=True) if not length}
     runs = without_damaged(runs, history, REPAIR, without)
-    left_out = (skipped + (", ...)" if len(strays) > STRAYS else ")"),) if strays else ()
-    left_out += without_note(runs, without)
-    return Loaded(runs, history, donors, left_out, in_folders=False)
+    named = [skipped + (", ...)" if len(strays) > STRAYS else ")")] if strays else []
+    return Loaded(runs, history, donors, (*named, *without_note(runs, without)), in_folders=False)
 
 
 def _api() -> Any:

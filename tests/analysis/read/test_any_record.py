@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 
 from analysis.compare.audit import audited, require_derivable
 from analysis.compare.design import Design
@@ -45,11 +45,9 @@ def compare(runs: Path, name: str, before: Loaded) -> None:
     loaded = load(runs)
     told = used(loaded)
     alone = before.runs["run"] != name
-    pd.testing.assert_frame_equal(
-        loaded.runs[loaded.runs["run"] != name].reindex(columns=before.runs.columns),
-        before.runs[alone],
-        check_dtype=False,
-    )
+    others = [loaded.runs[loaded.runs["run"] != name].reindex(columns=before.runs.columns), before.runs[alone]]
+    # a column with a text in one row only has NaN instead of None in the others
+    assert_frame_equal(*(frame.astype(object).where(frame.notna(), None) for frame in others), check_dtype=False)
     found = loaded.runs[loaded.runs["run"] == name]
     if len(found) and found["status"].item() == "unreadable":
         assert any(name in line for line in loaded.note())

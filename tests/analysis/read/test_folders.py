@@ -81,7 +81,7 @@ def test_every_status_is_kept_and_named(tmp_path: Path) -> None:
     [
         (
             {"metrics_bytes": 10**6},
-            "of the 1000000 bytes that belong to it; move the folder away, or delete it to train it again",
+            "of the 1000000 bytes that belong to it; move the folder away",
         ),
         ({"metrics_bytes": 5}, "metrics.jsonl has more than the 5 bytes"),
         ({"metrics_bytes": "?"}, "its record states rows={'metrics_bytes': '?'}"),
