@@ -1,4 +1,7 @@
-"""The command: `python -m analysis layouts` prints the tables and verdicts of a study, then the path of its report."""
+"""The command: `python -m analysis layouts` prints the tables and verdicts of a study, what was found, and a path.
+
+The path, in the last line, is that of the study's report.
+"""
 
 import argparse
 import importlib
@@ -15,6 +18,7 @@ from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
 from analysis.report.contents import EVERY_RUN, make_report
 from analysis.report.files import publish
+from analysis.report.findings import findings
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.family import FAMILY, family_runs
@@ -60,6 +64,8 @@ def main(words: list[str] | None = None) -> None:
         terminal(table, console)
     for note in report.notes:
         console.print(Text(line(note)), soft_wrap=True)
+    for text in findings(report.judgements):
+        console.print(Text(text), soft_wrap=True)
     if sent := upload(report, folder, loaded.runs, chosen.tracker, chosen.project):
         print(sent)
     print(shown(folder / "report.html"))

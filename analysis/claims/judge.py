@@ -30,6 +30,7 @@ from analysis.compare.panels import covering_notes
 from analysis.stats.looks import MOST_SEEDS
 from coatlab.errors import InputError
 
+NO_RUN = "no complete run"  # begins the reason of a name without any
 WEAKEST_FIRST = (CONTRADICTED, OUT_OF_REACH, UNDECIDED, SUPPORTED)
 
 
@@ -128,7 +129,7 @@ def gather(
         seeds=table.index.tolist(),
         scores=_scores(found, about, table) if claim.metric in (TEST, *MEASURES) else None,
         gaps=gaps,
-        missing={name: f"no complete run of {name}" for name in names if name not in set(about["name"])},
+        missing={name: f"{NO_RUN} of {name}" for name in names if name not in set(about["name"])},
         refused=beyond or "",
         out_of_reach=beyond is not None,
         seconds=seconds_per_seed(about, names),
