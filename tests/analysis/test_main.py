@@ -194,8 +194,8 @@ def test_sizes_are_judged_each_by_itself(tmp_path: Path) -> None:
             make_run(tmp_path / "runs", f"layout={layout}", f"size={size}")
     tables(tmp_path, "layouts")
     verdicts = (tmp_path / "reports" / "layouts" / "verdicts.md").read_text()
-    assert "Claim G, final at size nano: generalization" in verdicts
-    assert "Claim G, final at size tiny: generalization" in verdicts
+    assert "Claim G, best at size nano: generalization" in verdicts
+    assert "Claim G, best at size tiny: generalization" in verdicts
     assert "Claim C, training: capacity" in verdicts  # of which there are no runs
     assert "differ in more than that" not in verdicts
 
