@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ COST = "Cost and speed, "  # begins the titles of the tables of costs
 STUDIES = sorted(path.stem for path in (REPOSITORY / "analysis" / "studies").glob("[a-z]*.py"))
 
 
-def report(tmp_path: Path, study: str, *words: str) -> tuple[pd.DataFrame, str]:
-    """Run the command on tmp_path/runs; return table.csv and table.md. The files of its figures are blank."""
-    with blank_figures():
+def report(tmp_path: Path, study: str, *words: str, figures: bool = False) -> tuple[pd.DataFrame, str]:
+    """Run the command on tmp_path/runs; return table.csv and table.md. Its figures are blank unless asked for."""
+    with nullcontext() if figures else blank_figures():
         main([study, "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports"), *words])
     folder = tmp_path / "reports" / study
     return pd.read_csv(folder / "table.csv"), (folder / "table.md").read_text()

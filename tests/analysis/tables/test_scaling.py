@@ -17,7 +17,7 @@ def test_fits_and_crossings_stand_before_the_lengths(tmp_path: Path) -> None:
                 accuracy = 0.85 / (1 + take_off / length) + 0.02 + 0.002 * seed  # on test images, 0.01 lower: from 0.01
                 words = [f"layout={layout}", "data=fractals", f"data.train_size={length}", "trainer.max_epochs=1"]
                 make_run(tmp_path / "runs", *words, seed=seed, study="scale", accuracy=accuracy)
-    rows, text = report(tmp_path, "scale")
+    rows, text = report(tmp_path, "scale", figures=True)
     (fitted,) = [title for title in rows["table"].unique() if title.startswith("Error over images seen")]
     own = rows[rows["table"] == fitted].set_index("layout")
     assert own["form"].to_dict() == {"ViT_REL": "take-off", "CCCC": "take-off"}
