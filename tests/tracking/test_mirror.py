@@ -217,6 +217,7 @@ def test_a_server_that_sends_a_byte_a_second_costs_seconds(
     when: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.delenv("WANDB_SERVICE", raising=False)  # of this process, where another test may have the same run open
     with live() as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
         done = subprocess.run(

@@ -102,7 +102,7 @@ def test_a_damaged_file_ends_at_the_damage_and_harms_no_other(folders: dict[str,
 
 
 @pytest.mark.parametrize(
-    "row", ["5", "[1]", '{"eval/loss": 1.0}', '{"step": null}', '{"step": "last"}', '{"step": 1.5}']
+    "row", ["5", "null", "[1]", '{"eval/loss": 1.0}', '{"step": null}', '{"step": "last"}', '{"step": 1.5}']
 )
 def test_a_row_that_is_none_is_damage(folders: dict[str, Path], row: str) -> None:
     path = folders["mark2"] / "metrics.jsonl"
