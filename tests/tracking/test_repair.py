@@ -43,7 +43,7 @@ def server(running: LiveServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def tracked_run(runs: Path, **entries: Any) -> tuple[Path, str]:
     """Make a complete run that was tracked; return its folder and fingerprint."""
-    folder = make_run(runs, epochs=3, **entries)
+    folder = make_run(runs, **{"epochs": 3, **entries})
     record = read_record(folder)
     assert record is not None
     return folder, record["fingerprint"]
