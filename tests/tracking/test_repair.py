@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import wandb
 
 from coatlab.errors import RunError
 from coatlab.runs.record import read_metrics, read_record, write_record
 from coatlab.tracking.content import content_of, values_of
 from coatlab.tracking.mirror import open_mirror
+from coatlab.tracking.session import drop_service
 from coatlab.upload import main
 from tests.support.made_runs import make_run
 from tests.tracking.live_server import Kept, LiveServer, live
@@ -34,11 +34,11 @@ def server(running: LiveServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", running.url)
     monkeypatch.setenv("COATLAB_REPORTS", str(tmp_path / "reports"))
-    wandb.teardown()  # it knows another server from tests before
+    drop_service(kill=True)  # it knows another server from tests before, and may wait for it for ever
     running.runs.clear()
     running.deleted.clear()
     yield running
-    wandb.teardown()  # its process remembers ids
+    drop_service(kill=True)  # its process remembers ids
 
 
 def tracked_run(runs: Path, **entries: Any) -> tuple[Path, str]:
@@ -206,7 +206,7 @@ def test_attempts_in_several_modes_become_one_run(
             mirror.log_metrics(values_of(row), step=row["step"])
         last = record if number == len(modes) else begun
         assert mirror.finish(last["final"], int(last is begun), last)
-        wandb.teardown()  # the next attempt is another process
+        drop_service()  # the next attempt is another process
     assert not any("replaced" in said for said in upload(tmp_path, capsys))
     assert_as_in(folder, server.runs[mark])
     assert not list((folder / "wandb").glob("offline-run-*"))
