@@ -30,7 +30,7 @@ TABLES = {
     "make report STUDY=layouts": LAYOUTS,
     "python -m analysis attention": ATTENTIONS,
 }
-RUNS = {"make study": 9, "make report STUDY=layouts": 5, "python -m analysis attention": 6}
+RUNS = {"make study": 10, "make report STUDY=layouts": 5, "python -m analysis attention": 6}
 WINDOW = "S3: 2 x 2 on a 4 x 4 grid; S4: 2 x 2 on a 2 x 2 grid, so global"
 
 

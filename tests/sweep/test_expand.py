@@ -110,10 +110,10 @@ def test_studies_are_not_swept_over() -> None:
 @pytest.mark.parametrize(
     ("study", "words", "number"),
     [
-        ("layouts", [], 18),
+        ("layouts", [], 20),
         ("layouts", ["data=fractals"], 5),
-        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 46),
-        ("layouts", ["sweep.part=core,rest"], 23),
+        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 50),
+        ("layouts", ["sweep.part=core,rest"], 25),
         ("scale", [], 25),
         ("random_labels", [], 5),
         ("data_size", [], 15),
