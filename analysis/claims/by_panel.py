@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.claims.claim import Claim
-from analysis.claims.judge import claim_value
+from analysis.claims.judge import names_in
 from analysis.claims.ordering import names_of
 from analysis.compare.order import value_rank
 from analysis.compare.panels import short_key, value_text
@@ -45,8 +45,5 @@ def _complete_about(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the complete runs that a claim is about; none if a column that it names is missing."""
     if not {"status", claim.names, *claim.rows} <= set(runs):
         return runs.head(0)
-    chosen = runs["status"] == "complete"
-    for column, valid in claim.rows.items():
-        chosen &= runs[column].isin(valid)
-    names = runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
-    return runs[chosen & names.isin(names_of(claim.relations))]
+    named = names_in(claim, runs).isin(names_of(claim.relations))
+    return runs[(runs["status"] == "complete") & claim.rows_of(runs) & named]

@@ -156,6 +156,11 @@ def weakest(verdicts: Sequence[str]) -> str:
     return min(verdicts, key=WEAKEST_FIRST.index)
 
 
+def names_in(claim: Claim, runs: pd.DataFrame) -> pd.Series:
+    """Return what a claim calls each run."""
+    return runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
+
+
 def claim_value(value: Any) -> str:
     """Write a value as claims name it: a list of blocks, or the text of one, as 2-1-2-5-1."""
     text = str(np.asarray(value).tolist() if isinstance(value, list | tuple | np.ndarray) else value)
@@ -190,8 +195,7 @@ def _runs_about(claim: Claim, runs: pd.DataFrame) -> tuple[pd.DataFrame, list[st
             raise InputError(
                 f"claim {claim.key}: the runs have no column {column}; they have {', '.join(runs.columns)}"
             )
-    chosen = claim.rows_of(runs)
-    names = runs[claim.names].map(lambda value: claim.called.get(claim_value(value), claim_value(value)))
+    chosen, names = claim.rows_of(runs), names_in(claim, runs)
     chosen &= names.isin(names_of(claim.relations))
     about = runs.assign(name=names)[chosen]
     incomplete = about[about["status"] != "complete"]
