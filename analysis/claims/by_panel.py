@@ -38,7 +38,8 @@ def by_panel(
             for key in keys:
                 inside &= runs[key] == values[key]
             words = ", ".join(f"{short_key(key, differing)} {value_text(values[key])}" for key in differing)
-            yield replace(claim, key=f"{claim.key} at {words}"), runs[inside]
+            beside = claim.beside and f"{claim.beside} at {words}"
+            yield replace(claim, key=f"{claim.key} at {words}", beside=beside), runs[inside]
 
 
 def _complete_about(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """claims.yaml, read and checked: what is claimed about which runs, with which margins."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Claim:
     about: float = 0.0
     far: float = 0.0
     primary: bool = False
+    beside: str | None = None
     losses: Range | None = None
     speaks: Speaks | None = None
 
@@ -78,7 +79,17 @@ def load_claims(study: str | None = None, path: Path = CLAIMS) -> list[Claim]:
     entries = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(entries, dict)
     claims = [_claim(str(key), entry) for key, entry in entries.items()]
+    _check_beside(claims)
     return [claim for claim in claims if study in (None, claim.study)]
+
+
+def _check_beside(claims: Sequence[Claim]) -> None:
+    known = {claim.key: claim for claim in claims}
+    for claim in claims:
+        if claim.beside is not None and claim.beside not in known:
+            raise not_one_of(f"claim {claim.key}: beside", claim.beside, list(known))
+        if claim.beside is not None and known[claim.beside].ordering != claim.ordering:
+            raise InputError(f"claim {claim.key} is beside {claim.beside}, so it needs the same ordering")
 
 
 def _claim(key: str, entry: dict[str, Any]) -> Claim:

@@ -30,6 +30,7 @@ from analysis.paper.data_sets import ABUNDANT
 from coatlab.errors import InputError
 
 DATA = ("data.name", "data.train_size")  # in which a regime of few images and one of abundant images may differ
+RATES = "rates"  # whether layouts share a learning rate; regimes pair with those of the same kind, if there are any
 
 
 def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
@@ -42,7 +43,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     """
     runs = with_names(runs)
     is_abundant = runs["data.name"].isin(ABUNDANT)
-    alike = [key for key in (*REGIME_KEYS, "layout.name") if key in runs and key not in DATA]
+    alike = [key for key in (*REGIME_KEYS, "layout.name") if key in runs and key not in (*DATA, RATES)]
     cells = []
     for title, few in regimes(runs[~is_abundant]):
         losses = losses_of(few)
@@ -51,7 +52,10 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         found = measured(AT_EQUAL_LOSS, few, losses).values.rename(AT_EQUAL_LOSS).reset_index()
         same = pd.MultiIndex.from_frame(runs[alike]).isin(pd.MultiIndex.from_frame(few[alike]))
         if found[AT_EQUAL_LOSS].notna().any():
-            cells += [(title, found, source, many, losses) for source, many in regimes(runs[is_abundant & same])]
+            many = runs[is_abundant & same]
+            if RATES in many and (many[RATES] == few[RATES].iloc[0]).any():
+                many = many[many[RATES] == few[RATES].iloc[0]]
+            cells += [(title, found, source, own, losses) for source, own in regimes(many)]
     if not cells:
         raise InputError(
             "generalization against capacity needs runs on few images under several budgets, about which a claim "

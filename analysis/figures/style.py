@@ -27,7 +27,7 @@ from coatlab.output.figure import COLOURS, MARKERS
 PLACES = {"CCCC": 0, "CCCT": 1, "CCTT": 2, "CTTT": 3, "ViT_REL": 4}
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 # a regime is one combination of their values, which a figure shows in a panel of its own
-REGIME_KEYS = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name"]
+REGIME_KEYS = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name", "rates"]
 PANEL_SIZE = (3.8, 3.1)  # inches, width and height
 TITLE_WIDTH = 36  # letters of a panel's title on one line
 INTERVAL = "95 % bootstrap interval"
@@ -172,6 +172,8 @@ def _places() -> dict[str, int]:
 
 
 def _panel_words(key: str, value: Any) -> str:
+    if key == "rates":
+        return f"{value} learning rate"
     if key == "data.train_size":
         return "all images" if pd.isna(value) else f"{value:,.0f} images"
     return f"{value} pixels" if key == "data.image_size" else str(value)

@@ -42,10 +42,11 @@ class Loaded:
     Attributes:
         runs: one row per run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of
             its config by the dotted name, and `config` as a whole; `attention`, the one it really has, or `none`; final
-            metrics and costs by their names in the record; `steps`, of the recipe; `weights`, what tells the trained
-            weights apart (`analysis.read.weights`); `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`,
-            `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global;
-            `correct`, which official test images it got right, a boolean array (N,) or None.
+            metrics and costs by their names in the record; `steps`, of the recipe; `rates`, `tuned` where the run has
+            its layout's own learning rate, else `shared`; `weights`, what tells the trained weights apart
+            (`analysis.read.weights`); `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`, `devices`,
+            `threads`, `precision`; `covering`, the stages in which local attention is global; `correct`, which official
+            test images it got right, a boolean array (N,) or None.
         history: one row per epoch or logged step, in that order: `fingerprint`, `step`, and the metrics of the row, NaN
             for those that it does not have.
         donors: the configs of all runs that were found, including those of other studies, by fingerprint.
@@ -184,6 +185,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
             "config": config,
             "attention": attention_name(config) if config else None,
             "steps": record.get("recipe", {}).get("steps"),
+            "rates": _rates(config),
             "weights": record.get("weights"),
             "attempts": len(record.get("attempts", ())),
             "correct": record.get("correct"),
@@ -195,6 +197,14 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
             ),
         }
     )
+
+
+def _rates(config: Mapping[str, Any]) -> str:
+    """Tell whether a run has its layout's own learning rate, as recipe=tuned lists it, or one that layouts share."""
+    rate: Any = (config.get("recipe") or {}).get("per_layout")
+    for part in ("lr", (config.get("data") or {}).get("name"), (config.get("layout") or {}).get("name")):
+        rate = rate.get(part) if isinstance(rate, Mapping) else None
+    return "tuned" if rate is not None and rate == config["recipe"].get("lr") else "shared"
 
 
 @contextmanager

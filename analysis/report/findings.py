@@ -8,6 +8,7 @@ from analysis.claims.advice import advice
 from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED, Finding
 from analysis.claims.judge import NO_RUN, Judgement
 from analysis.claims.scale import OUT_OF_REACH
+from analysis.claims.variants import agreement
 
 
 def findings(judgements: Sequence[Judgement]) -> list[str]:
@@ -21,6 +22,7 @@ def findings(judgements: Sequence[Judgement]) -> list[str]:
             lines += [f"{judgement.claim.key}, {judgement.claim.says}: {judgement.verdict}", *_of(judgement)]
         else:
             silent.append(judgement.claim.key)
+    lines += agreement(judgements)
     return [*lines, *([f"without runs, so not judged: {', '.join(silent)}"] if silent else [])]
 
 

@@ -45,6 +45,7 @@ def frames(
                     "trainer.max_epochs": epochs,
                     "seed": seed,
                     "covering": "",
+                    "rates": "shared",
                     **dict.fromkeys(("code", "device", "cpu", "gpu", "precision"), "one"),
                     "train_eval/loss": 0.1,
                     "train_eval/accuracy": 0.98,

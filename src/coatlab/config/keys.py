@@ -19,6 +19,7 @@ FREE_FORM = {
     "cluster.extra": "options of sbatch",
     "recipe.randaugment": "null or two keys, which have rules",
     "recipe.per_size": "a value per size, a user's own included; the one in use stands under the recipe's own key",
+    "recipe.per_layout": "a value per data set and layout, as recipe.per_size",
     "size.plans": "a plan per layout, a user's own included; the one in use stands under `plan`",
     "size.matched": "a plan per attention and layout; the one in use stands under `plan`",
     "data.sha256": "a sum per file",

@@ -37,6 +37,7 @@ def check(config: Mapping[str, Any]) -> None:
         InputError: one sentence naming the key, its value and what is valid.
     """
     _check_size_is_listed(config["recipe"], config["size"]["name"])
+    _check_rate_is_listed(config["recipe"], config["data"]["name"], config["layout"]["name"])
     check_keys(config)
     _check_data(config["data"])
     _check_recipe(config["recipe"], config["data"])
@@ -113,6 +114,17 @@ def _check_size_is_listed(recipe: Mapping[str, Any], size: str) -> None:
                 f"recipe={recipe['name']} has no {key} for size={size}, only for {', '.join(names)}; "
                 f"give recipe.{key}=... or choose another size"
             )
+
+
+def _check_rate_is_listed(recipe: Mapping[str, Any], data: str, layout: str) -> None:
+    """Check that a recipe with a learning rate per data set and layout has one for this run, or was given one."""
+    rates = (recipe.get("per_layout") or {}).get("lr") or {}
+    if rates and recipe["lr"] is None:
+        known = f"layout={', '.join(rates[data])}" if rates.get(data) else f"data={', '.join(rates)}"
+        raise InputError(
+            f"recipe={recipe['name']} has no learning rate for data={data} and layout={layout}, only for {known}; find "
+            f"one with sweep=tune data={data} layout={layout}, or give recipe.lr=..."
+        )
 
 
 # Keys without a rule of their own, and what checks them instead.

@@ -32,6 +32,7 @@ OPTED_OUT = (
     "init.pretrain_only",
     "recipe.epochs",  # the value in use is trainer.max_epochs
     "recipe.per_size",  # the values in use are under the recipe's own keys
+    "recipe.per_layout",
     "attention.implementation",
     "data.root",
     "data.cache",

@@ -50,7 +50,7 @@ def test_every_claim_is_about_a_study_and_names_that_there_are() -> None:
         if claim.called or claim.names in valid:  # what other columns hold, only runs tell
             assert named <= (set(claim.called.values()) or valid[claim.names])
         for column in claim.rows:
-            assert column == "attention" or OmegaConf.select(compose([]), column) is not None
+            assert column in ("attention", "rates") or OmegaConf.select(compose([]), column) is not None
     assert "S" in [claim.key for claim in load_claims("stage_depth")]
     assert {claim.study for claim in load_claims("stage_depth")} == {"stage_depth"}
 
@@ -73,16 +73,18 @@ def test_claims_speak_of_test_images_and_each_of_the_papers_has_one_that_decides
     claims = load_claims()
     assert {claim.metric for claim in claims} == {*MEASURES, "test/accuracy", "train_eval/loss"}
     assert [claim.key for claim in claims if claim.primary] == ["G", "C", "T", "R", "S", "A"]
-    assert [claim.key for claim in claims if claim.speaks] == ["C", "C, training"]
+    assert [claim.key for claim in claims if claim.speaks] == ["C", "C, training", "C, shared rate"]
 
 
 def test_the_range_of_losses_is_that_of_the_claim_about_the_runs() -> None:
     (claim,) = [claim for claim in load_claims() if claim.key == "G"]
-    runs = pd.DataFrame({"data.name": ["fashion_mnist"] * 2, "attention": ["none", "relative"]})
+    runs = pd.DataFrame({"data.name": ["fashion_mnist"] * 2, "attention": ["none", "relative"], "rates": "shared"})
     assert losses_of(runs) == losses_of(runs, "layouts") == claim.losses == (0.03, 0.2)
     for other in (runs.assign(attention="linear"), runs.assign(**{"data.name": "cifar10"}), runs[["attention"]]):
         assert losses_of(other) is None
     assert losses_of(runs, "transfer") is None
+    assert losses_of(runs.assign(rates="tuned")) == (0.03, 0.2)
+    assert losses_of(runs.assign(rates=["tuned", "shared"])) is None
 
 
 @pytest.mark.parametrize(

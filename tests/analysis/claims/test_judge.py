@@ -62,7 +62,7 @@ def test_budgets_that_do_not_span_the_losses_are_named_and_decide_nothing() -> N
 def test_a_scale_that_cannot_speak_gives_no_verdict() -> None:
     (claim,) = [claim for claim in load_claims("layouts") if claim.key == "C"]
     runs, histories = frames(seeds=10)
-    judgement = judged(claim, runs.assign(**{"data.name": "fractals"}), histories)
+    judgement = judged(claim, runs.assign(**{"data.name": "fractals", "rates": "tuned"}), histories)
     assert judgement.verdict == OUT_OF_REACH
     assert judgement.needed is None
     assert set(verdicts(judgement)) == {OUT_OF_REACH}

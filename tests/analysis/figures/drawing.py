@@ -1,7 +1,7 @@
 """Planted studies for figures, drawn, and the texts in a drawing."""
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,6 +13,7 @@ from tests.analysis.planted import LAYOUTS as EFFECTS
 from tests.analysis.planted import budgeted, frames
 
 ORDER = in_order(EFFECTS)
+RATES = {0.0003: 0.05, 0.001: 0.02, 0.003: 0.0, 0.01: 0.03}  # how much less accurate than at the best
 CAPACITY = {"CCCC": 0.60, "CCCT": 0.63, "CCTT": 0.70, "CTTT": 0.70, "ViT_REL": 0.66}
 
 
@@ -25,6 +26,8 @@ def study(seeds: int = 3, figure: str = "curves") -> tuple[pd.DataFrame, pd.Data
     many_epochs["fingerprint"] = "many-" + many_epochs["fingerprint"]
     if figure == "scale":
         many = longer(many)
+    if figure == "rates":
+        few, many = at_rates(few), at_rates(many)
     return pd.concat([few, many]), pd.concat([few_epochs, many_epochs])
 
 
@@ -34,6 +37,15 @@ def longer(runs: pd.DataFrame, lengths: Iterable[int] = (2000, 20_000, 50_000)) 
     for length in lengths:
         own = {"data.train_size": length, "trainer.max_epochs": 1, "test/accuracy": runs["test/accuracy"] - 10 / length}
         made.append(runs.assign(**own).rename(index=lambda mark, length=length: f"{mark}-{length}"))
+    return pd.concat(made)
+
+
+def at_rates(runs: pd.DataFrame, rates: Mapping[float, float] = RATES) -> pd.DataFrame:
+    """Return a run at each learning rate in place of each run; `rates` says by how much it is less accurate."""
+    made = []
+    for rate, less in rates.items():
+        own = {"recipe.lr": rate, "eval/accuracy": runs["eval/accuracy"] - less}
+        made.append(runs.assign(**own).rename(index=lambda mark, rate=rate: f"{mark}-{rate}"))
     return pd.concat(made)
 
 

@@ -60,6 +60,6 @@ def test_claims_without_runs_share_a_line_and_one_that_is_refused_says_why() -> 
 def test_a_claim_out_of_reach_says_why() -> None:
     runs, _ = frames(seeds=3)
     (capacity,) = [one for one in load_claims("layouts") if one.key == "C"]
-    title, reason = told((capacity, runs.assign(**{"data.name": "fractals"})), seeds=3)
+    title, reason = told((capacity, runs.assign(**{"data.name": "fractals", "rates": "tuned"})), seeds=3)
     assert title.endswith(": out of reach")
     assert "too easy" in reason
