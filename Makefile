@@ -32,7 +32,8 @@ train: setup  ## train one run: make train ARGS="layout=CCTT attention=relative"
 	$(BIN)/python src/train.py $(ARGS)
 
 study: setup  ## the five layouts on few real images and on abundant ones, three seeds each, then their report
-	$(BIN)/python src/train.py sweep=layouts data=fashion_mnist,fractals seed=$(SEEDS) $(PARTS) cluster=local $(ARGS)
+	$(BIN)/python src/train.py sweep=layouts seed=$(SEEDS) $(PARTS) cluster=local $(ARGS)
+	$(BIN)/python src/train.py sweep=layouts data=fractals recipe=tuned seed=$(SEEDS) $(PARTS) cluster=local $(ARGS)
 	$(BIN)/python -m analysis layouts
 
 report: setup  ## the report of a study's runs: make report STUDY=transfer (default layouts)
