@@ -32,6 +32,7 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 
 from coatlab.errors import InputError
 from coatlab.model.attention.bias import MASKED, RelativeBias, read_bias
+from coatlab.model.attention.biased import biased_attention
 from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.layout import Grid
 
@@ -87,7 +88,7 @@ def _mix(
         return _by_flex(q_BHND, k_BHND, v_BHND, table, grid, radius)
     bias = _read(table, grid, radius).to(q_BHND.dtype)
     if _is_small(grid):
-        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=bias)
+        return biased_attention(q_BHND, k_BHND, v_BHND, bias)
     return _by_tiles(q_BHND, k_BHND, v_BHND, bias, grid, radius)
 
 
@@ -110,24 +111,24 @@ def _is_small(grid: Grid) -> bool:
 
 
 def _read_whole(table: Tensor, grid: Grid, radius: Grid) -> Tensor:
-    """Read the bias between all positions of the grid, shape (1, H, N, N); shifts beyond the table are masked."""
+    """Read the bias between all positions of the grid, shape (H, N, N); shifts beyond the table are masked."""
     beyond_y, beyond_x = grid[0] - 1 - radius[0], grid[1] - 1 - radius[1]
-    return read_bias(F.pad(table, (beyond_x, beyond_x, beyond_y, beyond_y), value=MASKED), grid)[None]
+    return read_bias(F.pad(table, (beyond_x, beyond_x, beyond_y, beyond_y), value=MASKED), grid)
 
 
 def _read_tiles(table: Tensor, grid: Grid, radius: Grid) -> Tensor:
-    """Read the bias of every head and tile, shape (1, H * T, Q, K); positions outside the grid are masked as well."""
+    """Read the bias of every head and tile, shape (H * T, Q, K); positions outside the grid are masked as well."""
     edge = (TILE + 2 * radius[0], TILE + 2 * radius[1])
     bias_HQK = read_bias(F.pad(table, (TILE - 1,) * 4, value=MASKED), edge)
     inside = torch.zeros(1, 1, grid[0] * grid[1], 1, dtype=table.dtype, device=table.device)
     outside_TK = _with_margin(inside, grid, radius, value=MASKED)[0, :, None, :, 0]
-    return (bias_HQK[:, None] + outside_TK).flatten(0, 1)[None]
+    return (bias_HQK[:, None] + outside_TK).flatten(0, 1)
 
 
 def _by_tiles(q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor, bias: Tensor, grid: Grid, radius: Grid) -> Tensor:
     q_BTQD = _with_margin(q_BHND, grid, (0, 0))
     k_BTKD, v_BTKD = (_with_margin(x, grid, radius) for x in (k_BHND, v_BHND))
-    mix = F.scaled_dot_product_attention(q_BTQD, k_BTKD, v_BTKD, attn_mask=bias)
+    mix = biased_attention(q_BTQD, k_BTKD, v_BTKD, bias)
     rows, columns = -(-grid[0] // TILE), -(-grid[1] // TILE)
     mix = mix.unflatten(2, (TILE, TILE)).unflatten(1, (-1, rows, columns)).transpose(3, 4).flatten(4, 5).flatten(2, 3)
     return mix[:, :, : grid[0], : grid[1]].flatten(2, 3)

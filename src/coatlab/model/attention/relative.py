@@ -8,10 +8,10 @@ Deviation: eq. 3 does not write the scale 1/sqrt(D); it is standard, so we have 
 B batch, H heads, N tokens (rows * columns of the grid), D head width.
 """
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from coatlab.model.attention.bias import RelativeBias
+from coatlab.model.attention.biased import biased_attention
 from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.layout import Grid
 
@@ -24,5 +24,4 @@ class RelativeAttention(InnerAttention):
         self.bias = RelativeBias(heads, grid)
 
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
-        bias_HNN = self.bias(q_BHND.dtype)
-        return F.scaled_dot_product_attention(q_BHND, k_BHND, v_BHND, attn_mask=bias_HNN[None])
+        return biased_attention(q_BHND, k_BHND, v_BHND, self.bias(q_BHND.dtype))

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coatlab.model.attention.bias import MASKED, RelativeBias, read_bias
+from coatlab.model.attention.biased import biased_attention
 from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.layout import Grid
 
@@ -46,7 +47,7 @@ class WindowAttention(InnerAttention):
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
         q, k, v = (_split(x, self.grid, self.window, self.shift) for x in (q_BHND, k_BHND, v_BHND))
         bias = _read(self.bias.table, self.grid, self.window, self.shift).to(q.dtype)
-        mix = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        mix = biased_attention(q, k, v, bias)
         return _join(mix, self.grid, self.window, self.shift)
 
     @property
@@ -81,12 +82,12 @@ def _join(x_BWMD: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
 
 @torch.fx.wrap
 def _read(table: Tensor, grid: Grid, window: Grid, shift: Grid) -> Tensor:
-    """Read the bias of every head and window, shape (1, H * W, M, M); pairs that must not meet are masked."""
+    """Read the bias of every head and window, shape (H * W, M, M); pairs that must not meet are masked."""
     rows, columns = _tiles(grid, window)
     bias_HWMM = read_bias(table, window)[:, None].expand(-1, rows * columns, -1, -1)
     if any(shift) or any(side % size for side, size in zip(grid, window, strict=True)):
         bias_HWMM = torch.where(_allowed(grid, window, shift, table.device), bias_HWMM, MASKED)
-    return bias_HWMM.flatten(0, 1)[None]
+    return bias_HWMM.flatten(0, 1)
 
 
 def _allowed(grid: Grid, window: Grid, shift: Grid, device: torch.device) -> Tensor:

@@ -7,13 +7,19 @@ convolutions. Down-sampling follows eq. 5: the *expand* convolution has the stri
 The paper leaves some details open. We chose them so that its parameter counts come out:
 - expansion (4) and squeeze (0.25) are multiples of the block's *output* width;
 - squeeze-excitation uses SiLU; the last convolution and the shortcut have a bias, as in the authors' MaxViT release.
+
+On a CPU the branch is computed as one operation (branch.py), with the same result up to rounding.
 """
+
+from typing import Any
 
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
 from coatlab.errors import not_one_of
+from coatlab.model.blocks.branch import Weights, evaluated, trained
 from coatlab.model.blocks.shortcut import make_shortcut
+from coatlab.model.eager import are_original, is_plain
 
 DOWNSAMPLES = ("expand_conv", "depthwise_conv")
 
@@ -90,6 +96,46 @@ class MBConv(nn.Module):
         self.drop = StochasticDepth(drop, mode="row")
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        one = is_plain(x_BCHW) and self._can_be_one(images=len(x_BCHW))
+        branch = self._at_once(x_BCHW) if one else self._layers(x_BCHW)
+        return self.shortcut(x_BCHW) + self.drop(branch)
+
+    def _layers(self, x_BCHW: Tensor) -> Tensor:
         inner = self.activation(self.expand_norm(self.expand(self.norm(x_BCHW))))
         inner = self.activation(self.depthwise_norm(self.depthwise(inner)))
-        return self.shortcut(x_BCHW) + self.drop(self.project(self.squeeze_excitation(inner)))
+        return self.project(self.squeeze_excitation(inner))
+
+    def _at_once(self, x_BCHW: Tensor) -> Tensor:
+        """Return what `_layers` does, computed by branch.py."""
+        x_BHWC = (self.norm(x_BCHW) if self.training else x_BCHW).permute(0, 2, 3, 1)
+        if (stride := self.expand.stride[0]) > 1:
+            x_BHWC = x_BHWC[:, ::stride, ::stride]
+        gate = self.squeeze_excitation
+        first, second, third = self._norms()
+        parameters: list[Any] = [
+            self.expand.weight.flatten(1), second.weight, second.bias, self.depthwise.weight, third.weight, third.bias,
+            gate.squeeze.weight.flatten(1), gate.squeeze.bias, gate.excite.weight.flatten(1), gate.excite.bias,
+            self.project.weight.flatten(1), self.project.bias,
+        ]  # fmt: skip
+        weights, step = Weights(*parameters), self.depthwise.stride[0]
+        if self.training:
+            branch_BHWO = trained(x_BHWC, weights, (second, third), step)
+        else:
+            branch_BHWO = evaluated(x_BHWC, weights, (first, second, third), step)
+        return branch_BHWO.permute(0, 3, 1, 2)
+
+    def _norms(self) -> Any:
+        return self.norm, self.expand_norm, self.depthwise_norm
+
+    def _can_be_one(self, images: int) -> bool:
+        """Tell whether `_at_once` does what `_layers` would do."""
+        if self.training and images < 2:
+            return False  # a norm refuses a map of one value per channel
+        norms, gate = self._norms(), self.squeeze_excitation
+        convolutions = (self.expand, self.depthwise, self.project, gate.squeeze, gate.excite)
+        kinds: dict[nn.Module, type[nn.Module]] = {gate: SqueezeExcitation}
+        kinds |= {gate.activation: nn.SiLU, self.activation: nn.GELU}
+        kinds |= dict.fromkeys(norms, nn.BatchNorm2d) | dict.fromkeys(convolutions, nn.Conv2d)
+        if not are_original(kinds) or any(norm.training != self.training for norm in norms):
+            return False
+        return all(norm.track_running_stats and norm.momentum is not None for norm in norms)
