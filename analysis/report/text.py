@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from analysis.tabular import TIED, Table, legend, machine_readable, marked
+from analysis.tabular import TIED, Table, folded, legend, machine_readable, marked
 from coatlab.output.markdown import escape, to_markdown
 from coatlab.output.text import line
 
@@ -31,6 +31,7 @@ def terminal(table: Table, console: Console) -> None:
 
 def markdown(table: Table) -> str:
     """Write a table as Markdown, under its title."""
+    table = folded(table)
     rows = [
         [("**{}**" if cell.best else "{}").format(escape(cell.whole)) + TIED * cell.tied for cell in row]
         for row in marked(table)
