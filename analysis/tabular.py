@@ -1,10 +1,11 @@
 """Tables, and how their cells are marked, for all formats alike: each format (`analysis.report`) only writes it down.
 
-The best cell of a column is bold, if every cell of it has at least two seeds. A cell whose interval overlaps that of the best one is marked, since the seeds do not
-tell the two apart. That two intervals do not overlap is no test, though: with 2, 3 and 5 seeds, those of two cells that
-are in truth equal do not overlap in 31, 10 and 4 % of cases. Tests are in the verdicts. If all cells have the same
-number of seeds, the legend states it; otherwise each cell does. What people read has no column for what is the same in
-every row, which the caption says (`folded`), and no number of zeros alone; `machine_readable` has all columns and digits.
+The best cell of a column is bold, if every cell of it has at least two seeds. A cell whose interval overlaps that of
+the best one is marked, since the seeds do not tell the two apart. That two intervals do not overlap is no test, though:
+with 2, 3 and 5 seeds, those of two cells that are in truth equal do not overlap in 31, 10 and 4 % of cases. Tests are
+in the verdicts. If all cells have the same number of seeds, the legend states it; otherwise each cell does. What people
+read has no column for what is the same in every row, which the caption says (`folded`), and no number that reads as
+zero but is not; `machine_readable` has all columns and digits.
 """
 
 import math

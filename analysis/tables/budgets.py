@@ -22,7 +22,10 @@ from analysis.compare.finished import (
 )
 from analysis.tabular import Cell, Column, Table
 
-COSTS = {"parameters": Column("parameters (M)", ".3f", within=0.03), "macs": Column("MACs (M)", ".2f", within=0.03)}  # in millions
+COSTS = {
+    "parameters": Column("parameters (M)", ".3f", within=0.03),
+    "macs": Column("MACs (M)", ".2f", within=0.03),
+}  # in millions
 TITLES = {AT_EQUAL_LOSS: "test acc. at equal loss", WHEN_FITTED: "test acc. when fitted", AT_BEST: "test acc. at best"}
 AT_THE_BEST = {"gap": Column("gap at best", "+.1%"), LOSS: Column("train loss at best", ".3f")}
 OF_A_BUDGET = {

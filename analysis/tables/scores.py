@@ -17,7 +17,10 @@ from analysis.paper.quotes import notes_on_absent, quotes_beside
 from analysis.tables.budgets import budget_tables
 from analysis.tabular import Cell, Column, Table, mean_of
 
-COSTS = {"parameters": Column("parameters (M)", ".3f", within=0.03), "macs": Column("MACs (M)", ".2f", within=0.03)}  # in millions
+COSTS = {
+    "parameters": Column("parameters (M)", ".3f", within=0.03),
+    "macs": Column("MACs (M)", ".2f", within=0.03),
+}  # in millions
 SPEED = "images_per_second"
 FIRST = {TEST: Column("test acc.", ".1%", best="high")}  # then the paper's accuracies
 REST = {
