@@ -118,8 +118,10 @@ def _draw_cell(axis: Axes, cell: _Cell, names: Sequence[str]) -> None:
     if right_claim and points:
         best = max(across.mean for across, _ in points.values())
         axis.axvspan(best - right_claim.about, best, **look)
-    seeds = cell.many.set_index(["name", "seed"])[[TEST]].join(cell.few.set_index(["name", "seed"])[AT_EQUAL_LOSS])
-    seeds = seeds.dropna().reset_index()
+    numbers = [
+        part.groupby(["name", "seed"])[key].mean() for part, key in ((cell.many, TEST), (cell.few, AT_EQUAL_LOSS))
+    ]
+    seeds = pd.concat(numbers, axis="columns", join="inner").dropna().reset_index()
     for _, own in seeds.groupby("seed"):
         own = own.set_index("name").reindex([name for name in points if name in set(own["name"])])
         axis.plot(own[TEST], own[AT_EQUAL_LOSS], color="0.5", linewidth=0.6, alpha=0.5, zorder=1)
