@@ -170,7 +170,7 @@ TESTED_ELSEWHERE = {
     "coatlab": {
         "create",  # model/test_network
         "process/parent", "process/place",  # test_train, training/test_leader
-        "output/files", "output/figure",  # runs/test_record, benchmark/test_growth
+        "output/files",  # runs/test_record
         "runs/lock", "runs/summary",  # runs/test_run
         "data/image_data",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm

@@ -43,9 +43,9 @@ class Loaded:
         runs: one row per run, by fingerprint. Columns: `run` (its folder), `status`, `error`, `studies`; every key of
             its config by the dotted name, and `config` as a whole; `attention`, the one it really has, or `none`; final
             metrics and costs by their names in the record; `steps`, of the recipe; `weights`, what tells the trained
-            weights apart (`analysis.read.weights`); `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`,
-            `devices`, `threads`, `precision`; `covering`, the stages in which local attention is global;
-            `correct`, which official test images it got right, a boolean array (N,) or None.
+            weights apart (`analysis.read.weights`); `seconds`, `attempts`, `ended`, the time of the last one; `code`,
+            `host`, `cpu`, `gpu`, `device`, `devices`, `threads`, `precision`; `covering`, the stages in which local
+            attention is global; `correct`, which official test images it got right, a boolean array (N,) or None.
         history: one row per epoch or logged step, in that order: `fingerprint`, `step`, and the metrics of the row, NaN
             for those that it does not have.
         donors: the configs of all runs that were found, including those of other studies, by fingerprint.
@@ -186,6 +186,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
             "steps": record.get("recipe", {}).get("steps"),
             "weights": record.get("weights"),
             "attempts": len(record.get("attempts", ())),
+            "ended": (record.get("attempts") or [{}])[-1].get("ended"),
             "correct": record.get("correct"),
             "code": _version(code),
             **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device", "devices", "threads")},
