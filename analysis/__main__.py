@@ -1,6 +1,6 @@
-"""The command: `python -m analysis layouts` prints the tables and verdicts of a study, what was found, and a path.
+"""The command: `python -m analysis layouts` prints what a study's rows reach, what was found, and a path.
 
-The path, in the last line, is that of the study's report.
+The path, in the last line, is that of the study's report. With `--verbose` all tables, verdicts and notes are printed.
 """
 
 import argparse
@@ -10,23 +10,26 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from rich.console import Console
 from rich.text import Text
 
 from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
-from analysis.report.contents import EVERY_RUN, make_report
+from analysis.report.contents import EVERY_RUN, MOST_COMMANDS, Report, make_report
 from analysis.report.files import publish
 from analysis.report.findings import findings
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
+from analysis.tables.dots import summary_table
 from analysis.tables.family import FAMILY, family_runs
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
 from coatlab.config.places import add_folder_option, train_command
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import line, shown
+from coatlab.runs.commands import read_commands
 
 DEFAULT_STUDY = "layouts"
 NO_SWEEP = (EVERY_RUN, FAMILY)  # they use all runs there are; the family's tables need none
@@ -35,7 +38,7 @@ WIDE = 240  # letters per line if the output is a file or a pipe
 
 
 def main(words: list[str] | None = None) -> None:
-    """Read the arguments, load the study's runs, print its tables and verdicts, and write its report.
+    """Read the arguments, load the study's runs, print what was found, and write its report.
 
     Raises:
         InputError: there is no such study, no run of it, or its runs must not be compared.
@@ -54,21 +57,33 @@ def main(words: list[str] | None = None) -> None:
     if loaded.runs.empty and chosen.study != FAMILY:
         place = f"--project={chosen.project}" if chosen.source == "wandb" else f"--runs={shown(chosen.runs)}"
         raise InputError(f"{place} holds no run of study {chosen.study}; to make some: {sweep}")
-    commands = [sweep, shlex.join(["python", "-m", "analysis", *(sys.argv[1:] if words is None else words)])]
+    typed = [train_command(one) for one in read_commands(chosen.runs, chosen.study)[-MOST_COMMANDS:]]
+    own = shlex.join(["python", "-m", "analysis", *(sys.argv[1:] if words is None else words)])
+    commands = [*(typed if typed and chosen.source == "folders" else [sweep]), own]
     report = make_report(chosen.study, loaded, _design(chosen.study), commands, chosen.allow)
+    report = replace(report, made=date.today().isoformat())
     folder = publish(report, chosen.reports)
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    for table in (*report.tables, *report.verdicts, *filter(None, [report.protocol])):
-        terminal(table, console)
-    for note in report.notes:
-        console.print(Text(line(note)), soft_wrap=True)
-    for text in findings(report.judgements):
-        console.print(Text(text), soft_wrap=True)
+    _show(report, chosen.verbose)
     if sent := upload(report, folder, loaded.runs, chosen.tracker, chosen.project):
         print(sent)
     print(shown(folder / "report.html"))
+
+
+def _show(report: Report, verbose: bool) -> None:
+    """Print a report: in short, or all of it."""
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    tables = [*report.tables, *report.verdicts, *filter(None, [report.protocol])]
+    if verbose or not report.dots:
+        for table in tables if verbose else report.tables:
+            terminal(table, console)
+    if report.dots:
+        terminal(summary_table(report.dots), console)
+    for note in (*report.notes, *report.absent) if verbose else report.short_notes:
+        console.print(Text(line(note)), soft_wrap=True)
+    for text in findings(report.judgements):
+        console.print(Text(text), soft_wrap=True)
 
 
 def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Namespace:
@@ -84,6 +99,7 @@ def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Name
         metavar="KEY",
         help="compare runs although they differ in this key, or rows in their code or device; a footnote says so",
     )
+    parser.add_argument("--verbose", action="store_true", help="print all tables, the evidence of verdicts, and notes")
     add_folder_option(parser, "reports", "folder the report is written to")
     parser.add_argument(
         "--tracker",

@@ -1,19 +1,22 @@
 """Tables, and how their cells are marked, for all formats alike: each format (`analysis.report`) only writes it down.
 
-The best cell of a column is bold. A cell whose interval overlaps that of the best one is marked, since the seeds do not
-tell the two apart. That two intervals do not overlap is no test, though: with 2, 3 and 5 seeds, those of two cells that
-are in truth equal do not overlap in 31, 10 and 4 % of cases. Tests are in the verdicts. If all cells have the same
-number of seeds, the legend states it; otherwise each cell does.
+The best cell of a column is bold, if every cell of it has at least two seeds. A cell whose interval overlaps that of
+the best one is marked, since the seeds do not tell the two apart. That two intervals do not overlap is no test, though:
+with 2, 3 and 5 seeds, those of two cells that are in truth equal do not overlap in 31, 10 and 4 % of cases. Tests are
+in the verdicts. If all cells have the same number of seeds, the legend states it; otherwise each cell does. What people
+read has no column for what is the same in every row, which the caption says (`folded`), and no number that reads as
+zero but is not; `machine_readable` has all columns and digits.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 TIED, NOTHING = "†", "–"
+NEGLIGIBLE = 1e-8  # numbers below it are rounding errors of sums, and shown as zero
 BOOTSTRAP = (
     "Mean over seeds and, in brackets, its 95 % bootstrap interval, which is too narrow for few seeds: with 2, 3, 5 "
     "and 10 seeds it covers the true mean in about 50, 75, 83 and 90 % of cases."
@@ -40,11 +43,22 @@ Cell = str | int | float | Interval | None  # None: nothing was measured
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, the format of its numbers, and which of them is best."""
+    """A column: its title, the format of its numbers, and which of them is best.
+
+    Attributes:
+        title: of the column.
+        form: as in f"{value:{form}}"; empty for text, which is aligned to the left.
+        best: which number is; None: there is no such thing.
+        within: it moves to the caption if its numbers are within this share of each other, or its texts are the same;
+            None: it stays.
+        but: a text that does not count as another one: that a row lacks what the column is about.
+    """
 
     title: str
-    form: str = ""  # as in f"{value:{form}}"; empty for text, which is aligned to the left
+    form: str = ""
     best: Literal["high", "low"] | None = None
+    within: float | None = None
+    but: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,41 @@ def marked(table: Table) -> list[list[Marked]]:
     ]
 
 
+def folded(table: Table) -> Table:
+    """Return a table without the columns that are the same in every row; its caption says what they have."""
+    kept, told = [], []
+    for place, column in enumerate(table.columns):
+        constant = _constant([row[place] for row in table.rows], column) if place and table.rows else ""
+        if constant:
+            told.append(f"{column.title} {constant}")
+        else:
+            kept.append(place)
+    if not told:
+        return table
+    said = f"the same in every row: {', '.join(told)}"
+    return replace(
+        table,
+        columns=[table.columns[place] for place in kept],
+        rows=[[row[place] for place in kept] for row in table.rows],
+        caption=f"{table.caption}; {said}" if table.caption else said,
+    )
+
+
+def _constant(cells: Sequence[Cell], column: Column) -> str:
+    """Return what every cell of a column has, or the range that they are in; empty if they differ, or may not fold."""
+    if column.within is None:
+        return ""
+    known = {_text(cell, column, False)[0]: _mean(cell) for cell in cells}
+    if len(known) > 1:
+        known.pop(column.but, None)
+    if len(known) == 1:
+        return next(iter(known)) if NOTHING not in known else ""
+    numbers = [mean for mean in known.values() if mean is not None]
+    if len(numbers) < len(known) or not 0 < max(numbers) <= min(numbers) * (1 + column.within):
+        return ""
+    return f"{number_text(min(numbers), column.form)} to {number_text(max(numbers), column.form)}"
+
+
 def machine_readable(table: Table) -> tuple[list[str], list[list[Any]]]:
     """Return the columns and rows of a table for programs: an interval is four columns, an unknown value is None."""
     spread = [any(isinstance(row[place], Interval) for row in table.rows) for place in range(len(table.columns))]
@@ -144,7 +193,8 @@ def _marks(table: Table) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
     for j, column in enumerate(table.columns):
         cells = {i: row[j] for i, row in enumerate(table.rows)}
         means = {i: mean for i, cell in cells.items() if (mean := _mean(cell)) is not None}
-        if column.best is None or len(means) < 2:
+        alone = any(isinstance(cell, Interval) and cell.n == 1 for cell in cells.values())
+        if column.best is None or len(means) < 2 or alone:  # one seed says nothing about which is best
             continue
         best = max(means.values()) if column.best == "high" else min(means.values())
         # a number that looks the same as the best in this format is best as well
@@ -171,9 +221,19 @@ def _text(cell: Cell, column: Column, counted: bool) -> tuple[str, str]:
         return NOTHING, ""
     behind = []
     if isinstance(cell, Interval):
-        behind += [f"[{cell.low:{column.form}}, {cell.high:{column.form}}]"] if _known(cell) else []
+        ends = ", ".join(number_text(end, column.form) for end in (cell.low, cell.high))
+        behind += [f"[{ends}]"] if _known(cell) else []
         behind += [f"(n={cell.n})"] if counted else []
-    return f"{mean:{column.form}}", " ".join(behind)
+    return number_text(mean, column.form), " ".join(behind)
+
+
+def number_text(value: float, form: str) -> str:
+    """Write a number in a format, or with one or two significant digits if it would read as zero but is not."""
+    text = f"{value:{form}}"
+    if abs(value) < NEGLIGIBLE or any(digit in text for digit in "123456789"):
+        return text
+    sign = "+" if form.startswith("+") else ""
+    return f"{100 * value:{sign}.1g}%" if form.endswith("%") else f"{value:{sign}.2g}"
 
 
 def _counted(table: Table) -> bool:

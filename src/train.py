@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from coatlab.cli import one_sentence_errors
 from coatlab.config.compose import closed
 from coatlab.config.overrides import check_overrides
+from coatlab.errors import InputError
 from coatlab.runs.spec import make_spec
 from coatlab.training.entry import run, run_in_sweep
 
@@ -23,6 +24,8 @@ def train(composed: DictConfig) -> float | None:
     if HydraConfig.get().mode == RunMode.RUN:
         with one_sentence_errors():
             check_overrides(words)
+            if composed.sweep.dry_run:
+                raise InputError("sweep.dry_run=true is for a sweep; add sweep=<study> or --multirun, or leave it out")
             return run(make_spec(closed(composed, HydraConfig.get()), words))
     # a cell of a sweep, by a launcher of another package; our own launchers are handed its spec
     return run_in_sweep(make_spec(closed(composed, HydraConfig.get()), words))

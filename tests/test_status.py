@@ -197,3 +197,32 @@ def test_torch_is_never_imported(repository: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert compose([]).sweep.retry == "failed"
+
+
+def test_clean_asks_before_it_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = make(tmp_path, "failed", *SMOKE)
+    complete = make(tmp_path, "complete", *SMOKE, "layout=CTTT")
+    words = ["--clean", "--runs", str(tmp_path)]
+    with pytest.raises(InputError, match="nobody can answer here; add --yes"):
+        main(words)
+    with pytest.raises(InputError, match="--json is not valid with --clean"):
+        main([*words, "--json"])
+    with pytest.raises(InputError, match="seed=0 is not valid with --clean"):
+        main(["smoke", "seed=0", *words])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for answer in ("", "n", "what"):
+        monkeypatch.setattr("builtins.input", lambda _, answer=answer: answer)
+        main(words)
+        assert failed.is_dir()
+    assert "nothing was removed" in capsys.readouterr().out
+    monkeypatch.setattr("builtins.input", lambda _: "Y")
+    main(words)
+    assert not failed.exists()
+    assert complete.is_dir()
+    assert capsys.readouterr().out.splitlines() == [f"{failed}: failed: ZeroDivisionError: oh", "1 removed"]
+    failed = make(tmp_path, "failed", *SMOKE)
+    main([*words, "--yes"])
+    main(words)
+    assert capsys.readouterr().out.splitlines()[1:] == ["1 removed", f"nothing to remove in {tmp_path}"]

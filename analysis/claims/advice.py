@@ -1,11 +1,12 @@
 """What to do about an undecided claim: which seeds to run, how long that takes, and the command."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.claims.decide import UNDECIDED
-from analysis.claims.judge import Judgement
+from analysis.claims.judge import NO_RUN, Judgement
 from analysis.stats.looks import PLANNED
 from coatlab.config.places import train_command
 from coatlab.output.text import duration
@@ -13,18 +14,50 @@ from coatlab.output.text import duration
 LISTED = 10  # so many seeds are listed; more are a range, which a shell needs quoted
 
 
+@dataclass(frozen=True)
+class Step:
+    """What to run next for a claim.
+
+    Attributes:
+        seeds: how many there are then, in all.
+        more: how many of them are new.
+        settles: what it does, as the rest of a sentence about the seeds; empty before a first look.
+        seconds: that it takes, by the runs of the seeds that there are; NaN if it is not known.
+        command: that does it.
+    """
+
+    seeds: int
+    more: int
+    settles: str
+    seconds: float
+    command: str
+
+    @property
+    def words(self) -> str:
+        """Say how many seeds there are to run, how long that takes, and what it settles."""
+        new = f"{self.more} more" + ("" if np.isnan(self.seconds) else f", about {duration(self.seconds)}")
+        if not self.settles:
+            return f"The first look needs {self.seeds} seeds ({new})"
+        return f"{self.seeds} seeds in all ({new}) {self.settles}"
+
+
 def advice(judgement: Judgement) -> str:
     """Say how many seeds would settle what is undecided in a claim, and how to run them; empty if nothing is known."""
+    step = next_step(judgement)
+    return f"{step.words}: {step.command}" if step else ""
+
+
+def next_step(judgement: Judgement) -> Step | None:
+    """Return the seeds that would settle what is undecided in a claim, or that it needs to be looked at at all."""
     undecided = [finding for finding in judgement.findings if finding.verdict == UNDECIDED]
     if not undecided or not judgement.seeds:
-        return ""
+        return None
     have = min(finding.seeds for finding in undecided)
-    if have and not any(finding.used >= PLANNED[0] for finding in undecided):
-        first = PLANNED[0]
-        return f"The first look needs {first} seeds{_time(judgement, have, first)}: {_command(judgement, first)}"
+    if any(finding.seeds for finding in undecided) and not any(finding.used >= PLANNED[0] for finding in undecided):
+        return _step(judgement, have, PLANNED[0], "")
     helped = [finding for finding in undecided if finding.needed is not None]
     if not helped:
-        return ""
+        return None
     needed = max(finding.needed or 0 for finding in helped)
     what = (
         "what is undecided"
@@ -33,9 +66,17 @@ def advice(judgement: Judgement) -> str:
     )
     least = min(finding.chance for finding in helped)
     chance = f"{'each ' * (len(helped) > 1)}with a chance of {least:.0%}{' or more' * (len(helped) > 1)}"
-    return (
-        f"{needed} seeds in all{_time(judgement, have, needed)} settle {what}, {chance}: {_command(judgement, needed)}"
-    )
+    return _step(judgement, have, needed, f"settle {what}, {chance}")
+
+
+def first_runs(judgement: Judgement) -> str:
+    """Return the command that makes the first runs of a claim."""
+    return train_command([f"sweep={judgement.claim.study}", *_runs_words(judgement)])
+
+
+def has_runs(judgement: Judgement) -> bool:
+    """Tell whether there is any run about a claim."""
+    return bool(judgement.seeds) or any(not one.reason.startswith(NO_RUN) for one in judgement.findings)
 
 
 def seed_word(seeds: Sequence[int], needed: int) -> str:
@@ -51,16 +92,13 @@ def seed_word(seeds: Sequence[int], needed: int) -> str:
     return f"seed={','.join(map(str, wanted))}"
 
 
-def _time(judgement: Judgement, have: int, needed: int) -> str:
-    more = f"{needed - have} more"
-    return (
-        f" ({more})"
-        if np.isnan(judgement.seconds)
-        else f" ({more}, about {duration((needed - have) * judgement.seconds)})"
-    )
+def _step(judgement: Judgement, have: int, needed: int, settles: str) -> Step:
+    words = [f"sweep={judgement.claim.study}", *_runs_words(judgement), seed_word(judgement.seeds, needed)]
+    more = needed - have
+    return Step(needed, more, settles, more * judgement.seconds, train_command(words))
 
 
-def _command(judgement: Judgement, needed: int) -> str:
-    data = judgement.claim.rows.get("data.name", ())
-    chosen = [f"data={data[0]}"] if len(data) == 1 else []
-    return train_command([f"sweep={judgement.claim.study}", *chosen, seed_word(judgement.seeds, needed)])
+def _runs_words(judgement: Judgement) -> list[str]:
+    rows = judgement.claim.rows
+    data = [f"data={name}" for name in rows.get("data.name", ())]
+    return [*(data if len(data) == 1 else []), *(["recipe=tuned"] if list(rows.get("rates", ())) == ["tuned"] else [])]

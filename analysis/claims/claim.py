@@ -126,11 +126,13 @@ def losses_of(runs: pd.DataFrame, study: str | None = None) -> Range | None:
         runs: of one regime.
         study: whose claims count; all by default.
     """
-    for claim in load_claims(study):
-        known = set(claim.rows) <= set(runs.columns)
-        if claim.losses and known and claim.rows_of(runs).all():
-            return claim.losses
-    return None
+    return next((claim.losses for claim in claims_about(runs, study) if claim.losses), None)
+
+
+def claims_about(runs: pd.DataFrame, study: str | None = None) -> list[Claim]:
+    """Return the claims, of a study or of all, that are about all of some runs."""
+    known = [claim for claim in load_claims(study) if set(claim.rows) <= set(runs.columns)]
+    return [claim for claim in known if claim.rows_of(runs).all()]
 
 
 def _range(what: str, given: Any) -> Range | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.claims.claim import Claim
+from analysis.compare.finished import BUDGET, MEASURES, measured
 from analysis.stats.variance import components
 
 SUBSET = "data.split_seed"
@@ -34,15 +35,18 @@ def sources(claim: Claim, about: pd.DataFrame) -> list[str]:
     """Say for each written relation how much of the noise of a difference is the seed's, and the subset's.
 
     Args:
-        claim: its metric is a final one, so that a name has one run per seed and subset.
+        claim: its metric is a final one, so that a name has one run per seed and subset; or it is made of a name's
+            budgets (`analysis.compare.finished`), so that a name has one number per seed and subset.
         about: complete runs, as `diagonal` takes them.
     """
-    if SUBSET not in about or claim.metric not in about or not _is_crossed(about):
+    if SUBSET not in about or not _is_crossed(about):
         return []
-    notes = []
+    numbers, notes = _numbers(claim, about), []
     for relation in (one for one in claim.relations if not one.implied):
+        if not {relation.left, relation.right} <= set(numbers["name"]):
+            continue
         left, right = (
-            about[about["name"] == name].pivot_table(claim.metric, SUBSET, "seed", aggfunc="first")
+            numbers[numbers["name"] == name].pivot_table("number", SUBSET, "seed", aggfunc="first")
             for name in (relation.left, relation.right)
         )
         table = (left - right).dropna(axis="columns").to_numpy(float)
@@ -56,6 +60,19 @@ def sources(claim: Claim, about: pd.DataFrame) -> list[str]:
                 f"{table.shape[0]} subsets): {words}"
             )
     return notes
+
+
+def _numbers(claim: Claim, about: pd.DataFrame) -> pd.DataFrame:
+    """Return the claim's metric of each name, seed and subset, in a column `number`."""
+    if claim.metric in about:
+        return about.assign(number=about[claim.metric])
+    if claim.metric not in MEASURES or BUDGET not in about:
+        return pd.DataFrame(columns=["name", "seed", SUBSET, "number"])
+    parts = [
+        measured(claim.metric, own, claim.losses).values.rename("number").reset_index().assign(**{SUBSET: subset})
+        for subset, own in about.groupby(SUBSET)
+    ]
+    return pd.concat(parts).dropna(subset=["number"])
 
 
 def _is_crossed(about: pd.DataFrame) -> bool:

@@ -23,7 +23,7 @@ from analysis.claims.crossed import diagonal, sources
 from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED, Finding, decide_together
 from analysis.claims.evidence import DIVERGED, Evidence
 from analysis.claims.ordering import names_of
-from analysis.claims.scale import OUT_OF_REACH, out_of_reach
+from analysis.claims.scale import OUT_OF_REACH, out_of_reach, unlooked
 from analysis.compare.confounds import Donors, require_comparable, setup_warnings
 from analysis.compare.finished import BUDGET, EVAL, LOSS, MEASURES, TEST, Measured, measured
 from analysis.compare.panels import covering_notes
@@ -73,7 +73,8 @@ def judge(
         histories, donors, allow: as `gather` has them.
         generator: resamples for the interval of the probability of improvement; verdicts do not depend on it.
     """
-    evidence, judged = [gather(claim, runs, histories, donors, allow) for claim, runs in cases], []
+    known: dict[Any, list[str]] = {}  # several claims are about the same runs, which are compared once
+    evidence, judged = [gather(claim, runs, histories, donors, allow, known) for claim, runs in cases], []
     for one, found in zip(evidence, decide_together(evidence), strict=True):
         verdict = OUT_OF_REACH if one.out_of_reach else None
         found = [replace(finding, verdict=verdict or finding.verdict) for finding in found]
@@ -89,6 +90,7 @@ def gather(
     histories: pd.DataFrame,
     donors: Donors | None = None,
     allow: Sequence[str] = (),
+    known: dict[Any, list[str]] | None = None,
 ) -> Evidence:
     """Collect the numbers of one claim.
 
@@ -99,6 +101,7 @@ def gather(
         histories: one row per evaluation, with `fingerprint`; used by the rule of `analysis.claims.scale` alone.
         donors: configs of runs that others start from, by fingerprint.
         allow: keys in which the runs may differ besides the one that the claim names; a note says so.
+        known: notes of comparisons that were made before, for the claims of one report.
 
     Raises:
         InputError: the runs lack a column that the claim names.
@@ -110,7 +113,11 @@ def gather(
     budgets = [BUDGET] if claim.metric in MEASURES else []
     try:
         if len(about):
-            notes += require_comparable(about, [claim.names.removesuffix(".name"), *budgets], donors, allow)
+            factors, known = [claim.names.removesuffix(".name"), *budgets], {} if known is None else known
+            asked = (*factors, *about.index)
+            if asked not in known:
+                known[asked] = require_comparable(about, factors, donors, allow)
+            notes += known[asked]
             notes += [*setup_warnings(about), *(note.removeprefix("* ") for note in covering_notes(about))]
         refused = _refusal(about, budgets)
     except InputError as error:
@@ -118,6 +125,7 @@ def gather(
     if refused:
         return Evidence(claim, {name: np.empty(0) for name in names}, refused=refused, notes=notes)
     found, beyond = measured(claim.metric, about, claim.losses), out_of_reach(claim, about, histories)
+    notes += [] if beyond else unlooked(claim, about, histories)
     gaps = {(run["name"], run["seed"]): run["status"] for _, run in every.iterrows() if run["status"] != "complete"}
     table = found.table(names).reindex(index=sorted(every["seed"].unique()))
     for (name, seed), why in gaps.items():  # a seed of several runs has no number if one of them diverged

@@ -10,7 +10,7 @@ at all (`speaks` in claims.yaml). It is out of reach, instead of supported or co
     all_above      some name's mean is not above this: it has hardly begun to learn, so its place is that of its speed;
     settled        over the last doubling of the images seen, a difference that the claim is about moved by more than
                    this: the order is still changing, whatever it is now. This needs runs that were evaluated at half of
-                   their images (`trainer.eval_at`); where none was, it is not looked at.
+                   their images (`trainer.eval_at`); of a name without one it is not looked at, and a note says so.
 """
 
 from collections.abc import Mapping
@@ -54,6 +54,20 @@ def out_of_reach(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> 
             "begun to learn, so the order is that of how fast layouts learn"
         )
     return None if rule.settled is None else _unsettled(claim, rule.settled, about, histories)
+
+
+def unlooked(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> list[str]:
+    """Say for which names `settled` was not looked at, since no run of theirs was evaluated near half of its images."""
+    if claim.speaks is None or claim.speaks.settled is None or about.empty:
+        return []
+    changes = _changes(about, histories)
+    blind = [name for name in names_of(claim.relations) if name in set(about["name"]) and name not in changes]
+    if not blind:
+        return []
+    return [
+        "whether the order is still changing was not looked at for "
+        f"{', '.join(blind)}: no run was evaluated near half of its images (trainer.eval_at)"
+    ]
 
 
 def _unsettled(claim: Claim, most: float, about: pd.DataFrame, histories: pd.DataFrame) -> str | None:

@@ -120,11 +120,17 @@ def _ends(runs: pd.DataFrame, history: pd.DataFrame) -> Iterator[Fault]:
     last = history.dropna(subset="epoch").groupby("fingerprint", observed=True).tail(1).set_index("fingerprint")
     last.index = last.index.astype(object)
     last = last.reindex(runs.index)
-    for run, ended, seen in _unequal(runs.assign(last=last["step"]), "step", "last"):
+    for run, ended, seen in _unlike_last(runs, last, "step"):
         yield run, f"ended at step {ended:g}, but the last row of its history is of step {seen:g}"
     for key in [key for key in last.columns if key in runs and key not in NOT_OF_A_ROW]:
-        for run, final, row in _unequal(runs.assign(last=last[key]), key, "last"):
+        for run, final, row in _unlike_last(runs, last, key):
             yield run, f"has {key} {final:.6g} as its final measure, but {row:.6g} in the last row of its history"
+
+
+def _unlike_last(runs: pd.DataFrame, last: pd.DataFrame, key: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the runs whose final measure is another one than that of their last row, with both numbers."""
+    if key in runs:
+        yield from _unequal(pd.DataFrame({"run": runs["run"], key: runs[key], "last": last[key]}), key, "last")
 
 
 def _unequal(runs: pd.DataFrame, one: str, other: str) -> Iterator[tuple[Any, ...]]:

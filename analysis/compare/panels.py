@@ -16,7 +16,7 @@ import pandas as pd
 
 from analysis.compare.confounds import Donors, is_below, require_comparable, setup_warnings, starts_of
 from analysis.compare.design import Design, Panel, Row
-from analysis.compare.order import attention_rank, in_order, layout_name, layout_rank, value_rank
+from analysis.compare.order import NO_ATTENTION, attention_rank, in_order, layout_name, layout_rank, value_rank
 from analysis.paper.data_sets import ABUNDANT
 from analysis.tabular import Column
 from coatlab.runs.identity import PER_SEED, experiment, per_seed
@@ -168,8 +168,11 @@ def _panel(
         rows.append(Row(words, rank, runs, facts | {"init.data": start.get("name")}))
     rows.sort(key=lambda row: row.rank)
     notes = [*covering_notes(every), *_unequal(list(cells.values()))]
-    columns = [*keys, *(short_key(key, details) for key in details)]
-    return Panel(title, values, tuple(map(Column, columns)), rows, every, notes)
+    columns = [
+        *(Column(key, within=0, but=NO_ATTENTION if key == "attention" else "") for key in keys),
+        *(Column(short_key(key, details), within=0) for key in details),
+    ]
+    return Panel(title, values, tuple(columns), rows, every, notes)
 
 
 def keys_that_differ(settings: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, str]]) -> Iterator[str]:

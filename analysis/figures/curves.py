@@ -17,6 +17,7 @@ from analysis.figures.style import (
     label_panel,
     looks,
     open_rows,
+    plain_log,
     regimes,
     seeds_sentence,
     several_budgets,
@@ -54,10 +55,10 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
                 axis.plot(over.index, over["mean"], **look, markersize=4, markevery=max(1, len(over) // 10), label=name)
                 axis.fill_between(over.index, over["min"], over["max"], color=look["color"], alpha=0.2, linewidth=0)
             if part["data.name"].isin(ABUNDANT).all() and len(curves):
-                axis.set_xscale("log")
+                plain_log(axis.xaxis)
             label_panel(axis, title, "images seen", words)
         if curves[next(iter(SHOWN))].notna().any():  # otherwise there is nothing to scale
-            line[0].set_yscale("log")
+            plain_log(line[0].yaxis)
     draw_legend(figure, list(runs["name"]), lines=True)
     return figure
 

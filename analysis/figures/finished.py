@@ -17,6 +17,7 @@ from analysis.figures.style import (
     label_panel,
     looks,
     open_grid,
+    plain_log,
     regimes,
     seeds_sentence,
     several_budgets,
@@ -51,7 +52,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
             )
             means = own.groupby(BUDGET)[["log", TEST]].mean().sort_values("log")
             axis.plot(np.exp(means["log"]), means[TEST], **look, markersize=6, label=name)
-        axis.set_xscale("log")
+        plain_log(axis.xaxis)
         axis.invert_xaxis()
         label_panel(axis, title, "final training loss", "test accuracy")
     draw_legend(figure, list(runs["name"]), lines=True)

@@ -1,20 +1,26 @@
 """What all figures share: a colour, a marker and a line style for each layout and attention, panels, points, legends.
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; marker and line style tell the same on grey
-paper. Names stand in a legend above the panels, so that they never collide with each other or with the points. Two
-panels side by side are about as wide as a page, so that text is printed at its own size.
+paper. Names stand in a legend above the panels, so that they never collide with each other or with the points; or
+beside the points, where there are few. Two panels side by side are about as wide as a page, so that text is printed at
+its own size.
 """
 
 import itertools
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 
 from analysis.compare.finished import BUDGET
 from analysis.compare.order import NO_ATTENTION, attentions, in_order, layouts, value_rank
@@ -29,8 +35,24 @@ LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
 # a regime is one combination of their values, which a figure shows in a panel of its own
 REGIME_KEYS = ["data.name", "data.train_size", "data.image_size", "size.name", "init.name", "rates"]
 PANEL_SIZE = (3.8, 3.1)  # inches, width and height
+FEW_DECADES = 200  # times the lowest number, up to which a logarithmic axis has ticks between powers of ten
 TITLE_WIDTH = 36  # letters of a panel's title on one line
 INTERVAL = "95 % bootstrap interval"
+# where the name of a point may stand, in points from it; the first that is free is taken
+BESIDE = [
+    (7, 5),
+    (-7, 5),
+    (7, -5),
+    (-7, -5),
+    (0, 9),
+    (0, -9),
+    (12, 14),
+    (-12, 14),
+    (12, -14),
+    (-12, -14),
+    (0, 22),
+    (0, -22),
+]
 SEED = 0  # of the bootstrap: the same runs give the same picture
 
 
@@ -135,6 +157,16 @@ def label_panel(axis: Axes, title: str, x: str | None, y: str) -> None:
     axis.set(xlabel=x, ylabel=y)
 
 
+def plain_log(axis: Axis) -> None:
+    """Make an axis logarithmic, with plain numbers that do not cover each other; what it shows must be drawn."""
+    set_scale = axis.axes.set_xscale if axis is axis.axes.xaxis else axis.axes.set_yscale
+    set_scale("log")
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < FEW_DECADES else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1e4 else f"{value:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def draw_legend(figure: Figure, names: Sequence[str], lines: bool = False) -> None:
     """Draw the legend above all panels, with the figure's title over it."""
     handles = [
@@ -162,6 +194,36 @@ def draw_point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, An
         label=name,
         **look | {"linestyle": "none"},
     )
+
+
+def label_points(axis: Axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """Write names beside their points, each where it covers no other name and no point; the panel must be complete."""
+    figure = axis.get_figure()
+    assert isinstance(figure, Figure)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]  # decides where everything is
+    renderer: Any = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    inside = axis.get_window_extent()
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in axis.transData.transform(list(points.values()))]
+
+    def write(name: str, beside: tuple[int, int]) -> Annotation:
+        (x, y), (across, up) = beside, map(int, np.sign(beside))
+        look = {"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.7}
+        where: dict[str, Any] = {
+            "ha": {1: "left", 0: "center", -1: "right"}[across],
+            "va": {1: "bottom", 0: "center", -1: "top"}[up],
+        }
+        return axis.annotate(name, points[name], (x, y), textcoords="offset points", fontsize=9, bbox=look, **where)
+
+    for name in points:
+        tried = []
+        for place, beside in enumerate(BESIDE):
+            text = write(name, beside)
+            box = text.get_window_extent(renderer)
+            text.remove()
+            outside = not (inside.contains(*box.p0) and inside.contains(*box.p1))
+            tried.append((box.count_overlaps(taken) + 2 * outside, place))
+        taken.append(write(name, BESIDE[min(tried)[1]]).get_window_extent(renderer))
 
 
 def _places() -> dict[str, int]:

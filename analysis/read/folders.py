@@ -44,9 +44,9 @@ class Loaded:
             its config by the dotted name, and `config` as a whole; `attention`, the one it really has, or `none`; final
             metrics and costs by their names in the record; `steps`, of the recipe; `rates`, `tuned` where the run has
             its layout's own learning rate, else `shared`; `weights`, what tells the trained weights apart
-            (`analysis.read.weights`); `seconds`, `attempts`; `code`, `host`, `cpu`, `gpu`, `device`, `devices`,
-            `threads`, `precision`; `covering`, the stages in which local attention is global; `correct`, which official
-            test images it got right, a boolean array (N,) or None.
+            (`analysis.read.weights`); `seconds`, `attempts`, `ended`, the time of the last one; `code`,
+            `host`, `cpu`, `gpu`, `device`, `devices`, `threads`, `precision`; `covering`, the stages in which local
+            attention is global; `correct`, which official test images it got right, a boolean array (N,) or None.
         history: one row per epoch or logged step, in that order: `fingerprint`, `step`, and the metrics of the row, NaN
             for those that it does not have.
         donors: the configs of all runs that were found, including those of other studies, by fingerprint.
@@ -188,6 +188,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
             "rates": _rates(config),
             "weights": record.get("weights"),
             "attempts": len(record.get("attempts", ())),
+            "ended": (record.get("attempts") or [{}])[-1].get("ended"),
             "correct": record.get("correct"),
             "code": _version(code),
             **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device", "devices", "threads")},

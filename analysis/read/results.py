@@ -90,7 +90,7 @@ def load_results(results: Path, study: str) -> Loaded:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"the results in {shown(folder)} cannot be read ({error}); {REPAIR}") from error
     for record in records.values():
-        record["attempts"] = [{}] * record["attempts"]
+        record["attempts"] = [{}] * (record["attempts"] - 1) + [{"ended": record["ended"]}]
         record["correct"] = correct.get(record["fingerprint"])
     donors = {record["fingerprint"]: record["config"] for record in records.values()}
     runs = runs_frame(records.items())
@@ -109,7 +109,9 @@ def _records(runs: Path) -> Iterator[tuple[str, Record]]:
         record = read_record(folder)
         if record is not None and record["status"] == "complete":
             own = {part: record[part] for part in PARTS if part in record}
-            own |= {"fingerprint": record["fingerprint"], "attempts": len(record.get("attempts", ()))}
+            attempts = record.get("attempts") or [{}]
+            ended = {"ended": attempts[-1].get("ended"), "attempts": len(attempts)}
+            own |= {"fingerprint": record["fingerprint"], **ended}
             yield folder.name, own
 
 

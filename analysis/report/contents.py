@@ -4,6 +4,7 @@ import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,29 +13,35 @@ from matplotlib.figure import Figure
 from analysis.claims.by_panel import by_panel
 from analysis.claims.claim import load_claims
 from analysis.claims.judge import Judgement, judge
+from analysis.claims.ordering import names_of
 from analysis.compare.audit import ALIASES, audited, require_derivable
 from analysis.compare.confounds import require_keys
 from analysis.compare.design import Design
 from analysis.compare.labels import run_names
+from analysis.compare.order import in_order, layout_rank
 from analysis.compare.panels import make_panels, uncompared_panel
 from analysis.figures.style import REGIME_KEYS
 from analysis.read.folders import Loaded
 from analysis.stats import Floats, Summary, summarize
 from analysis.tables.cost import cost_tables
+from analysis.tables.dots import Dots, dots_of
 from analysis.tables.family import FAMILY, family_tables
 from analysis.tables.protocol import protocol_table
 from analysis.tables.scores import listing_table, score_tables
 from analysis.tables.verdicts import HOW_TO_READ, verdict_table
 from analysis.tabular import Column, Table
 from coatlab.errors import InputError
+from coatlab.output.figure import encoded
 from coatlab.output.text import line
 
 EVERY_RUN = "all"  # instead of a study: lists all runs and compares none
 ABOUT_COMMANDS = (
-    "The command that runs the study, without words that may have been added to choose or change cells, such as "
-    "seed=0,1,2 (those that made a run are in .hydra/overrides.yaml of its folder); and the command that made this "
-    "report."
+    "The sweeps of the study as they were typed, or, where that is not known, the one that runs it; and the command "
+    "that made this report."
 )
+URGENT = ("Warning", "Compared although", "Missing", "Unequal seeds")  # begin notes that are printed in any case
+MOST_DATA = 4  # data sets that the head of a page names
+MOST_COMMANDS = 10  # sweeps that are listed
 SEED = 0  # of every bootstrap: the same runs give the same report
 RUN_COLUMNS = {
     "run": Column("run"),
@@ -56,6 +63,16 @@ class Picture:
     caption: str
     figure: Figure
 
+    @cached_property
+    def svg(self) -> bytes:
+        """Return the content of its SVG file."""
+        return encoded(self.figure, self.name, "svg")
+
+    @cached_property
+    def png(self) -> bytes:
+        """Return the content of its PNG file."""
+        return encoded(self.figure, self.name, "png")
+
 
 @dataclass(frozen=True)
 class Report:
@@ -68,10 +85,14 @@ class Report:
         protocol: how the complete runs were trained, on what and where; None where there are none.
         judgements: one per claim about the study and panel, in the order of claims.yaml.
         verdicts: the judgements as tables.
+        dots: what each row reaches, in one number; a plot per panel.
+        compared: what was compared, in a line.
         pictures: figures of the complete runs.
+        absent: why there are no other figures.
         notes: what a reader has to know about the runs, and what is missing here and why.
         commands: those that `ABOUT_COMMANDS` describes.
         counts: the number of runs by status.
+        made: the day on which it was made.
     """
 
     study: str
@@ -80,10 +101,20 @@ class Report:
     protocol: Table | None = None
     judgements: Sequence[Judgement] = ()
     verdicts: Sequence[Table] = ()
+    dots: Sequence[Dots] = ()
+    compared: str = ""
     pictures: Sequence[Picture] = ()
+    absent: Sequence[str] = ()
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    made: str = ""
+
+    @property
+    def short_notes(self) -> list[str]:
+        """Return what must be read even in short: how many runs there are, and what tables warn of."""
+        warned = [note for table in self.tables for note in table.notes if note.startswith(URGENT)]
+        return list(dict.fromkeys([*self.notes[:1], *warned, *self.absent]))
 
 
 def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[str], allow: Sequence[str]) -> Report:
@@ -123,12 +154,50 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
     verdicts = [verdict_table(judgement) for judgement in judgements]
     named = complete.assign(name=run_names(complete, design, loaded.donors, allow))
     pictures, absent = _draw_figures(design.figures, _for_matplotlib(named), loaded.history)
-    notes += [*([HOW_TO_READ] if verdicts else []), *absent]
-    return replace(report, tables=made, judgements=judgements, verdicts=verdicts, pictures=pictures, notes=notes)
+    dots = dots_of(cells, _interval, _expected(judgements, design))
+    return replace(
+        report,
+        tables=made,
+        judgements=judgements,
+        verdicts=verdicts,
+        dots=dots,
+        compared=_compared(complete),
+        pictures=pictures,
+        absent=absent,
+        notes=[*notes, *([HOW_TO_READ] if verdicts else [])],
+    )
+
+
+def _expected(judgements: Sequence[Judgement], design: Design) -> list[str]:
+    """Return the names that the study's claims are about, if claims name them as its tables do."""
+    name = f"{design.factors[0]}.name" if design.factors[0] != "attention" else "attention"
+    own = [one.claim for one in judgements if one.claim.names == name and not one.claim.called]
+    return list(dict.fromkeys(name for claim in own for name in names_of(claim.relations)))
+
+
+def _compared(runs: pd.DataFrame) -> str:
+    """Say in a line what complete runs are of: layouts, data, images, seeds and size."""
+    data = [
+        f"{name} ({'all' if pd.isna(size) else f'{size:,.0f}'} images)"
+        for name, size in runs[["data.name", "data.train_size"]].drop_duplicates().itertuples(index=False)
+    ]
+    parts = [f"{', '.join(sorted(data)[:MOST_DATA])}{', ...' * (len(data) > MOST_DATA)}"]
+    seeds = runs["seed"].nunique()
+    parts.append(f"{seeds} seed{'s' * (seeds > 1)}")
+    sizes = in_order(map(str, runs["size.name"].unique())) if "size.name" in runs else []
+    parts += [f"size {', '.join(sizes)}"] if sizes else []
+    for key, unit, form in (("parameters", "M parameters", 1e6), ("macs", "M multiply-adds", 1e6)):
+        if key in runs and runs[key].notna().any():
+            low, high = (f"{number / form:.3g}" for number in (runs[key].min(), runs[key].max()))
+            parts.append(f"{low if low == high else f'{low} to {high}'} {unit}")
+    return "; ".join(parts)
 
 
 def _runs_table(runs: pd.DataFrame) -> Table:
-    """List all runs; what a run does not have is None or NaN."""
+    """List all runs, in the order of tables; what a run does not have is None or NaN."""
+    if {"layout.name", "data.name"} <= set(runs):
+        ranks = runs.apply(lambda run: (str(run["data.name"]), layout_rank(str(run["layout.name"]))), axis=1)
+        runs = runs.iloc[sorted(range(len(runs)), key=ranks.tolist().__getitem__)]
     shown = {key: column for key, column in RUN_COLUMNS.items() if key in runs}
     whole = {key: runs[key].astype("Int64") if column.form == "d" else runs[key] for key, column in shown.items()}
     rows = [[None if pd.isna(value) else value for value in row] for row in pd.DataFrame(whole).itertuples(index=False)]

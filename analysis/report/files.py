@@ -21,7 +21,6 @@ from analysis.report.latex import latex
 from analysis.report.text import markdown, to_csv
 from analysis.tabular import Table
 from coatlab.errors import InputError
-from coatlab.output.figure import save
 from coatlab.output.files import write_atomic
 from coatlab.output.markdown import escape
 
@@ -29,12 +28,17 @@ from coatlab.output.markdown import escape
 def publish(report: Report, reports: Path) -> Path:
     """Write a report and the list of studies, each file completely or not at all; return the report's folder."""
     folder = reports / report.study
-    tail = [_list("## Runs", report.notes), _list(f"## Commands\n\n{ABOUT_COMMANDS}", report.commands)]
+    tail = [
+        _list("## Runs", [*report.notes, *report.absent]),
+        _list(f"## Commands\n\n{ABOUT_COMMANDS}", report.commands),
+    ]
     _tables(folder / "table", f"# {report.study}", report.tables, tail)
     _tables(folder / "verdicts", f"# Claims about {report.study}", report.verdicts)
     _tables(folder / "protocol", f"# Protocol of {report.study}", [report.protocol] if report.protocol else [])
     for picture in report.pictures:
-        save(picture.figure, folder / "figures" / picture.name)
+        for kind, content in (("svg", picture.svg), ("png", picture.png)):
+            path = folder / "figures" / f"{picture.name}.{kind}"
+            write_atomic(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
     _write(folder / "runs.csv", to_csv([report.runs]))
     facts = facts_of(report)
     _remove_figures(folder, but=facts.figures)

@@ -1,4 +1,4 @@
-"""reports/index.html: all studies in a folder of reports, with their runs and verdicts, rewritten from what is there.
+"""reports/index.html: all studies in a folder of reports, what each has found and a small figure, from what is there.
 
 The report.json in a study's folder holds what this page, and the next report of the study, need to know. A folder
 without one is not a report and is left out; one whose report.json cannot be read is named, with the reason.
@@ -6,17 +6,19 @@ without one is not a report and is left out; one whose report.json cannot be rea
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from analysis.report.contents import Report
 from analysis.report.html import SYMBOLS, render
+from analysis.tables.dots import Dots
 from coatlab.errors import InputError
 
 FACTS = "report.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,29 @@ class Facts:
         runs: their number by status.
         claims: the claims about the study, with their verdicts.
         figures: the names of the figures' files.
+        best: the row that reaches most, with its number; empty if nothing was measured.
+        measure: what that number is.
+        made: the day on which the report was made.
     """
 
     study: str
     runs: Mapping[str, int]
     claims: tuple[ClaimFacts, ...] = ()
     figures: tuple[str, ...] = ()
+    best: str = ""
+    measure: str = ""
+    made: str = ""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder on the page: its name, its relative address, and its facts, or the problem with them."""
+    """A folder on the page: name, relative address, facts or the problem with them, and the first figure."""
 
     name: str
     address: str
     facts: Facts | None
     problem: str = ""
+    thumbnail: bytes | None = None
 
 
 def facts_of(report: Report) -> Facts:
@@ -62,7 +71,20 @@ def facts_of(report: Report) -> Facts:
         ClaimFacts(judged.claim.key, judged.claim.says, "; ".join(judged.claim.ordering), judged.verdict)
         for judged in report.judgements
     )
-    return Facts(report.study, dict(report.counts), tuple(claims), tuple(picture.name for picture in report.pictures))
+    figures = tuple(picture.name for picture in report.pictures)
+    return Facts(report.study, dict(report.counts), tuple(claims), figures, *_best(report.dots), report.made)
+
+
+def _best(plots: Sequence[Dots]) -> tuple[str, str]:
+    """Return the row of the first plot that reaches most, with its number, and what that is."""
+    known = [dot for dot in plots[0].dots if dot.value.n] if plots else []
+    if not known:
+        return "", ""
+    best = max(known, key=lambda dot: dot.value.mean)
+    seeds = "one seed, so no order" if best.value.n == 1 else f"{best.value.n} seeds"
+    ends = f" [{best.value.low:.1%}, {best.value.high:.1%}]" if best.value.n > 1 else ""
+    others = f"highest of {len(known)}: " if len(known) > 1 else ""
+    return f"{best.name} {best.value.mean:.1%}{ends}", f"{others}{plots[0].measure}, {plots[0].title}, {seeds}"
 
 
 def to_json(facts: Facts) -> str:
@@ -84,7 +106,8 @@ def read_facts(folder: Path) -> Facts | None:
         if unknown := {claim.verdict for claim in claims} - set(SYMBOLS):
             raise ValueError(f"verdict {', '.join(sorted(unknown))}")
         runs = {str(status): int(number) for status, number in found["runs"].items()}
-        return Facts(str(found["study"]), runs, claims, tuple(map(str, found["figures"])))
+        words = (str(found[key]) for key in ("best", "measure", "made"))
+        return Facts(str(found["study"]), runs, claims, tuple(map(str, found["figures"])), *words)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -105,4 +128,16 @@ def _entry(folder: Path) -> Entry | None:
         return Entry(folder.name, address, None, str(error))
     if facts is not None and not (folder / "report.html").is_file():
         return Entry(folder.name, address, None, "report.html is missing")
-    return None if facts is None else Entry(folder.name, address, facts)
+    return None if facts is None else Entry(folder.name, address, facts, thumbnail=_thumbnail(folder, facts.figures))
+
+
+def _thumbnail(folder: Path, figures: Sequence[str]) -> bytes | None:
+    """Return the first figure of a report; None if there is none that can be read."""
+    if not figures or not re.fullmatch(r"\w+", figures[0]):  # nothing outside the folder is shown
+        return None
+    try:
+        svg = (folder / "figures" / f"{figures[0]}.svg").read_bytes()
+        svg.decode()
+    except (OSError, ValueError):
+        return None
+    return svg

@@ -8,7 +8,7 @@ and the words of a title below each other; a table that is still too wide is sca
 import unicodedata
 from collections.abc import Sequence
 
-from analysis.tabular import TIED, Column, Marked, Table, legend, marked
+from analysis.tabular import TIED, Column, Marked, Table, folded, legend, marked
 from coatlab.output.text import line
 
 _TEX = {
@@ -45,6 +45,7 @@ _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 def latex(table: Table) -> str:
     """Write a table as LaTeX."""
+    table = folded(table)
     caption = ". ".join(part for part in map(line, (table.title, table.caption)) if part)
     notes = [rf"{tex(note)}\par" for note in (*legend(table), *table.notes)]
     lines = [

@@ -22,7 +22,9 @@ import pandas as pd
 from analysis.read.wandb import REPORT_ID
 from analysis.report.contents import Report
 from analysis.tabular import Table, machine_readable
+from coatlab.config import places
 from coatlab.config.compose import compose
+from coatlab.config.files import choices
 from coatlab.output.text import shown
 from coatlab.tracking.session import has_key, is_offline, open_session, say, worded
 
@@ -55,11 +57,20 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
         run.summary.update({f"verdict/{judged.claim.key}": judged.verdict for judged in report.judgements})
         run.finish(exit_code=0)
         if is_offline(run):
-            return "W&B: offline; to send it: " + shlex.join(["wandb", "sync", shown(Path(run.dir).parent)])
+            return f"W&B: offline; to send it: {_upload_command(report.study, folder)}"
         return None if run.disabled else f"W&B: {run.url}"
     except Exception as error:  # whatever W&B raises: the report is written
         say(f"the report was not sent to W&B ({worded(error)}); its files are complete")
         return None
+
+
+def _upload_command(study: str, folder: Path) -> str:
+    """Return the command that sends offline reports, and brings W&B to the state of the runs."""
+    named = [study] if study in choices("sweep") else []
+    elsewhere = (
+        [] if folder.parent.absolute() == places.folder("reports").absolute() else ["--reports", shown(folder.parent)]
+    )
+    return shlex.join(["python", "-m", "coatlab.upload", *named, *elsewhere])
 
 
 def _settings(runs: pd.DataFrame, tracker: str, project: str | None) -> Mapping[str, Any] | None:

@@ -22,15 +22,18 @@ from analysis.compare.finished import (
 )
 from analysis.tabular import Cell, Column, Table
 
-COSTS = {"parameters": Column("parameters (M)", ".3f"), "macs": Column("MACs (M)", ".2f")}  # in millions
+COSTS = {
+    "parameters": Column("parameters (M)", ".3f", within=0.03),
+    "macs": Column("MACs (M)", ".2f", within=0.03),
+}  # in millions
 TITLES = {AT_EQUAL_LOSS: "test acc. at equal loss", WHEN_FITTED: "test acc. when fitted", AT_BEST: "test acc. at best"}
-AT_THE_BEST = {LOSS: Column("train loss at best", ".3f"), "gap": Column("gap at best", "+.1%")}
+AT_THE_BEST = {"gap": Column("gap at best", "+.1%"), LOSS: Column("train loss at best", ".3f")}
 OF_A_BUDGET = {
+    TEST: Column("test acc.", ".1%"),
+    "gap": Column("gap", "+.1%"),
     LOSS: Column("train loss", ".3f"),
     "train_eval/accuracy": Column("train acc.", ".1%"),
     EVAL: Column("eval acc.", ".1%"),
-    TEST: Column("test acc.", ".1%"),
-    "gap": Column("gap", "+.1%"),
     "seconds": Column("seconds", ",.0f"),
 }
 
@@ -39,9 +42,9 @@ def budget_tables(panel: Panel, summarize: Summarize) -> list[Table]:
     """Make the two tables of a panel that has several budgets: a row per name, and a row per name and budget."""
     assert panel.over_budgets
     rows = [
-        [*row.words, len(row.runs), *(_cell(row.runs, key, summarize) for key in OF_A_BUDGET)] for row in panel.rows
+        [*row.words, *(_cell(row.runs, key, summarize) for key in OF_A_BUDGET), len(row.runs)] for row in panel.rows
     ]
-    columns = [*panel.columns, Column("seeds", "d"), *OF_A_BUDGET.values()]
+    columns = [*panel.columns, *OF_A_BUDGET.values(), Column("seeds", "d", within=0)]
     return [
         _over_budgets(panel.over_budgets, summarize),
         Table(f"Every budget, {panel.title}", columns, rows, "finished trainings, each with a schedule of its own"),
@@ -59,16 +62,15 @@ def _over_budgets(panel: Panel, summarize: Summarize) -> Table:
         rows.append(
             [
                 *row.words,
+                *(summarize(_numbers(one, name)) for one in found.values()),
+                *(_cell(at_best, key, summarize) for key in AT_THE_BEST),
+                best.get(name),
                 row.runs["seed"].nunique(),
                 *(float(row.runs[key].mean()) / 1e6 if key in row.runs else None for key in COSTS),
-                *(summarize(_numbers(one, name)) for one in found.values()),
-                best.get(name),
-                *(_cell(at_best, key, summarize) for key in AT_THE_BEST),
             ]
         )
-    columns = [*panel.columns, Column("seeds", "d"), *COSTS.values()]
-    columns += [Column(TITLES[key], ".1%", best="high") for key in found]
-    columns += [Column("epochs at best", "d"), *AT_THE_BEST.values()]
+    columns = [*panel.columns, *(Column(TITLES[key], ".1%", best="high") for key in found), *AT_THE_BEST.values()]
+    columns += [Column("epochs at best", "d"), Column("seeds", "d", within=0), *COSTS.values()]
     notes = [*panel.notes, *_explained(losses), *(f"{note}." for one in found.values() for note in one.notes)]
     order = order_sentence({TITLES[key].removeprefix("test acc. "): _means(one) for key, one in found.items()})
     return Table(panel.title, columns, rows, notes=[*notes, *order])

@@ -12,8 +12,8 @@ from analysis.compare.panels import covering_notes
 from analysis.tabular import Column, Table, mean_of
 
 COUNTED = {
-    "parameters": Column("parameters (M)", ".3f"),
-    "macs": Column("MACs (M)", ".2f"),
+    "parameters": Column("parameters (M)", ".3f", within=0.03),
+    "macs": Column("MACs (M)", ".2f", within=0.03),
     "activations": Column("activations (MB)", ".2f"),  # bytes of one training step, per image
 }
 SECONDS = "seconds"
@@ -52,7 +52,7 @@ def _table(panel: Panel, summarize: Summarize, over_budgets: bool) -> Table:
     ]
     measured = [Column(one.title, one.form, None if apart else one.best) for one in taken.values()]
     told = [Column("hardware")] if apart else []
-    columns = [*panel.columns, *told, Column("seeds", "d"), *COUNTED.values(), *measured]
+    columns = [*panel.columns, *told, Column("seeds", "d", within=0), *COUNTED.values(), *measured]
     several = "trained on different hardware, with a row for each kind, so no value is marked as best"
     where = several if apart else f"trained on {hardware[0]}"
     notes = [*NOTES, *([OF_SECONDS] if SECONDS in taken else []), *covering_notes(panel.runs)]

@@ -53,6 +53,7 @@ def protocol_table(runs: pd.DataFrame) -> Table:
         "warm-up": lambda own: _told(own, own.apply(_warm_up, axis=1)),
         "augmentation": lambda own: _told(own, own.apply(_augmentation, axis=1)),
         "seeds": _seeds,
+        "trained": _days,
         "code": lambda own: _told(own, own["code"]) if "code" in own else "–",
         "machine": lambda own: _told(own, own.apply(_machine, axis=1)),
     }
@@ -110,6 +111,13 @@ def _machine(run: pd.Series) -> str:
     if _on(known["gpu"]):
         known |= {"cpu": None, "threads": None}
     return ", ".join(f"{key} {_text(value)}" for key, value in known.items() if _on(value))
+
+
+def _days(runs: pd.DataFrame) -> str:
+    """Return the days on which the first and the last run ended, as far as they are known."""
+    known = runs["ended"].dropna() if "ended" in runs else pd.Series(dtype=object)
+    days = sorted({str(when)[:10] for when in known})
+    return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else "–"
 
 
 def _seeds(runs: pd.DataFrame) -> str:

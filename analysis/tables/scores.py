@@ -17,17 +17,19 @@ from analysis.paper.quotes import notes_on_absent, quotes_beside
 from analysis.tables.budgets import budget_tables
 from analysis.tabular import Cell, Column, Table, mean_of
 
-COSTS = {"parameters": Column("parameters (M)", ".3f"), "macs": Column("MACs (M)", ".2f")}  # in millions
+COSTS = {
+    "parameters": Column("parameters (M)", ".3f", within=0.03),
+    "macs": Column("MACs (M)", ".2f", within=0.03),
+}  # in millions
 SPEED = "images_per_second"
-MEASURES = {
+FIRST = {TEST: Column("test acc.", ".1%", best="high")}  # then the paper's accuracies
+REST = {
+    "gap": Column("gap", "+.1%"),
     "train_eval/loss": Column("train loss", ".3f", best="low"),
     "train_eval/accuracy": Column("train acc.", ".1%", best="high"),
     EVAL: Column("eval acc.", ".1%", best="high"),
-    TEST: Column("test acc.", ".1%", best="high"),
-    "gap": Column("gap", "+.1%"),
     SPEED: Column("images/s", ".0f", best="high"),
 }
-BEHIND = ("gap", SPEED)  # the last columns, after the paper's accuracies
 
 
 def score_tables(panels: Sequence[Panel], design: Design, summarize: Summarize = mean_of) -> list[Table]:
@@ -58,28 +60,28 @@ def _table(panel: Panel, design: Design, summarize: Summarize) -> Table:
     notes: list[str] = []
     quotes, says = quotes_beside(design.paper, [row.facts for row in panel.rows])
     beside = [quote.cells([row.facts for row in panel.rows]) for quote in quotes]
-    measures = dict(MEASURES)
+    rest = dict(REST)
     if len(by_hardware(panel.runs)) > 1:  # a speed is not better because the machine is
-        measures[SPEED] = replace(measures[SPEED], best=None)
+        rest[SPEED] = replace(rest[SPEED], best=None)
         notes.append("images/s: the hardware differs, so none is best, and a row of several kinds has none; see costs.")
-    before, rows = [key for key in measures if key not in BEHIND], []
+    rows = []
     for place, row in enumerate(panel.rows):
         own = row.runs
-        cells = {key: _cell(own, key, summarize) for key in measures}
+        cells = {key: _cell(own, key, summarize) for key in (*FIRST, *rest)}
         if len(by_hardware(own)) > 1:
             cells[SPEED] = None
         rows.append(
             [
                 *row.words,
+                *(cells[key] for key in FIRST),
+                *(cells_of_quote[place] for cells_of_quote in beside),
+                *(cells[key] for key in rest),
                 len(own),
                 *(float(own[key].mean()) / 1e6 if key in own else None for key in COSTS),
-                *(cells[key] for key in before),
-                *(cells_of_quote[place] for cells_of_quote in beside),
-                *(cells[key] for key in BEHIND),
             ]
         )
-    shown = [*panel.columns, Column("seeds", "d"), *COSTS.values(), *(measures[key] for key in before)]
-    shown += [*(quote.column() for quote in quotes), *(measures[key] for key in BEHIND)]
+    shown = [*panel.columns, *FIRST.values(), *(quote.column() for quote in quotes), *rest.values()]
+    shown += [Column("seeds", "d", within=0), *COSTS.values()]
     return Table(panel.title, shown, rows, notes=[*panel.notes, *notes, *says])
 
 

@@ -11,7 +11,10 @@ from analysis.stats.looks import PLANNED, SHARES
 from analysis.stats.several import LEVEL
 from analysis.tabular import Cell, Column, Mean, Table
 
-BRACKETS = "In brackets: the 90 % interval of the difference, and the 95 % bootstrap interval of the chance."
+BRACKETS = (
+    "In brackets: the 90 % interval of the difference, and the 95 % bootstrap interval of the chance, "
+    "which is too narrow for few seeds, as those of means are."
+)
 HOW_TO_READ = (
     "All verdicts of a report share one error: the chance that any of them is wrong is at most 5 %, whenever one looks "
     f"and however often. They look at the first {', '.join(map(str, PLANNED))} seeds, which spend "
@@ -81,7 +84,7 @@ def _row(finding: Finding, images: bool, waiting: bool) -> Sequence[Cell]:
         finding.right,
         Mean(finding.used, finding.difference, finding.low, finding.high),
         *([finding.seed_error, finding.image_error] * images),
-        Mean(finding.used, *finding.improvement),
+        Mean(finding.used, *finding.improvement) if finding.used > 1 else None,  # of one seed it is 0 or 1
         finding.p,
         f"{_looks(finding)} of {len(PLANNED)}",
         finding.used,

@@ -41,7 +41,7 @@ def blank_figures() -> Iterator[None]:
     def blank(figure: Figure, name: str, kind: str) -> bytes:
         return _blank(kind)
 
-    with patch("coatlab.output.figure.encoded", blank), patch("analysis.report.html.encoded", blank):
+    with patch("analysis.report.contents.encoded", blank):
         yield
 
 

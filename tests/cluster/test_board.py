@@ -48,3 +48,16 @@ def test_a_terminal_shows_epoch_speed_and_time_left(tmp_path: Path) -> None:
     last = console.file.getvalue()[len(first) :]
     assert "1 running, 1 failed, about 0:00:00 left" in last
     assert "2/4" in last
+
+
+def test_a_narrow_terminal_cuts_names_and_no_number(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    name = "CCTT-relative-nano-fashion_mnist-s0-0123abcd"
+    running = cell(tmp_path / name, {"step": 10, "epoch": 7, "images_per_second": 16504.4})
+    with Board(400, console) as board:
+        board.update({name: running})
+        first = console.file.getvalue()
+    assert "epochs, 16504 images/s" in first
+    assert " 7/20 " in first
+    assert "0/400 1 running, 0 failed" in first
+    assert "CCTT-relative" in first

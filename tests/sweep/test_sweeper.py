@@ -216,3 +216,27 @@ def test_a_cell_that_cannot_be_is_refused_before_anything_is_begun(
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stderr.startswith("error: ")
     assert not command.runs.exists()
+
+
+def test_a_dry_run_shows_plan_and_time_and_leaves_nothing(command: CommandLine) -> None:
+    words = ["layout=CCTT,CTTT", "seed=0,1"]
+    first = sweep(command, *words, "sweep.dry_run=true")
+    assert first.returncode == 0, first.stderr
+    assert not command.runs.exists() or list(command.runs.iterdir()) == []
+    assert told(first, "to do") == "4"
+    lines = first.stdout.splitlines()
+    assert sum(": 2 runs, 2 seeds; unknown" in line for line in lines) == 2
+    assert lines[-1] == "nothing was started: sweep.dry_run=true"
+    assert sweep(command, "layout=CCTT", "seed=0").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in command.runs.rglob("*")}
+    second = sweep(command, *words, "sweep.dry_run=true")
+    assert (told(second, "complete"), told(second, "to do")) == ("1", "3")
+    assert "1 run, 1 seed; about " in second.stdout
+    assert {path: path.stat().st_mtime_ns for path in command.runs.rglob("*")} == before
+
+
+def test_a_single_run_has_no_dry_run(command: CommandLine) -> None:
+    done = command.run(*CELL, "sweep.dry_run=true", tiny=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: sweep.dry_run=true is for a sweep; add sweep=<study>")
+    assert not command.runs.exists() or list(command.runs.iterdir()) == []

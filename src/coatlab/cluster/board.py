@@ -11,6 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from coatlab.runs.record import read_metrics
 from coatlab.runs.spec import Spec
@@ -39,11 +40,13 @@ class Board:
         self._part_at_start: dict[str, float] = {}
         self._lines: dict[str, TaskID] = {}
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
+            # in a narrow terminal a name is cut, and never a number
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True)),
             console=self.console,
+            expand=True,
             auto_refresh=False,
             disable=not self.console.is_terminal,
         )

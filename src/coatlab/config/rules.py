@@ -147,6 +147,7 @@ RULES: dict[str, Rule] = {
     "paths.data": path,
     "sweep.retry": one_of("failed", "never"),
     "sweep.part": one_of("core", "rest"),
+    "sweep.dry_run": BOOLEAN,
     "budget": one_of("reference", "matched"),
     "layout.name": name,
     "attention.name": name,

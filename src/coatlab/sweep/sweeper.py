@@ -26,9 +26,10 @@ from coatlab.config.places import expand_home
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
+from coatlab.runs.commands import note_command
 from coatlab.runs.spec import make_specs
 from coatlab.sweep.expand import expand
-from coatlab.sweep.todo import make_todo, note_study, show_outcome, show_todo
+from coatlab.sweep.todo import make_todo, note_study, show_outcome, show_plan, show_todo
 
 
 class StudySweeper(Sweeper):
@@ -61,9 +62,14 @@ class StudySweeper(Sweeper):
         master, loader = self._config, self._context.config_loader
         cells = expand(self.study, arguments, OverridesParser.create(config_loader=loader))
         specs = make_specs(cells, lambda words: closed(loader.load_sweep_config(master, words)))
-        todo = make_todo(specs, retry=master.sweep.retry == "failed", queued=self._launcher.queued)
-        show_todo(todo, expand_home(master.paths.runs), master.study)
+        runs, dry = expand_home(master.paths.runs), bool(master.sweep.dry_run)
+        todo = make_todo(specs, retry=master.sweep.retry == "failed", queued=self._launcher.queued, tidy=not dry)
+        show_todo(todo, runs, master.study)
+        if dry:
+            show_plan(todo, runs)
+            return
         self._save(master)
+        self._note(runs, master.study, arguments)
         note_study(todo, master.study)
         errors: dict[str, str] = {}
         launched = 0
@@ -75,6 +81,15 @@ class StudySweeper(Sweeper):
                     errors[spec.fingerprint] = sentence_of(error) or f"{type(error).__name__}: {error}"
         note_study(todo, master.study)  # of runs that other sweeps have finished meanwhile
         show_outcome(todo, errors, detached=bool(master.cluster.get("detach")))
+
+    @staticmethod
+    def _note(runs: Path, study: str | None, words: Sequence[str]) -> None:
+        """Keep what was typed for the study's report."""
+        if study:
+            try:
+                note_command(runs, study, words)
+            except OSError as error:
+                raise RunError(f"{shown(runs)} cannot be written: {error.strerror or error}") from error
 
     @staticmethod
     def _save(config: DictConfig) -> None:

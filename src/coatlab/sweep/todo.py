@@ -60,13 +60,14 @@ class Todo:
             yield second
 
 
-def make_todo(specs: Iterable[Spec], retry: bool, queued: Queued = lambda folders: set()) -> Todo:
+def make_todo(specs: Iterable[Spec], retry: bool, queued: Queued = lambda folders: set(), tidy: bool = True) -> Todo:
     """Decide what is to be launched: every experiment once, unless it is complete, running or bound to fail.
 
     Args:
         specs: all that the sweep asks for.
         retry: whether failed runs are tried again.
         queued: tells which running ones are jobs of an earlier command, which the launcher waits for.
+        tidy: delete what complete runs left over.
     """
     every = list(specs)
     distinct: dict[str, Spec] = {}
@@ -75,7 +76,8 @@ def make_todo(specs: Iterable[Spec], retry: bool, queued: Queued = lambda folder
     entries = []
     for spec in distinct.values():
         state, blocked = _state(spec, retry)
-        drop_left_over(spec.folder, state.record)
+        if tidy:
+            drop_left_over(spec.folder, state.record)
         entries.append(Entry(spec, state, _open(state, retry) and not blocked))
     followed = queued([one.spec.folder for one in entries if one.before.name == "running"])
     entries = [replace(one, launch=True) if one.spec.folder in followed else one for one in entries]
@@ -127,6 +129,19 @@ def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
     for one in todo.entries:
         if (one.before.name == "running" and not one.launch) or (one.before.name in FAILURES and not one.launch):
             _row(console, one.before.name, f"{shown(one.spec.folder)}: {one.before.reason}")
+
+
+def show_plan(todo: Todo, runs: Path) -> None:
+    """Print what a sweep would launch, in its order: a line for the runs that only budget or seed tells apart."""
+    expect, console = expectation(record for _, record in read_records(runs)), _console()
+    groups: dict[str, list[Spec]] = {}
+    for spec in [*todo.donors(), *(one.spec for one in todo.entries if one.launch)]:
+        groups.setdefault(spec.folder.name.rsplit("-", 2)[0], []).append(spec)
+    for name, specs in groups.items():
+        seeds = len({spec.config["seed"] for spec in specs})
+        runs_of = f"{len(specs)} run{'s' * (len(specs) > 1)}, {seeds} seed{'s' * (seeds > 1)}"
+        console.print(f"{escape(name)}: {runs_of}; {_time(specs, expect)}", soft_wrap=True)
+    console.print("nothing was started: sweep.dry_run=true")
 
 
 def show_outcome(todo: Todo, errors: Mapping[str, str], detached: bool = False) -> None:

@@ -49,3 +49,19 @@ def test_the_noise_is_that_which_was_planted(of_seed: float, of_subset: float) -
     seed, subset = (float(number) for number in re.findall(r"([0-9.]+) (?:seed,|training subset)", note))
     assert (seed, subset) == (pytest.approx(of_seed, rel=0.3), pytest.approx(of_subset, rel=0.3))
     assert "CCCC - CCCT varies with (standard deviation in 30 seeds on 30 subsets)" in note
+
+
+def test_a_number_that_is_made_of_budgets_has_its_sources_too() -> None:
+    runs = crossed(0.01, 0.03)
+    budgets = pd.concat(
+        [
+            runs.assign(
+                **{"trainer.max_epochs": epochs, "train_eval/loss": loss, "eval/accuracy": runs["test/accuracy"]}
+            )
+            for epochs, loss in ((2, 0.3), (8, 0.01))
+        ]
+    )
+    (of_one,) = sources(CLAIM, runs)
+    (of_both,) = sources(replace(CLAIM, metric="finished/accuracy", losses=(0.03, 0.2)), budgets.reset_index(drop=True))
+    assert of_both == of_one  # both budgets of a run have the same accuracy
+    assert sources(replace(CLAIM, metric="finished/accuracy", losses=(0.03, 0.2)), runs) == []

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.claims.claim import Speaks, load_claims
-from analysis.claims.scale import out_of_reach
+from analysis.claims.scale import out_of_reach, unlooked
 from tests.analysis.planted import frames
 
 (C,) = [claim for claim in load_claims("layouts") if claim.key == "C"]
@@ -63,3 +63,9 @@ def test_an_order_that_still_changes_is_named() -> None:
     # a layout that the claim is not about may do what it likes
     fewer = replace(C, relations=C.relations[:1])
     assert out_of_reach(fewer, runs, evaluated(runs, {"ViT_REL": 0.20})) is None
+    (said,) = unlooked(C, runs, evaluated(runs, {}, at=0.1))
+    assert "not looked at for CCTT, CTTT, ViT_REL, CCCT, CCCC: no run was evaluated near half of its images" in said
+    assert unlooked(C, runs, evaluated(runs, {})) == []
+    some = evaluated(runs, {})[lambda rows: ~rows["fingerprint"].str.startswith("CCCT")]
+    assert "not looked at for CCCT: " in unlooked(C, runs, some)[0]
+    assert unlooked(replace(C, speaks=None), runs, evaluated(runs, {}, at=0.1)) == []

@@ -156,3 +156,28 @@ def test_without_abundant_images_there_is_no_capacity() -> None:
             InputError, match=r"on few images under several budgets, .* abundant images \(data\.name=fractals or web"
         ):
             draw("generalization", part, epochs)
+
+
+def test_seeds_are_linked_margins_shaded_orders_noted_and_what_lacks_a_number_is_named() -> None:
+    runs, histories = study(figure="generalization")
+    (axis,) = draw("generalization", runs, histories).axes
+    links = [line for line in axis.lines if line.get_color() == "0.5"]
+    assert [len(line.get_xdata()) for line in links] == [len(ORDER)] * 3  # one per seed, through every layout
+    up, right = (patch.get_bbox() for patch in axis.patches)
+    assert (up.height, right.width) == pytest.approx((0.01, 0.01))
+    assert right.x1 == pytest.approx(max(one.lines[0].get_xdata()[0] for one in axis.containers))
+    assert "CCTT ≈ CTTT > ViT_REL > CCCT > CCCC" in axis.get_xlabel().replace("\n", " ")
+    assert "CCCC ≈ CCCT >= CCTT > CTTT >> ViT_REL" in axis.get_ylabel()
+    assert "not shown" not in axis.get_xlabel()
+    without = runs[(runs["layout.name"] != "CTTT") | (runs["data.name"] != "fractals")]
+    (axis,) = draw("generalization", without, histories).axes
+    assert "not shown, without numbers of both kinds: CTTT" in axis.get_xlabel()
+
+
+def test_costs_that_are_all_the_same_have_no_panel() -> None:
+    runs, histories = frames()
+    labels = {axis.get_xlabel() for axis in draw("cost", runs, histories).axes}
+    assert len(labels) == 2
+    matched = runs.assign(macs=6_600_000.0)
+    (label,) = {axis.get_xlabel() for axis in draw("cost", matched, histories).axes}
+    assert label.startswith("images per second")

@@ -79,7 +79,7 @@ class Seen(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "source"):
             self._open.append(tag)
         if tag == "td":
             self.cells.append("")

@@ -42,7 +42,8 @@ def test_what_holds_and_what_does_not_is_said_with_its_size() -> None:
 def test_what_is_open_comes_with_the_command_that_settles_it() -> None:
     runs, _ = frames(seeds=2)
     _, opened, advice = told((claim("CCCT >= CCTT"), runs), seeds=2)
-    assert opened.startswith("  open: CCCT >= CCTT (")
+    assert opened.startswith("  too few seeds: CCCT >= CCTT (")
+    assert opened.endswith(", leans yes, 2 seeds)")
     assert "The first look needs 3 seeds" in advice
     assert "sweep=layouts data=fashion_mnist seed=0,1,2" in advice
 
@@ -50,7 +51,7 @@ def test_what_is_open_comes_with_the_command_that_settles_it() -> None:
 def test_claims_without_runs_share_a_line_and_one_that_is_refused_says_why() -> None:
     runs, _ = frames(seeds=3)
     lines = told((claim("TTTT > TCTC", key="X"), runs), (claim("TTCC > CTCT", key="Y"), runs))
-    assert lines == ["without runs, so not judged: X, Y"]
+    assert lines == ["without runs, so not judged: X; Y (python src/train.py sweep=layouts data=fashion_mnist)"]
     twice = pd.concat([runs, runs.rename(index=lambda mark: f"{mark}-again")])
     title, _, reason = told((claim("CCCT >= CCTT"), twice))
     assert title.endswith(": undecided")

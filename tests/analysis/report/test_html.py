@@ -107,7 +107,7 @@ def test_a_page_opens_alone_without_trouble(browser: Browser, folder: Path, name
         assert shown_page.evaluate("document.documentElement.scrollWidth") <= width
         decoded = shown_page.evaluate("[...document.images].map(image => image.complete && image.naturalWidth > 0)")
         assert all(decoded)
-        pictures = {"layouts/report.html": len(DESIGN.figures), "hostile/report.html": 1}
+        pictures = {"layouts/report.html": len(DESIGN.figures), "hostile/report.html": 1, "index.html": 2}
         assert len(decoded) == pictures.get(name, 0)
         for link in shown_page.eval_on_selector_all("a[href^='#']", "links => links.map(link => link.hash.slice(1))"):
             assert shown_page.evaluate("id => document.getElementById(id) !== null", link)
@@ -184,11 +184,13 @@ def test_nothing_that_is_not_ours_runs_even_if_it_got_into_the_page(browser: Bro
 ELEMENTS = {
     "html", "head", "meta", "title", "style", "body", "header", "p", "h1", "nav", "ul", "li", "a", "main", "section",
     "h2", "h3", "div", "span", "table", "thead", "tr", "th", "button", "tbody", "td", "strong", "sup", "figure", "img",
-    "figcaption", "pre", "code", "script",
+    "figcaption", "pre", "code", "script", "b", "svg", "rect", "line", "circle", "article", "details", "summary",
+    "picture", "source",
 }  # fmt: skip
 ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "class", "href", "id", "aria-hidden", "aria-label",
-    "aria-labelledby", "aria-sort", "role", "tabindex", "scope", "type", "data-value", "src", "alt",
+    "aria-labelledby", "aria-sort", "role", "tabindex", "scope", "type", "data-value", "src", "alt", "media", "srcset",
+    "x", "y", "width", "height", "x1", "x2", "y1", "y2", "cx", "cy", "r",
 }  # fmt: skip
 
 
@@ -228,22 +230,27 @@ def test_the_page_says_what_the_other_formats_say(folder: Path) -> None:
         assert f"Claim {judged.key}" in texts
 
 
-@pytest.mark.parametrize(("needed", "times"), [(10, 2), (None, 0)])
-def test_the_seeds_advised_are_the_same_beside_a_verdict_and_below_its_table(needed: int | None, times: int) -> None:
+@pytest.mark.parametrize(("needed", "times"), [(10, 3), (None, 0)])
+def test_the_seeds_advised_are_the_same_at_the_top_beside_a_verdict_and_below_its_table(
+    needed: int | None, times: int
+) -> None:
     claim = load_claims("layouts")[0]
-    finding = Finding(claim.relations[0], "undecided", seeds=5, used=5, needed=needed, level=0.04)
+    finding = Finding(claim.relations[0], "undecided", seeds=5, used=5, needed=needed, chance=0.9, level=0.04)
     judged = Judgement(claim, "undecided", [finding], seeds=range(5))
     seen = Seen(report_page(Report("layouts", RUNS, judgements=[judged], verdicts=[verdict_table(judged)])))
-    said = re.findall(r"10 seeds in all .5 more. .*? seed=[0-9,]+", " ".join(seen.texts))
+    said = re.findall(r"10 seeds in all .5 more. [^:]*", " ".join(seen.texts))
     assert len(said) == times
     assert len(set(said)) <= 1
+    assert [text for text in seen.texts if text.startswith("python src/train.py")] == [
+        "python src/train.py sweep=layouts data=fashion_mnist seed=0,1,2,3,4,5,6,7,8,9"
+    ] * bool(times)
 
 
 @pytest.mark.slow
 def test_verdicts_come_first_each_with_a_word(folder: Path) -> None:
     source = (folder / "hostile" / "report.html").read_text()
     places = [
-        source.index(f'<h2 id="{part}">') for part in ("verdicts", "tables", "figures", "notes", "runs", "commands")
+        source.index(f'<h2 id="{part}">') for part in ("verdicts", "figures", "tables", "notes", "runs", "commands")
     ]
     assert places == sorted(places)
     for judged in judgements():
@@ -255,3 +262,65 @@ def test_a_report_without_complete_runs_says_so(folder: Path) -> None:
     source = (folder / "empty" / "report.html").read_text()
     assert "No run is complete, so nothing can be said yet." in source
     assert json.loads((folder / "empty" / "report.json").read_text())["runs"] == {"failed": 1}
+
+
+WHOLE = "element => element.getBoundingClientRect()"
+
+
+@pytest.mark.parametrize("name", ["layouts/report.html", "index.html"])
+def test_no_table_is_cut_on_a_wide_page(browser: Browser, folder: Path, name: str) -> None:
+    with opened(browser, folder / name, 1400) as (shown_page, _):
+        boxes = shown_page.eval_on_selector_all(
+            ".scroll", "all => all.map(one => [one.getAttribute('aria-labelledby'), one.scrollWidth - one.clientWidth])"
+        )
+        assert [box for box in boxes if box[1] > 0] == []
+        if name != "index.html":
+            assert len(boxes) > 5
+
+
+def test_figures_are_scaled_and_accuracies_in_sight_on_a_phone(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "layouts" / "report.html", 400) as (shown_page, _):
+        for figure in shown_page.locator("figure img").all():
+            box = figure.evaluate(WHOLE)
+            assert box["left"] >= 0
+            assert box["right"] <= 400
+            assert box["height"] > 150
+        cell = shown_page.locator("#table-1 ~ .scroll").first.locator("tbody td.number").first.evaluate(WHOLE)
+        assert cell["right"] <= 400
+
+
+def test_what_was_found_is_within_the_first_500_pixels(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "layouts" / "report.html", 1400) as (shown_page, _):
+        for selector in (".compared", ".plots", ".found", ".command"):
+            box = shown_page.locator(selector).first.evaluate(WHOLE)
+            assert box["bottom"] <= 500
+        names = shown_page.locator(".plot").first.locator(".name").all_text_contents()
+    assert names == ["ViT_REL", "CCCC", "CCTT"]
+
+
+def test_a_command_is_copied_by_its_button(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "layouts" / "report.html") as (shown_page, trouble):
+        box = shown_page.locator(".command").first
+        box.locator("button").click()
+        assert box.locator("button").text_content() in ("copied", "selected")
+    assert trouble == []
+
+
+def test_figures_have_a_dark_variant_that_draws_the_same(browser: Browser, folder: Path) -> None:
+    sources = {}
+    for scheme in ("light", "dark"):
+        with opened(browser, folder / "layouts" / "report.html", 1400, scheme) as (shown_page, _):
+            image = shown_page.locator("figure img").first
+            sources[scheme] = image.evaluate("image => image.currentSrc"), image.evaluate(WHOLE)
+    light, dark = sources["light"], sources["dark"]
+    assert light[0] != dark[0]
+    assert (light[1]["width"], light[1]["height"]) == (dark[1]["width"], dark[1]["height"])
+
+
+def test_claims_without_runs_are_a_line_with_the_command_that_makes_some() -> None:
+    made = [Judgement(claim, "undecided", [Finding(claim.relations[0], "undecided", reason="no complete run of a")])
+            for claim in load_claims("layouts")]  # fmt: skip
+    source = report_page(Report("layouts", RUNS, judgements=made))
+    assert source.count('<p class="unrun">') == len(made)
+    assert '<article class="claim">' not in source
+    assert "python src/train.py sweep=layouts data=fractals" in source

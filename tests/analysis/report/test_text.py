@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.report.text import markdown, terminal, to_csv
-from analysis.tabular import BOOTSTRAP, Column, Mean, Table, legend, machine_readable, marked
+from analysis.tabular import BOOTSTRAP, Column, Mean, Table, folded, legend, machine_readable, marked, number_text
 from tests.analysis.report.hostile import HOSTILE, shown
 
 NAN = float("nan")
@@ -126,3 +126,61 @@ def test_an_interval_is_four_columns_and_what_is_unknown_none() -> None:
         ["c", None, None, None, None, None],
         ["d", 0.125, None, None, None, 0],
     ]
+
+
+def test_of_one_seed_nothing_is_best() -> None:
+    column = Column("acc.", ".1%", best="high")
+    for second in (Mean(1, 0.6), Mean(2, 0.6, 0.5, 0.7)):
+        rows = marked(Table("t", [Column("name"), column], [["a", Mean(1, 0.5)], ["b", second]]))
+        assert not any(row[1].best or row[1].tied for row in rows)
+
+
+@given(
+    st.floats(-2, 2).filter(lambda number: abs(number) > 1e-7), st.sampled_from([".1%", "+.1%", ".3f", "+.3f", ".0%"])
+)
+def test_no_number_reads_as_zero_that_is_not(number: float, form: str) -> None:
+    shown_number = number_text(number, form)
+    value = float(shown_number.rstrip("%")) / (100 if "%" in form else 1)
+    assert value != 0
+    assert (value > 0) == (number > 0)
+    assert value == pytest.approx(number, rel=0.5, abs=0.005)
+
+
+def test_zero_is_zero() -> None:
+    assert [number_text(0.0, form) for form in (".3f", "+.1%")] == ["0.000", "+0.0%"]
+    assert number_text(0.0004, ".3f") == "0.0004"
+    assert number_text(-0.0002, "+.1%") == "-0.02%"
+
+
+def test_what_is_the_same_in_every_row_is_in_the_caption_and_still_in_the_csv() -> None:
+    columns = [
+        Column("layout", within=0), Column("attention", within=0, but="none"), Column("acc.", ".1%"),
+        Column("seeds", "d", within=0), Column("MACs", ".2f", within=0.03),
+    ]  # fmt: skip
+    rows = [["CCCC", "none", 0.5, 3, 6.60], ["CCTT", "relative", 0.5, 3, 6.70]]
+    table = Table("t", columns, rows, caption="c")
+    told = folded(table)
+    assert [column.title for column in told.columns] == ["layout", "acc."]
+    assert told.rows == [["CCCC", 0.5], ["CCTT", 0.5]]
+    assert told.caption == "c; the same in every row: attention relative, seeds 3, MACs 6.60 to 6.70"
+    assert machine_readable(table)[0] == ["layout", "attention", "acc.", "seeds", "MACs"]
+    assert markdown(table).count("relative") == 1
+    other = [["CCCC", "window", 0.5, 3, 6.60], ["CCTT", "relative", 0.5, 2, 6.90]]
+    assert folded(Table("t", columns, other)).columns == columns
+    assert [column.title for column in folded(Table("t", columns, [rows[0], [*rows[1][:3], 3, None]])).columns] == [
+        "layout", "acc.", "MACs",
+    ]  # fmt: skip
+
+
+@given(st.integers(1, 14), st.integers(40, 120))
+def test_no_number_is_cut_however_narrow_the_terminal_is(measures: int, width: int) -> None:
+    columns = [Column("layout"), *(Column(f"test acc. {i}", ".1%", best="high") for i in range(measures))]
+    rows = [[name, *(Mean(5, 0.7 + i / 100, 0.6, 0.8) for i in range(measures))] for name in ("CCCC", "ViT_REL")]
+    file = io.StringIO()
+    terminal(Table("t", columns, rows), Console(file=file, width=width))
+    printed = file.getvalue()
+    for i in range(measures):
+        assert printed.count(f"{0.7 + i / 100:.1%}") >= 2
+    assert printed.count("[60.0%, 80.0%]") == 2 * measures
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= width

@@ -66,6 +66,11 @@ def _values(items: Any) -> dict[str, Any]:
     return values
 
 
+def how_to_send(folder: Path) -> str:
+    """Return the line that says how to send the report of a folder: by the command that also repairs W&B's runs."""
+    return f"W&B: offline; to send it: python -m coatlab.upload layouts --reports {folder.parent}"
+
+
 def frame(segment: Path, entry: Mapping[str, Any]) -> pd.DataFrame:
     content = json.loads((segment / "files" / entry["path"]).read_text())
     return pd.DataFrame(content["data"], columns=content["columns"])
@@ -76,7 +81,7 @@ def test_an_offline_run_holds_the_tables_figures_and_verdicts(runs: Path, capsys
     folder = report(runs, "--tracker", "wandb")
     (segment,) = segments(folder)
     printed = capsys.readouterr().out.splitlines()
-    assert printed[-2:] == [f"W&B: offline; to send it: wandb sync {segment}", str(folder / "report.html")]
+    assert printed[-2:] == [how_to_send(folder), str(folder / "report.html")]
     run, row, summary = read(segment)
     assert (run.run_id, run.job_type, run.run_group, run.project) == ("report-layouts", "report", "layouts", "coatlab")
     kinds = defaultdict(set)
@@ -136,7 +141,7 @@ def test_the_page_is_sent_where_there_is_one(tmp_path: Path, monkeypatch: pytest
     given = Report("layouts", Table("Runs", [Column("run")], [["<script>"]]), tables)
     said = upload.upload(given, tmp_path, tracked(), "auto")
     (segment,) = segments(tmp_path)
-    assert said == f"W&B: offline; to send it: wandb sync {segment}"
+    assert said == how_to_send(tmp_path)
     run, row, _ = read(segment)
     assert (run.project, run.entity) == ("mine", "someone")
     assert (segment / "files" / row["report"]["path"]).read_text() == "<p>a page</p>"
@@ -207,6 +212,6 @@ def test_a_server_that_is_not_there_leaves_the_report_whole_and_an_offline_run(r
     assert done.returncode == 0, done.stderr
     (ours,) = [text for text in done.stderr.splitlines() if not text.startswith("wandb: ")]
     assert ours.startswith("W&B online is not available (")
-    last = [f"W&B: offline; to send it: wandb sync {segment}", str(folder / "report.html")]
+    last = [how_to_send(folder), str(folder / "report.html")]
     assert done.stdout.splitlines()[-2:] == last
     assert read(segment)[0].run_id == "report-layouts"

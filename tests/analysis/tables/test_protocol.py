@@ -61,3 +61,11 @@ def test_a_rate_of_each_layout_is_named_and_a_setting_that_varies_in_all_of_them
     assert found["learning rate"]["fashion_mnist"] == "by layout: ViT_REL 0.003; CCCC 0.001"
     assert found["batch size"]["fashion_mnist"] == "varies: 32, 128"
     assert found["training images"]["fashion_mnist"] == "all"
+
+
+def test_the_days_of_training_are_those_of_the_first_and_the_last_run() -> None:
+    few = runs((0, ()), (1, ()), (2, ()))
+    when = ["2026-11-26T23:59:00+00:00", None, "2026-11-24T08:00:00+00:00"]
+    assert told(few.assign(ended=when))["trained"] == {"fashion_mnist": "2026-11-24 to 2026-11-26"}
+    assert told(few.assign(ended=[when[0]] * 3))["trained"] == {"fashion_mnist": "2026-11-26"}
+    assert told(few)["trained"] == {"fashion_mnist": "–"}

@@ -1,0 +1,97 @@
+"""What a study's rows reach, in one number each: the panels of the dot plot at the top of a page, and its summary.
+
+A panel whose rows have several budgets shows the accuracy at equal final training loss, or, where no claim states the
+losses, at each row's own best budget. All others show the accuracy on the official test files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.claims.claim import losses_of
+from analysis.compare.design import Panel, Summarize
+from analysis.compare.finished import AT_BEST, AT_EQUAL_LOSS, TEST, measured
+from analysis.compare.order import NO_ATTENTION, in_order
+from analysis.figures.style import regimes
+from analysis.tabular import Column, Interval, Table
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A row: its name, the letters of its layout's stages, and its number."""
+
+    name: str
+    stages: str
+    value: Interval
+
+
+@dataclass(frozen=True)
+class Dots:
+    """The rows of a panel, in order.
+
+    Attributes:
+        title: what they were trained on.
+        measure: what their numbers are.
+        dots: one per row.
+        missing: names that are expected, or that other panels have.
+    """
+
+    title: str
+    measure: str
+    dots: Sequence[Dot]
+    missing: Sequence[str] = ()
+
+
+def dots_of(panels: Sequence[Panel], summarize: Summarize, expected: Sequence[str] = ()) -> list[Dots]:
+    """Return the dots of each panel, in the panels' order; names that are expected, or in another panel, are missed."""
+    titles = [regimes(panel.runs)[0][0] if len(regimes(panel.runs)) == 1 else panel.title for panel in panels]
+    titles = [title if titles.count(title) == 1 else panel.title for title, panel in zip(titles, panels, strict=True)]
+    found = []
+    for title, panel in zip(titles, panels, strict=True):
+        shown = panel.over_budgets or panel
+        names = row_names(shown)
+        runs = pd.concat([row.runs.assign(name=name) for name, row in zip(names, shown.rows, strict=True)])
+        key, words = TEST, "test accuracy"
+        losses = losses_of(panel.runs)
+        if panel.over_budgets:
+            key, words = (AT_BEST, f"{words} at each one's best budget")
+            if losses:
+                key, words = AT_EQUAL_LOSS, f"test accuracy at equal training loss, {losses[0]:g} to {losses[1]:g}"
+        if key not in (AT_BEST, AT_EQUAL_LOSS) and key not in runs:
+            continue
+        table = measured(key, runs, losses).table(names)
+        dots = [
+            Dot(name, str(row.facts.get("layout.stages", "")), summarize(table[name].to_numpy(dtype=float)))
+            for name, row in zip(names, shown.rows, strict=True)
+        ]
+        found.append(Dots(title, words, dots))
+    every = in_order([*expected, *(dot.name for one in found for dot in one.dots)])
+    return [
+        Dots(one.title, one.measure, one.dots, [name for name in every if name not in {dot.name for dot in one.dots}])
+        for one in found
+    ]
+
+
+def row_names(panel: Panel) -> list[str]:
+    """Name the rows of a panel by the words in which they differ."""
+    kept = []
+    for place, column in enumerate(panel.columns):
+        words = {row.words[place] for row in panel.rows}
+        if len(words - {NO_ATTENTION} if column.but else words) > 1:
+            kept.append(place)
+    return [", ".join(row.words[place] for place in kept or [0]) for row in panel.rows]
+
+
+def summary_table(found: Sequence[Dots]) -> Table:
+    """Make one small table: a row per name and a column per panel, or, of more than two panels, a row for each."""
+    names = in_order(dot.name for one in found for dot in one.dots)
+    by_panel = [{dot.name: dot.value for dot in one.dots} for one in found]
+    notes = [f"{one.title}: {one.measure}." for one in found]
+    if len(found) <= 2:
+        columns = [Column("name"), *(Column(one.title, ".1%", best="high") for one in found)]
+        rows = [[name, *(values.get(name) for values in by_panel)] for name in names]
+        return Table("Summary", columns, rows, notes=notes)
+    columns = [Column("trained on"), Column("name"), Column("test acc.", ".1%")]
+    rows = [[one.title, dot.name, dot.value] for one in found for dot in one.dots]
+    return Table("Summary", columns, rows, notes=list(dict.fromkeys(f"Test acc.: {one.measure}." for one in found)))

@@ -1,0 +1,44 @@
+"""What each row reaches, in one number: at equal loss where there are budgets, else at the end."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.compare.panels import make_panels
+from analysis.read.folders import load
+from analysis.studies.layouts import DESIGN
+from analysis.tables.dots import Dots, dots_of, summary_table
+from analysis.tabular import mean_of
+from tests.support.made_runs import make_run
+
+LADDER = {4: 0.4, 12: 0.1, 36: 0.005}  # epochs: final training loss
+
+
+def plots(runs: Path, *expected: str) -> list[Dots]:
+    loaded = load(runs, "layouts")
+    return dots_of(make_panels(loaded.complete, DESIGN, loaded.donors), mean_of, expected)
+
+
+def test_budgets_are_read_at_equal_loss_and_abundant_images_at_the_end(tmp_path: Path) -> None:
+    for layout, accuracy in (("CTTT", 0.7), ("ViT_REL", 0.6)):
+        for epochs, loss in LADDER.items():
+            make_run(tmp_path, f"layout={layout}", f"trainer.max_epochs={epochs}", accuracy=accuracy, loss=loss)
+    make_run(tmp_path, "layout=CTTT", "data=fractals", accuracy=0.5)
+    few, many = plots(tmp_path, "CTTT", "CCCC")
+    assert [(dot.name, dot.stages) for dot in few.dots] == [("ViT_REL", "T"), ("CTTT", "CTTT")]
+    assert [dot.value.mean for dot in few.dots] == pytest.approx([0.59, 0.69])
+    assert "at equal training loss, 0.03 to 0.2" in few.measure
+    assert (few.missing, many.missing) == (["CCCC"], ["ViT_REL", "CCCC"])
+    assert many.measure == "test accuracy"
+    table = summary_table([few, many])
+    assert [column.title for column in table.columns] == ["name", few.title, many.title]
+    assert [row[0] for row in table.rows] == ["ViT_REL", "CTTT"]
+    assert table.rows[0][2] is None
+
+
+def test_more_than_two_panels_are_rows(tmp_path: Path) -> None:
+    for data in ("fashion_mnist", "cifar10", "fractals"):
+        make_run(tmp_path, "layout=CTTT", f"data={data}", accuracy=0.5)
+    table = summary_table(plots(tmp_path))
+    assert len(table.columns) == 3
+    assert len({row[0] for row in table.rows}) == 3
