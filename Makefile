@@ -12,7 +12,7 @@ PARTS := $(if $(shell command -v nvidia-smi),sweep.part=core$(comma)rest)
 CONSTRAIN := $(if $(filter yes,$(PINNED)),-c .constraints.txt,)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train study report check test budgets lint clean
+.PHONY: help setup train study report results check test budgets lint clean
 
 help:  ## list the targets, and the markers of tests
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ study: setup  ## the five layouts on few real images and on abundant ones, three
 
 report: setup  ## the report of a study's runs: make report STUDY=transfer (default layouts)
 	$(BIN)/python -m analysis $(STUDY) $(ARGS)
+
+results: setup  ## write the tables and figures of the published results anew from the data in analysis/results
+	$(BIN)/python -m analysis --results
 
 check: setup  ## the quick tests, without those marked slow (processes, trainings, the solver) or external (see test)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not external" $(ARGS)

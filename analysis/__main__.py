@@ -11,15 +11,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
+from analysis.read.results import load_results, published, write_results
 from analysis.report.contents import EVERY_RUN, MOST_COMMANDS, Report, make_report
 from analysis.report.files import publish
 from analysis.report.findings import findings
+from analysis.report.published import PAGE, publish_beside
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.dots import summary_table
@@ -34,6 +37,7 @@ from coatlab.runs.commands import read_commands
 DEFAULT_STUDY = "layouts"
 NO_SWEEP = (EVERY_RUN, FAMILY)  # they use all runs there are; the family's tables need none
 OWN_WORDS = {EVERY_RUN: [], FAMILY: ["size=coatnet_0", "data=imagenet", "recipe=in1k"]}  # make runs for it
+RESULTS = Path(__file__).with_name("results")  # published, as data that is committed
 WIDE = 240  # letters per line if the output is a file or a pipe
 
 
@@ -45,6 +49,9 @@ def main(words: list[str] | None = None) -> None:
     """
     studies = [*choices("sweep"), *NO_SWEEP]
     chosen = _arguments(studies, words)
+    if chosen.results or chosen.publish:
+        _show_published(chosen)
+        return
     if chosen.study is None:
         print("studies:", ", ".join(studies))
         return
@@ -67,6 +74,25 @@ def main(words: list[str] | None = None) -> None:
     if sent := upload(report, folder, loaded.runs, chosen.tracker, chosen.project):
         print(sent)
     print(shown(folder / "report.html"))
+
+
+def _show_published(chosen: argparse.Namespace) -> None:
+    """Publish a study's runs if that was asked for; write the reports of published results anew, and print them.
+
+    Raises:
+        InputError: there is no study to publish, or nothing is published.
+    """
+    if chosen.publish:
+        if chosen.study not in choices("sweep"):
+            raise not_one_of("study", chosen.study, choices("sweep"))
+        write_results(chosen.runs, chosen.study, RESULTS)
+    for study in [chosen.study] if chosen.study else published(RESULTS):
+        commands = [f"python src/train.py sweep={study}", f"python -m analysis --results {study}"]
+        report = make_report(study, load_results(RESULTS, study), _design(study), commands, chosen.allow)
+        publish_beside(report, RESULTS / study)
+        print(f"{study}: {report.compared}" if report.compared else study)
+        _show(report, chosen.verbose)
+        print(shown(RESULTS / study / PAGE))
 
 
 def _show(report: Report, verbose: bool) -> None:
@@ -100,6 +126,12 @@ def _arguments(studies: Sequence[str], words: list[str] | None) -> argparse.Name
         help="compare runs although they differ in this key, or rows in their code or device; a footnote says so",
     )
     parser.add_argument("--verbose", action="store_true", help="print all tables, the evidence of verdicts, and notes")
+    parser.add_argument(
+        "--publish", action="store_true", help=f"add the study's complete runs to {shown(RESULTS)}, as data to commit"
+    )
+    parser.add_argument(
+        "--results", action="store_true", help="report on published results instead of runs: of a study, or of all"
+    )
     add_folder_option(parser, "reports", "folder the report is written to")
     parser.add_argument(
         "--tracker",

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.read.folders import Loaded, load, runs_frame
-from analysis.read.whole import without_damaged
+from analysis.read.whole import NAMED, without_damaged
 from coatlab.errors import InputError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
@@ -33,7 +33,19 @@ RUNS, SIZES, HISTORIES, CORRECT = "runs.csv", "sizes.json", "histories.parquet",
 # names and times, are counted only.
 PARTS = ("schema", "studies", "config", "cost", "recipe", "attention", "final", "timings", "hardware", "code")
 PLANS = ("plans", "matched")  # of a size
-LEFT_OUT = ("hardware.host", "config.paths", "config.tracker", "config.cluster", "config.hydra", "config.data.cache")
+LEFT_OUT = (
+    "status",
+    "hardware.host",
+    "config.paths",
+    "config.tracker",
+    "config.cluster",
+    "config.hydra",
+    "config.data.cache",
+)
+PATHS = {
+    "runs": "runs",
+    "data": "data",
+}  # in their place: they count for nothing, but other values are derived from them
 REPAIR = "publish the study again, with python -m analysis STUDY --publish"
 Record = dict[str, Any]
 
@@ -87,10 +99,14 @@ def load_results(results: Path, study: str) -> Loaded:
     try:
         records = _read_records(folder)
         history, correct = pd.read_parquet(folder / HISTORIES), _read_correct(folder / CORRECT)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"the results in {shown(folder)} cannot be read ({error}); {REPAIR}") from error
-    for record in records.values():
-        record["attempts"] = [{}] * (record["attempts"] - 1) + [{"ended": record["ended"]}]
+        lacking = (set(history["fingerprint"]) | set(correct)) - {record["fingerprint"] for record in records.values()}
+        if lacking:
+            raise ValueError(f"{RUNS} lacks {', '.join(sorted(lacking)[:NAMED])}, which other files have")
+        attempts = {name: [{}] * (one["attempts"] - 1) + [{"ended": one["ended"]}] for name, one in records.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"the results in {shown(folder)} cannot be read ({error!r}); {REPAIR}") from error
+    for name, record in records.items():
+        record["attempts"] = attempts[name]
         record["correct"] = correct.get(record["fingerprint"])
     donors = {record["fingerprint"]: record["config"] for record in records.values()}
     runs = runs_frame(records.items())
@@ -156,6 +172,7 @@ def _read_records(folder: Path) -> dict[str, Record]:
                     for node in nodes:
                         place = place.setdefault(node, {})
                     place[last] = _value(text)
+            record["config"]["paths"] = dict(PATHS)
             record["config"]["size"] |= sizes[record["config"]["size"]["name"]]
             records[row["run"]] = record
     return records

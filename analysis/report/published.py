@@ -13,7 +13,6 @@ from pathlib import Path
 from analysis.report.contents import Picture, Report
 from analysis.report.findings import findings
 from analysis.report.text import markdown
-from coatlab.output.figure import encoded
 from coatlab.output.files import write_atomic
 from coatlab.output.markdown import escape
 
@@ -32,15 +31,15 @@ def publish_beside(report: Report, folder: Path) -> None:
 
 def contents(report: Report) -> Mapping[str, bytes]:
     """Return the files of a report by name: the same runs give the same bytes."""
-    figures = {f"{one.name}.svg": encoded(one.figure, one.name, "svg") for one in report.pictures}
+    figures = {f"{one.name}.svg": one.svg for one in report.pictures}
     parts = [
         f"# Results of {escape(report.study)}",
         "Written by `make results` from the data in this folder; edits are lost.",
         "## What was found",
         "\n".join(_bullets(findings(report.judgements))) or "No claim is about this study.",
         *(_figure(picture) for picture in report.pictures),
-        *map(markdown, [*report.tables, *report.verdicts, *([report.protocol] if report.protocol else [])]),
-        "\n".join(["## Runs", "", *(f"- {escape(note)}" for note in report.notes)]),
+        *map(markdown, [*report.tables, *report.verdicts, *filter(None, [report.protocol])]),
+        "\n".join(["## Runs", "", *(f"- {escape(note)}" for note in (*report.notes, *report.absent))]),
         "\n".join(["## Commands", "", "```bash", *report.commands, "```"]),
     ]
     return {PAGE: ("\n\n".join(parts).strip() + "\n").encode()} | figures

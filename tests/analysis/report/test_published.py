@@ -1,0 +1,48 @@
+"""The report of published results: it can be made again from the data that is committed, byte for byte."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import RESULTS, main
+from analysis.read.results import published
+from analysis.report.published import PAGE
+from tests.support.made_runs import make_study
+
+pytestmark = pytest.mark.slow
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("analysis.__main__.RESULTS", tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_what_was_published_is_reported_again_from_its_data_alone(
+    elsewhere: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_study(tmp_path / "runs", "layouts", "data=fashion_mnist,fractals", seeds=3)
+    main(["layouts", "--publish", "--runs", str(tmp_path / "runs")])
+    first, said = files(elsewhere / "layouts"), capsys.readouterr().out
+    assert {PAGE, "finished.svg", "runs.csv"} <= set(first)
+    assert "## What was found" in first[PAGE].decode()
+    (elsewhere / "layouts" / "old.svg").write_text("of a figure that there is no longer")
+    (elsewhere / "layouts" / PAGE).unlink()
+    main(["--results"])
+    assert files(elsewhere / "layouts") == first
+    assert capsys.readouterr().out == said
+    assert said.rstrip().endswith(PAGE)
+
+
+def test_the_committed_reports_are_those_of_the_committed_data(elsewhere: Path) -> None:
+    for study in published(RESULTS):
+        kept = files(RESULTS / study)
+        for name in kept.keys() - {PAGE}:
+            (elsewhere / study).mkdir(parents=True, exist_ok=True)
+            (elsewhere / study / name).write_bytes(kept[name])
+        main(["--results", study])
+        assert files(elsewhere / study) == kept, f"run `make results` and commit analysis/results/{study}"
