@@ -8,7 +8,7 @@ of another. Choices that change more than their own node (`# @package _global_`)
 import os
 import pickle
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,11 @@ class Composition:
 
     Attributes:
         pickled: the config; a copy takes a quarter of what copy.deepcopy takes.
-        nodes: each key of its top level as a config with nothing else, pickled.
         keys: dotted, with their values.
         choices: of every group, also of those inside a group.
     """
 
     pickled: bytes
-    nodes: Mapping[str, bytes]
     keys: Mapping[str, Any]
     choices: Mapping[str, str | None]
 
@@ -99,23 +97,23 @@ def _composition(
     if _whole.cache_info().currsize < FEW:
         return _whole(files, conf, words, choices, folders)
     base = _whole(files, conf, words, (), folders)
-    joined = base
-    for group, choice in choices:
-        if base.choices.get(group) == choice:
-            continue
-        other = _whole(files, conf, words, ((group, choice),), folders)
-        if not _differ_only_in(group, base, other):
-            return _whole(files, conf, words, choices, folders)
-        joined = replace(
-            joined,
-            nodes={**joined.nodes, group: other.nodes[group]},
-            keys={key: value for key, value in joined.keys.items() if not _is_in(group, key)}
-            | {key: value for key, value in other.keys.items() if _is_in(group, key)},
-            choices={**joined.choices, group: choice},
-        )
-    config = OmegaConf.unsafe_merge(*(pickle.loads(node) for node in joined.nodes.values()))
+    choices = tuple((group, choice) for group, choice in choices if base.choices.get(group) != choice)
+    others = {group: _whole(files, conf, words, ((group, choice),), folders) for group, choice in choices}
+    if not all(_differ_only_in(group, base, other) for group, other in others.items()):
+        return _whole(files, conf, words, choices, folders)
+    nodes = {str(key): _node(others.get(str(key), base), str(key)) for key in base.config()}
+    config = OmegaConf.unsafe_merge(*map(pickle.loads, nodes.values()))
     OmegaConf.set_struct(config, True)
-    return replace(joined, pickled=pickle.dumps(config, pickle.HIGHEST_PROTOCOL))
+    keys = {key: value for key, value in base.keys.items() if key.partition(".")[0] not in others}
+    for group, other in others.items():
+        keys |= {key: value for key, value in other.keys.items() if _is_in(group, key)}
+    return Composition(pickle.dumps(config, pickle.HIGHEST_PROTOCOL), keys, {**base.choices, **dict(choices)})
+
+
+@lru_cache(KEPT)
+def _node(of: Composition, key: str) -> bytes:
+    """Return one key of the top level as a config with nothing else, pickled."""
+    return pickle.dumps(OmegaConf.masked_copy(of.config(), key), pickle.HIGHEST_PROTOCOL)
 
 
 @lru_cache(KEPT)
@@ -126,9 +124,8 @@ def _whole(
     chosen = {str(group): choice for group, choice in config.hydra.runtime.choices.items()}
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     OmegaConf.set_struct(plain, True)  # as it was
-    nodes = {str(key): pickle.dumps(OmegaConf.masked_copy(plain, str(key)), pickle.HIGHEST_PROTOCOL) for key in plain}
     container: Any = OmegaConf.to_container(plain)
-    return Composition(pickle.dumps(plain, pickle.HIGHEST_PROTOCOL), nodes, dict(leaves(container)), chosen)
+    return Composition(pickle.dumps(plain, pickle.HIGHEST_PROTOCOL), dict(leaves(container)), chosen)
 
 
 def _differ_only_in(group: str, one: Composition, other: Composition) -> bool:
@@ -137,7 +134,7 @@ def _differ_only_in(group: str, one: Composition, other: Composition) -> bool:
         + [repr(entry) for entry in each.choices.items() if entry[0] != group]
         for each in (one, other)
     ]
-    return outside[0] == outside[1] and group in one.nodes and group in other.nodes
+    return outside[0] == outside[1]
 
 
 def _is_in(node: str, key: str) -> bool:
