@@ -25,13 +25,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # these take minutes each and are started first, so that no core is still busy with one when all others are done
 LONG = (
+    "tests/test_readme.py",
     "tests/cluster/slurm/test_sweeps.py",
     "tests/cluster/slurm/test_processes.py",
     "tests/sweep/test_sweeper.py",
     "tests/training/test_resume.py",
     "tests/budget/test_sizes.py",
     "tests/training/test_leader.py",
-    "tests/test_readme.py",
     "tests/test_train.py",
 )
 

@@ -102,7 +102,9 @@ def load_results(results: Path, study: str) -> Loaded:
         lacking = (set(history["fingerprint"]) | set(correct)) - {record["fingerprint"] for record in records.values()}
         if lacking:
             raise ValueError(f"{RUNS} lacks {', '.join(sorted(lacking)[:NAMED])}, which other files have")
-        attempts = {name: [{}] * (one["attempts"] - 1) + [{"ended": one["ended"]}] for name, one in records.items()}
+        attempts: dict[str, list[Record]] = {
+            name: [{}] * (one["attempts"] - 1) + [{"ended": one["ended"]}] for name, one in records.items()
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"the results in {shown(folder)} cannot be read ({error!r}); {REPAIR}") from error
     for name, record in records.items():

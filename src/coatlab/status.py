@@ -153,7 +153,7 @@ def _clean(chosen: argparse.Namespace) -> None:
 def _cells_of(study: str, overrides: Sequence[str]) -> list[Spec]:
     """Compose the cells that a study's command line asks for."""
     sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
-    return list(make_specs(expand(sweeper, overrides, OverridesParser.create()), compose))
+    return list(make_specs(expand(sweeper, overrides, OverridesParser.create())))
 
 
 def cell_statuses(runs: Path, study: str | None = None, cells: Iterable[Spec] = ()) -> list[CellStatus]:

@@ -2,14 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from coatlab.config import compose as module
 from coatlab.config.compose import closed, compose, known_keys, resolve
-from coatlab.config.composer import composed
 from coatlab.config.files import choices, conf_dir
 from coatlab.errors import InputError
 
@@ -135,21 +132,6 @@ def test_a_config_and_hydras_settings_may_come_apart() -> None:
         closed(plain, config.hydra)
 
 
-def test_the_keys_of_a_choice_are_read_once_whatever_it_is_combined_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
-
-    def counting(*arguments: Any) -> DictConfig:
-        asked.append(arguments)
-        return composed(*arguments)
-
-    monkeypatch.setattr(module, "composed", counting)
-    module._composition.cache_clear()
-    for layout in ("CCTT", "CTTT", "CCCC"):
-        for attention in ("relative", "window", "linear"):
-            assert "attention.name" in known_keys({"layout": layout, "attention": attention})
-    assert len(asked) == 5  # the defaults, two other layouts, two other attentions
-
-
 def test_the_keys_of_two_choices_are_those_of_both() -> None:
     both = known_keys({"attention": "window", "data": "fractals"})
     assert {"attention.window", "data.render"} <= both.keys()
@@ -200,17 +182,3 @@ def test_the_matched_plan_takes_the_place_of_the_layouts_own() -> None:
         InputError, match=r"^budget=matched has no plan for layout=ViT_REL attention=window at size=nano; sol"
     ):
         resolve(compose(["attention=window", "budget=matched", "layout=ViT_REL"]))
-
-
-@pytest.mark.parametrize(
-    "chosen",
-    [{}, {"attention": "linear", "data": "webdataset", "trainer": "ddp"}, {"cluster": "slurm", "init": "finetune"}],
-)
-def test_a_combination_composed_whole_has_the_keys_of_its_choices(
-    chosen: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_combinations", {})
-    whole = module.known_keys(chosen)
-    monkeypatch.setattr(module, "_combinations", {})
-    monkeypatch.setattr(module, "FEW", 0)
-    assert module.known_keys(chosen) == whole

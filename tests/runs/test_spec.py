@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from coatlab.config import composition
 from coatlab.config.compose import compose, resolve
+from coatlab.config.composer import composed
 from coatlab.errors import InputError
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.run import open_run
+from coatlab.runs.spec import make_specs
 from tests.runs.test_state import make
 from tests.support.specs import spec_of
 
@@ -69,3 +72,23 @@ def test_only_a_described_run_can_be_trained_alone(tmp_path: Path) -> None:
         run.complete({})
     with pytest.raises(InputError, match=r"init\.pretrain_only=true needs init\.pretrain"):
         spec_of(f"paths.runs={tmp_path}", "init=finetune", f"init.run={run.folder}", "init.pretrain_only=true")
+
+
+def test_many_cells_are_composed_of_few_choices_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [
+        [f"paths.runs={tmp_path}", f"layout={layout}", f"attention={attention}", f"seed={seed}"]
+        for layout in ("CCTT", "CTTT")
+        for attention in ("relative", "linear")
+        for seed in range(30)
+    ]
+    asked: list[object] = []
+    monkeypatch.setattr(composition, "composed", lambda *words: [asked.append(words), composed(*words)][1])
+    specs = list(make_specs(cells))
+    assert len(asked) < 10
+    assert capsys.readouterr().err == "composing 120 cells\n"
+    assert len({spec.fingerprint for spec in specs}) == 120
+    assert specs[-1] == spec_of(*cells[-1])
+    list(make_specs(cells[:3]))
+    assert capsys.readouterr().err == ""

@@ -12,11 +12,18 @@ import coatlab.sweep.sweeper
 import coatlab.tracking.mirror
 import coatlab.training.fit  # noqa: F401
 from coatlab.config.compose import compose
-from coatlab.config.composer import composed
-from coatlab.config.files import choices, conf_dir, groups
+from coatlab.config.composition import composition
+from coatlab.config.files import choices, conf_dir
 from tests.support.composing import keep_composed_configs
 
+# in children every combination of choices is put together of these (config/composition.py)
+APART = ("layout", "attention", "data", "recipe", "init", "trainer", "tracker")
 keep_composed_configs()
 compose([])
-for turn in range(7):  # each reads another file of every group
-    composed(conf_dir(), [f"{group}={found[turn % len(found)]}" for group in groups() if (found := choices(group))])
+for cluster in ("cluster=none", "cluster=local"):
+    compose([cluster, "tracker=none"])
+for group in APART:
+    for choice in choices(group):
+        composition(conf_dir(), (), {group: choice}, ())
+for layout in choices("layout"):
+    composition(conf_dir(), ["cluster=local"], {"layout": layout}, ())

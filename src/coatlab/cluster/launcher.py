@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 
 import coatlab.cluster
 from coatlab.cluster.job import run_under_hydra, words_of
-from coatlab.config.compose import closed
-from coatlab.config.files import choices
+from coatlab.config.composer import folders_of
+from coatlab.config.files import choices, conf_dir
 from coatlab.runs.spec import Spec, make_specs
 
 
@@ -40,8 +40,7 @@ class CoatlabLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose and check the cells of another sweeper, and run them."""
-        loader = self.hydra_context.config_loader
-        specs = make_specs(job_overrides, lambda words: closed(loader.load_sweep_config(self.config, words)))
+        specs = make_specs(job_overrides, folders_of(self.config.hydra, conf_dir()))
         return self.launch_specs(list(specs), initial_job_idx)
 
     def queued(self, folders: Sequence[Path]) -> set[Path]:

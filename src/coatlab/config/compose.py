@@ -1,41 +1,45 @@
 """From conf/ to a plain dictionary: composing the files, checking their keys, and resolving them."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra.conf import HydraConf
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
-from coatlab.config.composer import choices_of, composed, folders_of, running_folders
+from coatlab.config.composer import composed, folders_of, running_folders
+from coatlab.config.composition import KEPT, Composition, composition, groups_in, set_value
 from coatlab.config.files import conf_dir, groups
-from coatlab.config.keys import check_closed, leaves
+from coatlab.config.keys import check_closed
 from coatlab.config.overrides import SWEEP, check_overrides, no_choice
 from coatlab.config.places import expand_home
-from coatlab.config.targets import without_paths
-from coatlab.config.words import word
+from coatlab.config.targets import TARGET, without_paths
 from coatlab.errors import InputError
 
-FEW = 3  # combinations of choices that a process composes whole
-_combinations: dict[tuple[Any, ...], dict[str, Any]] = {}
 SITE = "cluster/site"  # a user's file of values for cluster=slurm: it adds no keys
 
 
-def compose(overrides: list[str], hydra_too: bool = False) -> DictConfig:
+def compose(overrides: list[str], hydra_too: bool = False, folders: Sequence[str] | None = None) -> DictConfig:
     """Compose train.yaml with Hydra overrides, as the command line does, without running anything.
 
     Args:
         overrides: the words.
         hydra_too: keep Hydra's own settings, below `hydra`.
+        folders: where choices are looked for besides conf/; None: where the running command does, if one runs.
 
     Raises:
         InputError: a group choice or a key that does not exist, with those that do; a key that is given twice or
             removed.
     """
-    check_overrides(overrides)
-    config = composed(conf_dir(), overrides, running_folders(conf_dir()))
-    _check_keys_of(config, config.hydra)
+    typed = check_overrides(overrides)
+    folders = running_folders(conf_dir()) if folders is None else tuple(folders)
+    if not hydra_too and (config := _put_together(typed, folders)) is not None:
+        return config
+    config = composed(conf_dir(), overrides, folders)
+    _check_keys_of(config, config.hydra.runtime.choices, folders_of(config.hydra, conf_dir()))
     if not hydra_too:
         with open_dict(config):
             del config["hydra"]
@@ -52,34 +56,25 @@ def closed(config: DictConfig, hydra: HydraConf | DictConfig | None = None) -> D
     Raises:
         InputError: a key that does not exist, or a group without a choice.
     """
-    _check_keys_of(config, config.hydra if hydra is None else hydra)
+    hydra = config.hydra if hydra is None else hydra
+    _check_keys_of(config, hydra.runtime.choices, folders_of(hydra, conf_dir()))
     return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
-def known_keys(choices: Mapping[str, str], folders: Sequence[str] = ()) -> dict[str, Any]:
+def known_keys(choices: Mapping[str, str], folders: Sequence[str] = ()) -> Mapping[str, Any]:
     """Return the keys that choices of groups have, dotted, with their values before any override.
-
-    Of a few combinations each is composed, which costs a single command 0.2 s. Of many, as a sweep has, each choice is
-    composed once, and its keys are kept: there are many more combinations than choices.
 
     Args:
         choices: by group; a group that is not named has its default.
         folders: where choices are found besides conf/, as hydra.searchpath has them.
     """
-    folders = tuple(folders)
-    combination = (conf_dir(), *sorted(choices.items()), *folders)
-    if combination not in _combinations and len(_combinations) < FEW:
-        words = tuple(word(group, choice) for group, choice in choices.items())
-        _combinations[combination] = _composition(conf_dir(), words, folders).keys
-    if combination in _combinations:
-        return _combinations[combination]
-    base = _composition(conf_dir())
-    changed = {group: choice for group, choice in choices.items() if choice != base.choices[group]}
-    known = {key: value for key, value in base.keys.items() if key.partition(".")[0] not in changed}
-    for group, choice in changed.items():
-        keys = _composition(conf_dir(), (word(group, choice),), folders).keys
-        known |= {key: value for key, value in keys.items() if key.startswith(f"{group}.") or key not in base.keys}
-    return known
+    found = composition(conf_dir(), (), choices, folders)
+    places = (str(conf_dir()), *folders)
+    if found.choices.get(f"{SITE}@cluster") and any(
+        (Path(place.removeprefix("file://")) / SITE).is_dir() for place in places
+    ):
+        found = composition(conf_dir(), (f"~{SITE}@cluster",), choices, folders)
+    return found.keys
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -123,32 +118,58 @@ def _use_matched_plan(config: DictConfig) -> None:
             config.plan[key] = plan.get(key, False)
 
 
-class _Composition(NamedTuple):
-    keys: dict[str, Any]
-    choices: dict[str, str | None]
+def _put_together(typed: Sequence[Override], folders: tuple[str, ...]) -> DictConfig | None:
+    """Set values in a copy of what Hydra composes of the choices; check the keys where a value may add or remove one.
+
+    None: there is a word that only Hydra understands, or refuses in words of its own.
+
+    Raises:
+        InputError: as `closed`.
+    """
+    words, chosen, values = [], {}, []
+    known = groups_in(conf_dir(), folders)
+    for override in typed:
+        key, value = override.get_key_element(), override.value()
+        if override.is_sweep_override() or override.is_delete() or key == "hydra.searchpath":
+            return None
+        if key in known and isinstance(value, str):
+            chosen[key] = value
+        elif key.lstrip("+") in known or "/" in key or "@" in key or key.lstrip("+").partition(".")[0] == "hydra":
+            words.append(str(override.input_line))
+        else:
+            values.append(override)
+    found = composition(conf_dir(), words, chosen, folders)
+    config = found.config()
+    try:
+        for override in values:
+            set_value(config, override)
+    except OmegaConfBaseException:
+        return None
+    _check_keys_in(found, folders)
+    if not all(_keeps_keys(override, found) for override in values):
+        _check_keys_of(config, found.choices, folders)
+    return config
 
 
-@cache
-def _composition(conf: Path, words: tuple[str, ...] = (), folders: tuple[str, ...] = ()) -> _Composition:
-    """Compose choices of groups, or the defaults alone; return keys with values, and the choice of each group."""
-    config = composed(conf, words, folders)
-    if config.hydra.runtime.choices.get(f"{SITE}@cluster") and any(
-        (Path(place.removeprefix("file://")) / SITE).is_dir() for place in (str(conf), *folders)
-    ):
-        config = composed(conf, [*words, f"~{SITE}@cluster"], folders)
-    keys = {key: value for key, value in leaves(_container(config)) if not key.startswith("hydra.")}
-    return _Composition(keys, choices_of(config.hydra))
+def _keeps_keys(override: Override, of: Composition) -> bool:
+    """Tell whether a config with this value has the same keys as before, and the same of them are valid."""
+    key = override.get_key_element()
+    return key in of.keys and not isinstance(override.value(), Mapping) and not key.endswith(f".{TARGET}")
 
 
-def _check_keys_of(config: DictConfig, hydra: HydraConf | DictConfig) -> None:
-    chosen = choices_of(hydra)
+@lru_cache(KEPT)
+def _check_keys_in(found: Composition, folders: tuple[str, ...]) -> None:
+    _check_keys_of(found.config(), found.choices, folders)
+
+
+def _check_keys_of(config: DictConfig, chosen: Mapping[str, str | None], folders: Sequence[str]) -> None:
     needed = [group for group in groups() if group != SWEEP]
     for group in needed:
         if chosen.get(group) is None:
             raise no_choice(f"{group}=null", group)
     choices = {group: str(chosen[group]) for group in needed}
     plain = {key: value for key, value in _container(config).items() if key != "hydra"}
-    check_closed(plain, known_keys(choices, folders_of(hydra, conf_dir())), choices)
+    check_closed(plain, known_keys(choices, folders), choices)
 
 
 def _container(config: DictConfig, resolve: bool = False) -> dict[str, Any]:

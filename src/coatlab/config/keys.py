@@ -46,6 +46,8 @@ def check_closed(config: Mapping[str, Any], known: Mapping[str, Any], choices: M
         if not any(ancestor in known for ancestor in _ancestors(key)):  # of a known key the rule looks at the value
             raise unknown_key(key, known, choices)
     for key in known:
+        if key in there:
+            continue
         needed = next((node for node in FREE_FORM if key.startswith(f"{node}.")), key)
         if needed not in there and not _below(needed, there):
             raise InputError(f"the key {needed} is missing; keys cannot be removed, only given another value")

@@ -5,6 +5,7 @@ one seed of three. It also removes keys (`~seed`) and groups (`tracker=null`) th
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,25 +19,33 @@ OFF = ("none", "scratch")  # choices that switch their group off
 SWEEP = "sweep"
 
 
-def check_overrides(words: Sequence[str]) -> None:
-    """Check words that were typed together.
+def check_overrides(words: Sequence[str]) -> list[Override]:
+    """Check words that were typed together, and return them as Hydra reads them.
 
     Raises:
         InputError: a key is there twice or is removed, or a group has no choice; the sentence has the words.
         hydra.errors.HydraException: a word that Hydra cannot read.
     """
-    overrides = OverridesParser.create().parse_overrides(list(words))
+    overrides = [_read(word) for word in words]
     typed: dict[str, list[Override]] = {}
     for override in overrides:
         typed.setdefault(_key(override), []).append(override)
     for key, same in typed.items():
         if len(same) > 1:
             raise _repeated(key, same)
+    known = groups()
     for override in overrides:
-        if override.key_or_group in groups():
+        if override.key_or_group in known:
             _check_choice(override)
         elif override.is_delete():
             _refuse_removal(override)
+    return overrides
+
+
+@lru_cache(4096)  # the cells of a sweep have the same words, and reading one takes 0.3 ms
+def _read(word: str) -> Override:
+    (override,) = OverridesParser.create().parse_overrides([word])
+    return override
 
 
 def with_defaults(defaults: Sequence[str], words: Sequence[str]) -> list[str]:

@@ -5,19 +5,23 @@ or another machine. So the run that is trained is the one that was checked and s
 configs since.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import track
 
 from coatlab.config.catalog import with_content
-from coatlab.config.compose import resolve
+from coatlab.config.compose import compose, resolve
 from coatlab.config.rules import check
 from coatlab.errors import InputError
 from coatlab.runs.donor import with_donor
 from coatlab.runs.identity import fingerprint, folder_name
+
+MANY = 100  # cells: they take a second or more
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,14 @@ def make_spec(composed: DictConfig, words: Sequence[str]) -> Spec:
     With `init.pretrain_only` the donor itself is the run that was asked for.
 
     Args:
-        composed: with the keys of its choices and no other (`compose`, `closed`), without Hydra's own settings.
+        composed: with the keys of its choices and no other (`compose`, `closed`), without Hydra's own settings;
+            it is nobody else's, and is changed.
         words: the overrides that made it.
 
     Raises:
         InputError: the run, or the one that it starts from, cannot be what the config asks for.
     """
-    run = with_content(resolve(composed.copy()))
+    run = with_content(resolve(composed))
     check(run)
     run, described = with_donor(run)
     if described is None:
@@ -72,18 +77,27 @@ def make_spec(composed: DictConfig, words: Sequence[str]) -> Spec:
     return donor if run["init"]["pretrain_only"] else _spec(words, run, donor)
 
 
-def make_specs(cells: Iterable[Sequence[str]], compose: Callable[[list[str]], DictConfig]) -> Iterator[Spec]:
-    """Make the spec of every cell of a sweep.
+def make_specs(cells: Sequence[Sequence[str]], folders: Sequence[str] | None = None) -> Iterator[Spec]:
+    """Make the spec of every cell of a sweep; of many, how far it is is shown on stderr.
 
     Args:
         cells: the overrides of each.
-        compose: from overrides to a config, as `make_spec` takes it.
+        folders: where choices are looked for besides conf/; None: where the running command does, if one runs.
 
     Raises:
         InputError: a cell that cannot be run; nothing has begun.
     """
-    for words in cells:
-        yield make_spec(compose(list(words)), words)
+    for words in _shown(cells) if len(cells) >= MANY else cells:
+        yield make_spec(compose(list(words), folders=folders), words)
+
+
+def _shown(cells: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
+    title, console = f"composing {len(cells):,} cells", Console(stderr=True)
+    if console.is_terminal:
+        yield from track(cells, title, console=console, transient=True)
+    else:
+        console.print(title)
+        yield from cells
 
 
 def _spec(words: Sequence[str], config: Mapping[str, Any], donor: Spec | None = None) -> Spec:

@@ -21,7 +21,8 @@ from omegaconf import DictConfig, OmegaConf
 from coatlab.cli import sentence_of
 from coatlab.cluster.job import error_of
 from coatlab.cluster.launcher import spec_launcher
-from coatlab.config.compose import closed
+from coatlab.config.composer import folders_of
+from coatlab.config.files import conf_dir
 from coatlab.config.places import expand_home
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
@@ -61,7 +62,7 @@ class StudySweeper(Sweeper):
         """
         master, loader = self._config, self._context.config_loader
         cells = expand(self.study, arguments, OverridesParser.create(config_loader=loader))
-        specs = make_specs(cells, lambda words: closed(loader.load_sweep_config(master, words)))
+        specs = make_specs(cells, folders_of(master.hydra, conf_dir()))
         runs, dry = expand_home(master.paths.runs), bool(master.sweep.dry_run)
         todo = make_todo(specs, retry=master.sweep.retry == "failed", queued=self._launcher.queued, tidy=not dry)
         show_todo(todo, runs, master.study)
