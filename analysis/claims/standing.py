@@ -65,6 +65,8 @@ def said(finding: Finding, claim: Claim) -> str:
     size, unit = (finding.difference, "nats") if in_nats(claim) else (100 * finding.difference, "points")
     form = ".2f" if in_nats(claim) else ".1f"
     by = f"{abs(size):{form}} {unit}"
+    if not any(digit in by for digit in "123456789"):
+        return f"{left} and {right} are level"
     better, worse = (left, right) if size > 0 else (right, left)
     if finding.relation.sign == ABOUT:
         return f"{left} and {right} are about equal" if holds else f"{better} beats {worse} by {by}"

@@ -96,7 +96,8 @@ def _headline(judgement: Judgement) -> str:
         return f"{begin}: the order of the paper holds. {_told(counted[HOLDS], judgement)}"
     if judgement.verdict == CONTRADICTED:
         return f"{begin}: the order of the paper does not hold. {_told(counted[FAILS], judgement)}"
-    numbers = [f"{len(some)} of {len(found)} relations {_plural(word, some)}" for word, some in counted.items() if some]
+    of_all = f"of {len(found)} relations" if len(found) > 1 else "relation"
+    numbers = [f"{len(some)} {of_all} {_plural(word, some)}" for word, some in counted.items() if some]
     reasons = dict.fromkeys(standing(one) for one in counted["open"])
     told = f"{begin}: {', '.join(numbers)} ({', '.join(reasons)})."
     if decided := counted[FAILS] + counted[HOLDS]:

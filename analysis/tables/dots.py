@@ -66,11 +66,16 @@ def dots_of(panels: Sequence[Panel], summarize: Summarize, expected: Sequence[st
             for name, row in zip(names, shown.rows, strict=True)
         ]
         found.append(Dots(title, words, dots))
-    every = in_order([*expected, *(dot.name for one in found for dot in one.dots)])
+    every = in_order([*expected, *(_first(dot) for one in found for dot in one.dots)])
     return [
-        Dots(one.title, one.measure, one.dots, [name for name in every if name not in {dot.name for dot in one.dots}])
+        Dots(one.title, one.measure, one.dots, [name for name in every if name not in set(map(_first, one.dots))])
         for one in found
     ]
+
+
+def _first(dot: Dot) -> str:
+    """Return the first word of a row's name, its layout or attention."""
+    return dot.name.partition(", ")[0]
 
 
 def row_names(panel: Panel) -> list[str]:

@@ -52,7 +52,7 @@ from coatlab.config.files import choices
 from coatlab.config.words import word
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import duration, printable, shown
-from coatlab.runs.clean import removable, remove
+from coatlab.runs.clean import clean
 from coatlab.runs.identity import experiment, folder_name, per_seed
 from coatlab.runs.record import read_metrics, run_folders
 from coatlab.runs.spec import Spec, make_specs
@@ -103,7 +103,9 @@ def main(words: list[str] | None = None) -> None:
     if chosen.study is not None and chosen.study not in studies:
         raise not_one_of("study", chosen.study, studies)
     if chosen.clean:
-        _clean(chosen)
+        if other := "--json" if chosen.json else " ".join(chosen.override):
+            raise InputError(f"{other} is not valid with --clean; give a study or none, --runs and --yes")
+        clean(chosen.runs, chosen.study, ask=not chosen.yes)
         return
     runs_override = [word("paths.runs", str(chosen.runs))] if chosen.runs != places.folder("runs") else []
     overrides = [f"sweep={chosen.study}", *chosen.override, *runs_override] if chosen.study else []
@@ -121,33 +123,6 @@ def main(words: list[str] | None = None) -> None:
         _print_studies(statuses)
     if not chosen.json:
         print(f"runs: {shown(runs)}")
-
-
-def _clean(chosen: argparse.Namespace) -> None:
-    """Remove what `coatlab.runs.clean` finds, once the user has agreed.
-
-    Raises:
-        InputError: other words were given that --clean has no use for, or nobody can be asked.
-        RunError: a folder may not be removed.
-    """
-    if chosen.json or chosen.override:
-        other = "--json" if chosen.json else " ".join(chosen.override)
-        raise InputError(f"{other} is not valid with --clean; give a study or none, --runs and --yes")
-    found = list(removable(chosen.runs, chosen.study))
-    for folder, why in found:
-        print(f"{shown(folder)}: {why}")
-    if not found:
-        print(f"nothing to remove in {shown(chosen.runs)}")
-        return
-    if not chosen.yes:
-        if not sys.stdin.isatty():
-            raise InputError("--clean asks before it removes, and nobody can answer here; add --yes")
-        if input(f"remove {len(found)} folder{'s' * (len(found) > 1)}? [y/N] ").strip().lower() not in ("y", "yes"):
-            print("nothing was removed")
-            return
-    removed = sum(remove(folder) for folder, _ in found)
-    left = len(found) - removed
-    print(f"{removed} removed" + (f", {left} left: another process has begun them" if left else ""))
 
 
 def _cells_of(study: str, overrides: Sequence[str]) -> list[Spec]:

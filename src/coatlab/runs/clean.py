@@ -3,10 +3,11 @@
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from coatlab.errors import Held, RunError
+from coatlab.errors import Held, InputError, RunError
 from coatlab.output.text import shown
 from coatlab.runs.lock import holder, take_lock
 from coatlab.runs.record import run_folders
@@ -14,6 +15,30 @@ from coatlab.runs.state import state_of
 
 NAME = re.compile(r".+-s\d+-[0-9a-f]{8}")  # of a run folder
 TRACES = ("metrics.jsonl", "checkpoints", "record.json")  # what an empty one does not have
+
+
+def clean(runs: Path, study: str | None = None, ask: bool = True) -> None:
+    """Name what `removable` finds, and remove it once the user has agreed.
+
+    Raises:
+        InputError: nobody can be asked.
+        RunError: a folder may not be removed.
+    """
+    found = list(removable(runs, study))
+    for folder, why in found:
+        print(f"{shown(folder)}: {why}")
+    if not found:
+        print(f"nothing to remove in {shown(runs)}")
+        return
+    if ask:
+        if not sys.stdin.isatty():
+            raise InputError("--clean asks before it removes, and nobody can answer here; add --yes")
+        if input(f"remove {len(found)} folder{'s' * (len(found) > 1)}? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("nothing was removed")
+            return
+    removed = sum(remove(folder) for folder, _ in found)
+    left = len(found) - removed
+    print(f"{removed} removed" + (f", {left} left: they are neither failed nor empty by now" if left else ""))
 
 
 def removable(runs: Path, study: str | None = None) -> Iterator[tuple[Path, str]]:

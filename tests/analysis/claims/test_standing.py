@@ -52,6 +52,7 @@ def test_a_decided_relation_is_said_in_words_with_its_number() -> None:
     assert said(finding(">=", -0.05, CONTRADICTED), G) == "CCTT beats CCCT by 5.0 points"
     assert said(finding("≈", 0.002, SUPPORTED), G) == "CCCC and CCCT are about equal"
     assert said(finding("≈", -0.05, CONTRADICTED), G) == "CCCT beats CCCC by 5.0 points"
+    assert said(finding(">", 0.0002), G) == "CCTT and CTTT are level"
     loss = replace(G, metric="train_eval/loss")
     assert difference_words(finding(">", 0.1), loss) == "+0.10 nats"
     assert said(finding(">", 0.1, SUPPORTED), loss) == "CCTT beats CTTT by 0.10 nats"

@@ -181,3 +181,5 @@ def test_costs_that_are_all_the_same_have_no_panel() -> None:
     matched = runs.assign(macs=6_600_000.0)
     (label,) = {axis.get_xlabel() for axis in draw("cost", matched, histories).axes}
     assert label.startswith("images per second")
+    with pytest.raises(InputError, match="needs rows that differ in multiply-adds or in speed"):
+        draw("cost", matched.assign(images_per_second=1500.0), histories)

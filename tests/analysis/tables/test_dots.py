@@ -1,5 +1,6 @@
 """What each row reaches, in one number: at equal loss where there are budgets, else at the end."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,15 @@ def test_more_than_two_panels_are_rows(tmp_path: Path) -> None:
     table = summary_table(plots(tmp_path))
     assert len(table.columns) == 3
     assert len({row[0] for row in table.rows}) == 3
+
+
+def test_rows_of_several_factors_are_named_by_all_and_missed_by_the_first(tmp_path: Path) -> None:
+    for layout in ("CCTT", "CTTT"):
+        for attention in ("relative", "linear"):
+            make_run(tmp_path, f"layout={layout}", f"attention={attention}", study="attention")
+    make_run(tmp_path, "layout=CCTT", "data=fractals", study="attention")
+    loaded = load(tmp_path, "attention")
+    design = replace(DESIGN, factors=("layout", "attention"), budgets=None)
+    few, many = dots_of(make_panels(loaded.complete, design, loaded.donors), mean_of, ["CCTT", "CCCC"])
+    assert [dot.name for dot in few.dots] == ["CCTT, relative", "CCTT, linear", "CTTT, relative", "CTTT, linear"]
+    assert (few.missing, many.missing) == (["CCCC"], ["CCCC", "CTTT"])
