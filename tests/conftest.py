@@ -31,7 +31,7 @@ LONG = (
     "tests/sweep/test_sweeper.py",
     "tests/training/test_resume.py",
     "tests/budget/test_sizes.py",
-    "tests/training/test_leader.py",
+    "tests/training/distributed/test_leader.py",
     "tests/test_train.py",
 )
 

@@ -15,9 +15,8 @@ pytestmark = pytest.mark.slow
 
 README = (REPOSITORY / "README.md").read_text()
 SMALL = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1"]
-NARROW = ["plan.blocks=[1,1,1,1,1]", "plan.widths=[8,8,16,16,32]"]  # of any layout with four stages
-# `make study` has abundant images as well, which have no data.root, and evaluates all test images
-STUDY = ["layout=CCCC,CTTT", "data.train_size=128", "data.eval_size=100", "data.train_eval_size=100", *NARROW]
+# `make study` has abundant images as well, which have no data.root
+STUDY = ["layout=CCCC,CTTT", "data.train_size=128", "data.eval_size=100", "data.train_eval_size=100"]
 
 SMALL_DONOR = [
     "++init.pretrain={data.train_size:128,data.eval_size:100,data.train_eval_size:100,data.test_size:100,trainer.max_epochs:1}"
@@ -70,8 +69,7 @@ def small(command: str) -> list[str]:
     if words[0] == "src/train.py" and "--help" not in words:
         images = ["data.test_size=100"] if "data=fractals" in words else small_images.WORDS
         donor = [*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else []
-        narrow = NARROW if {"sweep=transfer", "sweep=attention"} & set(words) else []
-        return last_of_each_key([*words, *SMALL, *images, *donor, *narrow])
+        return last_of_each_key([*words, *SMALL, *images, *donor])
     if words[1] == "coatlab.benchmark":
         words += ["--turns", "1", *(["--seconds", "0.1"] if "data" in words else ["--attention", "relative,linear"])]
     return words

@@ -169,15 +169,15 @@ def test_names_pair_up() -> None:
 TESTED_ELSEWHERE = {
     "coatlab": {
         "create",  # model/test_network
-        "process/parent", "process/place",  # test_train, training/test_leader
+        "process/parent", "process/place",  # test_train, training/distributed/test_leader
         "output/files",  # runs/test_record
         "runs/lock", "runs/summary",  # runs/test_run
         "data/image_data",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
         "budget/parts", "budget/family",  # budget/test_solver, analysis/tables/test_family
         "tracking/session",  # tracking/test_mirror
-        "training/entry", "training/fit", "training/follower",
-        "training/start",  # test_train, training/test_leader
+        "training/entry", "training/fit", "training/distributed/follower",
+        "training/start",  # test_train, training/distributed/test_leader
         "cluster/fork",  # cluster/test_local
     },
     "analysis": {

@@ -16,14 +16,19 @@ from coatlab.config.composition import composition
 from coatlab.config.files import choices, conf_dir
 from tests.support.composing import keep_composed_configs
 
-# in children every combination of choices is put together of these (config/composition.py)
-APART = ("layout", "attention", "data", "recipe", "init", "trainer", "tracker")
+# what tests choose: in children, combinations of it are put together of these (config/composition.py)
+OFTEN = {
+    "layout": choices("layout"),
+    "attention": choices("attention"),
+    "data": ["fractals", "folder", "webdataset"],
+    "recipe": ["in1k"],
+    "init": ["finetune"],
+    "trainer": ["cpu", "ddp"],
+    "tracker": ["none"],
+}
 keep_composed_configs()
 compose([])
-for cluster in ("cluster=none", "cluster=local"):
-    compose([cluster, "tracker=none"])
-for group in APART:
-    for choice in choices(group):
+compose(["cluster=local", "tracker=none"])
+for group, names in OFTEN.items():
+    for choice in names:
         composition(conf_dir(), (), {group: choice}, ())
-for layout in choices("layout"):
-    composition(conf_dir(), ["cluster=local"], {"layout": layout}, ())

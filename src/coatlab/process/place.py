@@ -1,6 +1,6 @@
 """This process's rank among those that train one run together: set by torchrun, by Slurm or by the leader.
 
-The leader is coatlab's own process that starts the others of a run (`training/leader.py`).
+The leader is coatlab's own process that starts the others of a run (`training/distributed/leader.py`).
 """
 
 import os

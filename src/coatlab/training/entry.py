@@ -11,7 +11,7 @@ from coatlab.runs.run import open_run
 from coatlab.runs.spec import Spec
 from coatlab.runs.state import state_of
 from coatlab.runs.summary import show_result
-from coatlab.training.follower import follow
+from coatlab.training.distributed.follower import follow
 
 
 def run(spec: Spec) -> float | None:

@@ -20,7 +20,7 @@ from coatlab.runs.run import Run
 from coatlab.runs.summary import show_start
 from coatlab.training.callbacks import Diverged, Guard, Measure
 from coatlab.training.checkpoints import drop_training_state, save_weights
-from coatlab.training.leader import Meet, followers
+from coatlab.training.distributed.leader import Meet, followers
 from coatlab.training.log import MetricsFile
 from coatlab.training.start import Start, facts, make_start
 from coatlab.training.trainer import check_machine, device_facts, make_trainer, quiet_lightning, set_threads

@@ -1,6 +1,7 @@
 """A process that trains a run led by another process: it computes its share of every batch and writes no files.
 
-Rank 0 starts one by `python -m coatlab.training.follower <run folder>` (leader.py); a cluster starts src/train.py.
+Rank 0 starts one by `python -m coatlab.training.distributed.follower <run folder>` (leader.py); a cluster starts
+src/train.py.
 """
 
 import sys

@@ -76,7 +76,7 @@ def _start(folder: Path, rank: int, world: int, log: Path) -> tuple[subprocess.P
     ranks = {"COATLAB_RANK": str(rank), "COATLAB_WORLD": str(world), "LOCAL_RANK": str(rank), READY: str(tells)}
     with open(log, "wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "coatlab.training.follower", str(folder)],
+            [sys.executable, "-m", "coatlab.training.distributed.follower", str(folder)],
             env=os.environ | ranks,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -19,9 +19,9 @@ from coatlab.process.signals import Signals
 from coatlab.runs.correct import read_correct
 from coatlab.runs.identity import fingerprint
 from coatlab.runs.record import write_record
-from coatlab.training import leader as ranks
-from coatlab.training.follower import await_leader
-from coatlab.training.leader import followers
+from coatlab.training.distributed import leader as ranks
+from coatlab.training.distributed.follower import await_leader
+from coatlab.training.distributed.leader import followers
 from tests.data.image_files import FEW, cut, write_folders
 from tests.runs.test_record import WHOLE
 from tests.support.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
@@ -119,7 +119,11 @@ def test_they_stop_together_resume_exactly_and_leave_no_orphan(tmp_path: Path) -
 
 def children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(word) for word in listed if b"coatlab.training.follower" in Path(f"/proc/{word}/cmdline").read_bytes()]
+    return [
+        int(word)
+        for word in listed
+        if b"coatlab.training.distributed.follower" in Path(f"/proc/{word}/cmdline").read_bytes()
+    ]
 
 
 def test_what_a_follower_met_is_said_by_the_leader(tmp_path: Path) -> None:
