@@ -64,8 +64,8 @@ def small(command: str) -> list[str]:
         return [*words, "--help"]  # tests/budget/test_sizes.py runs it
     if "cluster=slurm" in words:
         return [words[0], "--cfg", "job", *words[1:]]  # tests/cluster/slurm runs it on a real one
-    if "packing" in words or words[1] == "coatlab.upload":
-        return [*words, "--help"]  # tests/benchmark/test_packing.py and tests/test_upload.py run them
+    if {"packing", "loop", "step"} & set(words) or words[1] == "coatlab.upload":
+        return [*words, "--help"]  # tests/benchmark and tests/test_upload.py run them
     if words[0] == "src/train.py" and "--help" not in words:
         images = ["data.test_size=100"] if "data=fractals" in words else small_images.WORDS
         donor = [*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else []

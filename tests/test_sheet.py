@@ -6,8 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
+from coatlab.config.compose import compose, resolve
+from coatlab.data.image_data import make_data
 from coatlab.errors import InputError
-from coatlab.sheet import contact_sheet, main
+from coatlab.sheet import AT_ONCE, contact_sheet, main
 from tests.data.test_fashion_mnist import source
 
 SIZES = ["data.num_classes=10", "data.train_size=200", "data.eval_size=100", "data.test_size=10"]
@@ -29,6 +31,15 @@ def test_rows_are_classes() -> None:
     tile = sheet[:, 2 + 2 * 66 : 66 + 2 * 66, 2:66]
     shown = tile[0, 4:-4:2, 4:-4:2]  # less padding, not enlarged
     torch.testing.assert_close(shown, first[0].float() / 255, atol=1e-6, rtol=0)
+
+
+def test_no_more_is_drawn_than_is_shown(tmp_path: Path) -> None:
+    config = resolve(compose(["data=fractals", "data.eval_size=4000", f"data.cache={tmp_path}"]))
+    data = make_data(config)
+    data.setup()
+    contact_sheet(data, classes=2, images=3)
+    drawn = {name: int(data.sets[name]._rendered.sum()) for name in ("eval", "train_eval", "test")}
+    assert drawn == {"eval": 3 * AT_ONCE, "train_eval": 0, "test": 0}  # each of the 100 classes is every 100th image
 
 
 def test_what_does_not_exist_is_said(tmp_path: Path) -> None:

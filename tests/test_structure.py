@@ -49,7 +49,8 @@ WITHOUT_TORCH = [
     "analysis", "coatlab.config", "coatlab.process", "coatlab.output", "coatlab.runs", "coatlab.sweep",
     "coatlab.cluster", "coatlab.training.entry", "hydra_plugins.coatlab_launchers", "hydra_plugins.coatlab_sweeper",
     "coatlab.cli", "coatlab.status", "coatlab.upload", "coatlab.model.layout", "coatlab.tracking.session",
-    "coatlab.data.files.class_folders", "coatlab.data.files.shards",
+    "coatlab.data.files.class_folders", "coatlab.data.files.shards", "coatlab.sheet", "coatlab.budget.__main__",
+    "coatlab.benchmark.__main__",
 ]  # fmt: skip
 CHECKED_GROUPS = ["layout", "attention", "network", "data", "recipe", "init", "trainer", "cluster", "tracker"]
 LONGEST_FILE, LARGEST_FOLDER, LONGEST_FUNCTION = 300, 14, 60
@@ -174,6 +175,8 @@ TESTED_ELSEWHERE = {
         "runs/lock", "runs/summary",  # runs/test_run
         "data/image_data",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
+        "benchmark/commands",  # benchmark/test_step and others
+        "budget/commands",  # budget/test_sizes
         "budget/parts", "budget/family",  # budget/test_solver, analysis/tables/test_family
         "tracking/session",  # tracking/test_mirror
         "training/entry", "training/fit", "training/distributed/follower",

@@ -6,10 +6,7 @@ Each row of the sheet is one class.
 import argparse
 import sys
 from io import BytesIO
-
-import torch
-from torchvision.transforms.v2.functional import to_pil_image
-from torchvision.utils import make_grid
+from typing import TYPE_CHECKING
 
 from coatlab.cli import one_sentence_errors
 from coatlab.config.catalog import with_content
@@ -17,10 +14,15 @@ from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
 from coatlab.config.places import add_folder_option
 from coatlab.config.rules import check_keys
-from coatlab.data.image_data import ImageData, make_data
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from coatlab.data.image_data import ImageData
+
+AT_ONCE = 100  # images that are looked at until the sheet is full
 ENLARGED = 2  # side of the square on the sheet that shows one pixel of an image
 
 
@@ -37,6 +39,11 @@ def main(words: list[str] | None = None) -> int:
     chosen = parser.parse_args(words)
     config = with_content(resolve(compose([f"data={chosen.data}", *chosen.override])))
     check_keys({"data": config["data"]})
+    # torch is imported only where there is something to draw
+    from torchvision.transforms.v2.functional import to_pil_image
+
+    from coatlab.data.image_data import make_data
+
     data = make_data(config)
     data.setup()
     file = BytesIO()
@@ -47,13 +54,22 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
-def contact_sheet(data: ImageData, classes: int, images: int) -> torch.Tensor:
+def contact_sheet(data: "ImageData", classes: int, images: int) -> "Tensor":
     """Arrange the first evaluation images of the first classes as one picture (3, H, W) in 0..1, one row per class."""
-    rows = []
-    pixels, labels = data.sets["eval"].batch(0, torch.arange(len(data.sets["eval"])))
-    for label in range(min(classes, data.num_classes)):
-        rows.append(pixels[labels == label][:images])
-    normalized, _ = data.on_after_batch_transfer((torch.cat(rows), labels), 0)
+    import torch
+    from torchvision.utils import make_grid
+
+    rows: list[list[Tensor]] = [[] for _ in range(min(classes, data.num_classes))]
+    evaluated = data.sets["eval"]
+    for indices in torch.arange(len(evaluated)).split(AT_ONCE):
+        pixels, labels = evaluated.batch(0, indices)
+        for image, label in zip(pixels, labels.tolist(), strict=True):
+            if label < len(rows) and len(rows[label]) < images:
+                rows[label].append(image)
+        if all(len(row) == images for row in rows):
+            break
+    chosen = torch.stack([image for row in rows for image in row])
+    normalized, _ = data.on_after_batch_transfer((chosen, torch.empty(0)), 0)
     visible = (normalized * data.std + data.mean).clamp(0, 1)
     enlarged = visible.repeat_interleave(ENLARGED, 2).repeat_interleave(ENLARGED, 3)
     return make_grid(enlarged, nrow=images, padding=ENLARGED, pad_value=1.0)

@@ -31,7 +31,7 @@ def test_memory_is_the_peak_of_what_is_allocated() -> None:
         second, third = (torch.empty(n, dtype=torch.uint8) for n in (2_000_000, 500_000))
         del second, third
 
-    assert scaling._peak(step, torch.device("cpu")) == pytest.approx(2_500_000, rel=0.01)
+    assert scaling.peak_bytes(step, torch.device("cpu")) == pytest.approx(2_500_000, rel=0.01)
 
 
 @pytest.mark.slow

@@ -12,7 +12,8 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 
 from coatlab.budget import sizes
-from coatlab.budget.__main__ import cost_rows, main
+from coatlab.budget.__main__ import main
+from coatlab.budget.commands import cost_rows
 from coatlab.budget.cost import Cost
 from coatlab.budget.sizes import budget_of, budgeted, config_of, cost_in, solve_for, write_plans
 from coatlab.config.compose import compose, resolve
@@ -136,7 +137,7 @@ def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_plan_that_was_changed_by_hand_is_shown_and_can_be_put_back(
     own_conf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coatlab.budget.__main__.solve_for", functools.cache(solve_for))  # it is asked twice
+    monkeypatch.setattr("coatlab.budget.commands.solve_for", functools.cache(solve_for))  # it is asked twice
     path = own_conf / "size" / "nano.yaml"
     before = path.read_text()
     path.write_text(before.replace("[8, 24, 48, 80, 120]", "[8, 24, 48, 80, 200]"))
@@ -179,7 +180,7 @@ def test_plans_for_another_attention_stand_beside_the_references(own_conf: Path)
 def test_the_table_holds_every_layout(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     rows = list(cost_rows("nano", ["relative"], 64, matched=False, stages=False))
     counted: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("coatlab.budget.__main__.cost_rows", lambda *how: counted.append(how) or rows)
+    monkeypatch.setattr("coatlab.budget.commands.cost_rows", lambda *how: counted.append(how) or rows)
     for form in ("terminal", "markdown", "csv"):
         assert main(["table", "--size", "nano", "--format", form, "--image-size", "64"]) == 0
         text = capsys.readouterr().out

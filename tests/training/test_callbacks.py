@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import lightning as L
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,8 +15,10 @@ from torch.utils.data import DataLoader
 from coatlab.config.compose import compose, resolve
 from coatlab.data.image_data import Batch, ImageData
 from coatlab.model.network import Network
+from coatlab.process.signals import Signals
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
+from coatlab.training import callbacks
 from coatlab.training.callbacks import MovingAverage
 from coatlab.training.fit import fit
 from coatlab.training.progress import epoch_line
@@ -138,6 +141,15 @@ def test_evaluations_are_when_they_are_asked_for_and_change_nothing(plain: Train
         assert {key: one[key] for key in less.keys() - clocks} == {key: less[key] for key in less.keys() - clocks}
     assert other.record["fingerprint"] == plain.record["fingerprint"]
     assert {"eval/accuracy", "gap", "test/accuracy"} <= other.record["final"].keys()
+
+
+def test_one_process_asks_no_device_whether_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tensor that is read back would wait for everything that a GPU was asked for."""
+    monkeypatch.setattr(callbacks.torch, "tensor", lambda *_, **__: pytest.fail("a tensor is built"))
+    alone = cast(L.Trainer, SimpleNamespace(world_size=1))
+    for received, due in ((None, True), (15, False)):
+        signals = cast(Signals, SimpleNamespace(received=received))
+        assert callbacks._agree(alone, signals, due) == (received or 0, due)
 
 
 def test_the_line_of_an_epoch_says_what_was_measured() -> None:

@@ -124,7 +124,7 @@ def _side(
         steps[name] = _step(attend.train(training), qkv)
         steps[name]()  # compiles, where a variant does
         attend.train().train(training)  # drops the bias that evaluation keeps, so that the next pass allocates it again
-        rows[name] |= {"bytes": _peak(steps[name], setup.device), "note": ""}
+        rows[name] |= {"bytes": peak_bytes(steps[name], setup.device), "note": ""}
         steps[name]()
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(setup.turns):
@@ -150,7 +150,7 @@ def _step(attend: InnerAttention, qkv: list[Tensor]) -> Callable[[], None]:
     return step
 
 
-def _peak(step: Callable[[], None], device: torch.device) -> float:
+def peak_bytes(step: Callable[[], None], device: torch.device) -> float:
     """Return the most bytes that a pass holds at any moment, beyond those held before it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from coatlab.benchmark.paired import wait
 from coatlab.create import network_of
 from coatlab.data.image_data import Batch, ImageData, make_data
 from coatlab.training.optim import make_optimizer
@@ -60,6 +61,8 @@ def training_step(config: Mapping[str, Any], data: ImageData, device: torch.devi
     def step(images: torch.Tensor, labels: torch.Tensor) -> None:
         optimizer.zero_grad()
         task.losses(task(images), labels, smoothing=recipe["label_smoothing"]).mean().backward()
+        if recipe["gradient_clip"] is not None:
+            torch.nn.utils.clip_grad_norm_(task.network.parameters(), recipe["gradient_clip"])
         optimizer.step()
 
     return step
@@ -67,15 +70,10 @@ def training_step(config: Mapping[str, Any], data: ImageData, device: torch.devi
 
 def _rate(job: Callable[[], object], device: torch.device, seconds: float) -> float:
     """Return how often a job runs per second, measured over at least `seconds` and at least once."""
-    _wait(device)
+    wait(device)
     began, times = time.perf_counter(), 0
     while times == 0 or time.perf_counter() - began < seconds:
         job()
         times += 1
-    _wait(device)
+    wait(device)
     return times / (time.perf_counter() - began)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

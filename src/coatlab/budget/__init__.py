@@ -4,3 +4,5 @@ cost.py counts parameters, multiply-adds (MACs) and activations of a network. pa
 cost of any plan from a few counted blocks. solver.py searches for a plan that meets a budget. sizes.py reads and writes
 conf/size. family.py counts the paper's own plans.
 """
+
+REFERENCE_ATTENTION = "relative"  # `plans` in conf/size are solved for it, and the paper's plans use it

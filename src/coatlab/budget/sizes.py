@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from coatlab.budget import REFERENCE_ATTENTION
 from coatlab.budget.cost import Cost, cost_of
 from coatlab.budget.parts import Budget, Setting
 from coatlab.budget.solver import Found, solve
@@ -16,8 +17,6 @@ from coatlab.config.files import choices, conf_dir
 from coatlab.create import attention_factory, network_of
 from coatlab.errors import InputError
 from coatlab.output.files import write_atomic
-
-REFERENCE_ATTENTION = "relative"  # `plans` in conf/size are solved for it, and the paper's plans use it
 
 
 def config_of(size: str, layout: str, attention: str, matched: bool = False) -> dict[str, Any]:

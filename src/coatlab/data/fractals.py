@@ -22,7 +22,6 @@ from torch import Tensor
 
 from coatlab.data.ifs import draws_of, find_systems, render
 from coatlab.data.image_data import Batch, ImageData, Indexed
-from coatlab.data.in_memory import Gather
 from coatlab.output.files import write_atomic
 
 STREAMS = {"train": 2, "eval": 3, "test": 4}  # 0 and 1 draw the classes
@@ -80,6 +79,39 @@ class Instances(Indexed):
         return render(self.systems[classes_B.cpu()], draws_BU, self.side, self.channels)
 
 
+class Kept(Indexed):
+    """The pictures of the first epoch, each rendered when it is first asked for, and kept."""
+
+    def __init__(self, instances: Instances, size: int) -> None:
+        self._instances, self._rendered = instances, torch.zeros(size, dtype=torch.bool)
+        self._images = torch.empty(0)
+        self._labels = torch.empty(size, dtype=torch.long)
+
+    def __len__(self) -> int:
+        return len(self._rendered)
+
+    def batch(self, epoch: int, indices: Tensor) -> Batch:
+        """Return the pictures at some indices, and their classes."""
+        missing = indices[~self._rendered[indices]].unique()
+        for some in missing.split(RENDERED_AT_ONCE) if len(missing) else ():
+            pictures, labels = self._instances.batch(0, some)
+            if not len(self._images):
+                self._images = pictures.new_empty(len(self), *pictures.shape[1:])
+            self._images[some], self._labels[some] = pictures, labels
+        self._rendered[missing] = True
+        return self._images[indices], self._labels[indices]
+
+    @property
+    def images(self) -> Tensor:
+        """Return all pictures."""
+        return self.batch(0, torch.arange(len(self)))[0]
+
+    @property
+    def labels(self) -> Tensor:
+        """Return all classes."""
+        return self.batch(0, torch.arange(len(self)))[1]
+
+
 class Fractals(ImageData):
     """Batches of fractals.
 
@@ -113,15 +145,13 @@ class Fractals(ImageData):
         self.cache, self.classes_seed, self.split_seed, self.render = Path(cache), classes_seed, split_seed, render
 
     def make_sets(self) -> Mapping[str, Indexed]:
-        """Find the classes, and render the sets that are evaluated."""
+        """Find the classes; a set that is evaluated is rendered when it is first needed."""
         self.systems = self._systems()
         sets: dict[str, Indexed] = {"train": self._instances("train", rendered=self.render == "loader")}
         for name, source in (("eval", "eval"), ("train_eval", "train"), ("test", "test")):
             size = self.train_eval_size if name == "train_eval" else self.sizes[source]
             instances = self._instances(source, rendered=True)
-            parts = [instances.batch(0, indices) for indices in torch.arange(size).split(RENDERED_AT_ONCE)]
-            images, labels = (torch.cat(part) for part in zip(*parts, strict=True))
-            sets[name] = Gather(images, labels)
+            sets[name] = Kept(instances, size)
         return sets
 
     def facts(self) -> dict[str, Any]:

@@ -239,10 +239,10 @@ class MovingAverage(WeightAveraging):
 
 def _agree(trainer: L.Trainer, signals: Signals, due: bool) -> tuple[int, bool]:
     """Return the signal that any process of the run has received (0: none), and whether any of them is due to save."""
+    if trainer.world_size == 1:
+        return signals.received or 0, due  # no tensor: on a GPU reading it would wait for all that was asked of it
     mine = torch.tensor([signals.received or 0, int(due)], device=trainer.strategy.root_device)
-    if trainer.world_size > 1:
-        mine = trainer.strategy.reduce(mine, reduce_op="max")
-    received, late = mine.tolist()
+    received, late = trainer.strategy.reduce(mine, reduce_op="max").tolist()
     return received, bool(late)
 
 

@@ -20,7 +20,7 @@ from coatlab.model.blocks.gated import Gated, Kept, project, project_backward
 
 # torch is slow at the gradient of a depthwise kernel where a map has no more rows or columns than this
 FEW = 2
-CHUNK_BYTES = 4_000_000  # of one wide map in evaluation: images go through the layers in chunks of this size
+CHUNK_BYTES = 32_000_000  # of one wide map in evaluation: images go through the layers in chunks of this size
 
 
 class Weights(NamedTuple):
