@@ -1,0 +1,50 @@
+"""What the command prints: in short what was found, with --verbose all of it, and sweeps as they were typed."""
+
+from pathlib import Path
+
+import pytest
+
+from coatlab.runs.commands import note_command
+from tests.analysis.command import report
+from tests.support.made_runs import make_run
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_summary_and_the_findings_are_printed_and_all_tables_if_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for layout, seed, accuracy in [("CCTT", 0, 0.8), ("CCTT", 1, 0.9), ("ViT_REL", 0, 0.7)]:
+        make_run(tmp_path / "runs", f"layout={layout}", seed=seed, accuracy=accuracy)
+    make_run(tmp_path / "runs", "layout=CTTT", status="failed")
+    report(tmp_path, "layouts")
+    printed = capsys.readouterr().out
+    assert "84.0% [79.0%, 89.0%] (n=2)" in printed  # of the official test files
+    assert "3 of 4 runs complete; 1 failed." in printed
+    assert "Unequal seeds" in printed
+    assert printed.count("Summary") == 1
+    assert "85.0%" not in printed
+    assert "Claim G: " not in printed
+    assert "without runs, so not judged: C; C, training (python src/train.py sweep=layouts data=fractals)" in printed
+    last = str(tmp_path / "reports" / "layouts" / "report.html")
+    assert printed.splitlines()[-1] == last
+    report(tmp_path, "layouts", "--verbose")
+    printed = capsys.readouterr().out
+    assert "85.0% [80.0%, 90.0%] (n=2)" in printed
+    assert "Claim G: " in printed  # the evidence
+    assert "All verdicts of a report share one error" in printed
+    assert printed.splitlines()[-1] == last
+
+
+def test_sweeps_are_shown_as_they_were_typed(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "layout=CCTT")
+    _, text = report(tmp_path, "layouts")
+    assert "- python src/train.py sweep=layouts\n" in text
+    for words in (["sweep=layouts", "seed=range(0,3)"], ["sweep=layouts", "data=fractals"]):
+        note_command(tmp_path / "runs", "layouts", words)
+    _, text = report(tmp_path, "layouts")
+    assert (
+        "- python src/train.py sweep=layouts 'seed=range(0,3)'\n- python src/train.py sweep=layouts data=fractals\n"
+        in text
+    )
+    assert "- python src/train.py sweep=layouts\n" not in text
