@@ -4,12 +4,16 @@ python src/train.py layout=CCTT attention=relative
 python src/train.py --help
 """
 
+import os
+import sys
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
+from coatlab.config.arguments import prepared
 from coatlab.config.compose import closed
 from coatlab.config.overrides import check_overrides
 from coatlab.runs.spec import make_spec
@@ -31,6 +35,7 @@ def train(composed: DictConfig) -> float | None:
 def main() -> None:
     """Run the command line; errors meant for the user are one sentence and exit code 1."""
     with one_sentence_errors():
+        sys.argv[1:] = prepared(sys.argv[1:], os.environ)
         train()
 
 

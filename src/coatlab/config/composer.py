@@ -50,7 +50,9 @@ def missing_choice(error: MissingConfigException) -> InputError:
             check_letters(choice)  # TCCC: the rule it breaks says more than the list of files
         except InputError as broken:
             return broken
-    return not_one_of(group or "config", choice, sorted(error.options or []))
+    if not group:
+        return InputError(f"--config-name={choice} does not exist: there is no {choice}.yaml")
+    return not_one_of(group, choice, sorted(error.options or []))
 
 
 def folders_of(hydra: HydraConf | DictConfig, conf: Path) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ one seed of three. It also removes keys (`~seed`) and groups (`tracker=null`) th
 from collections.abc import Sequence
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from coatlab.config.files import choices, groups
 from coatlab.config.keys import FREE_FORM
+from coatlab.config.typed import read
 from coatlab.errors import InputError, not_one_of
 
 OFF = ("none", "scratch")  # choices that switch their group off
@@ -22,10 +22,10 @@ def check_overrides(words: Sequence[str]) -> None:
     """Check words that were typed together.
 
     Raises:
-        InputError: a key is there twice or is removed, or a group has no choice; the sentence has the words.
-        hydra.errors.HydraException: a word that Hydra cannot read.
+        InputError: a word cannot be read, a key is there twice or is removed, or a group has no choice; the sentence
+            has the words.
     """
-    overrides = OverridesParser.create().parse_overrides(list(words))
+    overrides = read(words)
     typed: dict[str, list[Override]] = {}
     for override in overrides:
         typed.setdefault(_key(override), []).append(override)
@@ -41,9 +41,9 @@ def check_overrides(words: Sequence[str]) -> None:
 
 def with_defaults(defaults: Sequence[str], words: Sequence[str]) -> list[str]:
     """Put default words before those that were typed, but for keys that these give themselves."""
-    parser = OverridesParser.create()
-    typed = {_key(override) for override in parser.parse_overrides(list(words))}
-    return [*(word for word in defaults if _key(parser.parse_override(word)) not in typed), *words]
+    typed = {_key(override) for override in read(words)}
+    given = zip(defaults, read(defaults), strict=True)
+    return [*(word for word, override in given if _key(override) not in typed), *words]
 
 
 def no_choice(stated: str, group: str) -> InputError:

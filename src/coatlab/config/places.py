@@ -9,7 +9,8 @@ repository: the working directory takes its place. What a user writes, in a vari
 to the working directory, and a leading `~` is the home directory.
 
 In conf/ the same folders are `${folder:runs}`, `${expand_home:PATH}` is a path without `~`, and `${variable:NAME}` is a
-variable of the environment, null where it is not set or empty. Importing this module makes them known to OmegaConf;
+variable of the environment, null (or a second argument) where it is not set or empty; `${list_variable:NAME}` is its
+parts between commas. Importing this module makes them known to OmegaConf;
 `coatlab.config.compose` imports it, so whatever composes a config has them.
 """
 
@@ -78,6 +79,12 @@ def _typed(path: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _parts(variable: str) -> list[str] | None:
+    """Return what stands between the commas of a variable; None: nothing does."""
+    return [part for text in os.environ.get(variable, "").split(",") if (part := text.strip())] or None
+
+
 OmegaConf.register_new_resolver("folder", lambda name: str(folder(name)), replace=True)
 OmegaConf.register_new_resolver("expand_home", lambda path: str(expand_home(str(path))), replace=True)
-OmegaConf.register_new_resolver("variable", lambda name: os.environ.get(name) or None, replace=True)
+OmegaConf.register_new_resolver("variable", lambda name, other=None: os.environ.get(name) or other, replace=True)
+OmegaConf.register_new_resolver("list_variable", _parts, replace=True)
