@@ -16,6 +16,8 @@ from coatlab.cli import one_sentence_errors
 from coatlab.config.arguments import prepared
 from coatlab.config.compose import closed
 from coatlab.config.overrides import check_overrides
+from coatlab.config.saved import words_beside
+from coatlab.runs.effect import check_effect, check_launcher
 from coatlab.runs.spec import make_spec
 from coatlab.training.entry import run, run_in_sweep
 
@@ -27,7 +29,10 @@ def train(composed: DictConfig) -> float | None:
     if HydraConfig.get().mode == RunMode.RUN:
         with one_sentence_errors():
             check_overrides(words)
-            return run(make_spec(closed(composed, HydraConfig.get()), words))
+            config = closed(composed, HydraConfig.get())
+            check_launcher(config, HydraConfig.get(), sweeps=False)
+            check_effect(config, HydraConfig.get(), words)
+            return run(make_spec(config, words_beside(HydraConfig.get(), words)))
     # a cell of a sweep, by a launcher of another package; our own launchers are handed its spec
     return run_in_sweep(make_spec(closed(composed, HydraConfig.get()), words))
 

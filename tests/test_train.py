@@ -158,6 +158,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(command: CommandLine, words: 
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error: ")
     assert sentence in line
+    assert not list(command.runs.glob("*/record.json"))  # nothing has failed
 
 
 def test_a_truncated_data_file_is_named_and_nothing_is_overwritten(command: CommandLine, tmp_path: Path) -> None:

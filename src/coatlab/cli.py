@@ -4,6 +4,7 @@
 """
 
 import errno
+import io
 import os
 import re
 import signal
@@ -43,6 +44,8 @@ NO_SWEEP = ("Ambiguous value", "Sweep parameters")
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
     """Turn errors meant for the user into one line on stderr and exit code 1; defects keep their traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a name that the terminal lacks is no error
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -97,6 +100,8 @@ def _of_the_words() -> str | None:
 
 def _of_hydra(error: BaseException) -> str:
     text = line(error.args[0] if error.args else error)
+    if text.startswith("Could not override 'hydra."):
+        return text.partition(" Key ")[0]
     if key := re.match(r"Could not (?:override|delete from config\.) '([\w.]+)'", text):
         return line(_unknown_key(key[1])) if key[1] not in known_keys({}) else text
     if text.startswith(NO_SWEEP):

@@ -48,9 +48,9 @@ def main(words: list[str] | None = None) -> None:
     add_folder_option(parser, "runs", "folder of run folders")
     add_folder_option(parser, "reports", "folder of reports")
     chosen = parser.parse_args(words)
-    if chosen.study is not None and chosen.study not in choices("sweep"):
-        raise not_one_of("study", chosen.study, choices("sweep"))
     runs, running = tracked(chosen.runs, chosen.study)
+    if chosen.study is not None and chosen.study not in choices("sweep") and not runs and not running:
+        raise not_one_of("study", chosen.study, choices("sweep"))  # one from --config-dir has runs
     reports = offline_reports(chosen.reports, chosen.study)
     done: dict[str, str | None] = {}
     failed: dict[str, str] = {}

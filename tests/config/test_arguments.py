@@ -56,6 +56,11 @@ def test_another_config_makes_no_folders_either(words: list[str]) -> None:
     assert prepared([*words, own], {}) == [*words, own, *NO_FOLDERS[1:]]
 
 
+def test_a_saved_config_is_no_sweep() -> None:
+    with pytest.raises(InputError, match="a saved config is one run, not a sweep"):
+        prepared(["-m", "--config-path=/a", "seed=0,1"], {})
+
+
 def test_values_of_options_are_no_words() -> None:
     arguments = ["--cfg", "job", "seed=1", "-cd", "/a=b", "--config-dir=/c=d", "seed", "~x"]
     assert words_of(arguments) == ["seed=1", "seed", "~x"]

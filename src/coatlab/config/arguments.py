@@ -36,6 +36,8 @@ def prepared(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
         _check_option(argument)
     words = [_at_home(argument) for argument in arguments]
     if any(argument.startswith(OTHER_CONFIG) for argument in arguments):
+        if any(word in ("-m", "--multirun", "hydra.mode=MULTIRUN") for word in words):
+            raise InputError("a saved config is one run, not a sweep; sweep over the words in overrides.yaml beside it")
         keys = {word.partition("=")[0] for word in words}
         words += [word for word in NO_FOLDERS if word.partition("=")[0] not in keys]
     return words

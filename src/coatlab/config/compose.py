@@ -12,13 +12,15 @@ from coatlab.config.composer import choices_of, composed, folders_of, running_fo
 from coatlab.config.files import conf_dir, groups
 from coatlab.config.keys import check_closed, leaves
 from coatlab.config.overrides import SWEEP, check_overrides, no_choice
-from coatlab.config.places import expand_home
+from coatlab.config.places import CACHE, expand_home
+from coatlab.config.saved import choices_by_name, name_classes
 from coatlab.config.targets import without_paths
 from coatlab.config.words import word
 from coatlab.errors import InputError
 
 FEW = 3  # combinations of choices that a process composes whole
 _combinations: dict[tuple[Any, ...], dict[str, Any]] = {}
+PATHS = (("data", "root"), ("data", "cache"), ("init", "run"), ("tracker", "dir"))  # besides `paths`
 SITE = "cluster/site"  # a user's file of values for cluster=slurm: it adds no keys
 
 
@@ -98,9 +100,13 @@ def resolve(config: DictConfig) -> dict[str, Any]:
             f"give {', '.join(f'plan.{key}' for key in open_entries)} or choose another size"
         )
     for key, path in list(config.paths.items()):
-        if isinstance(path, str) and path.strip():  # an empty one is refused by its rule
+        if isinstance(path, str) and path.strip() and path != CACHE:  # an empty one is refused by its rule
             config.paths[key] = str(expand_home(path))  # before others refer to it
-    return without_paths(_container(config, resolve=True))
+    plain = without_paths(_container(config, resolve=True))
+    for group, key in PATHS:
+        if isinstance(path := plain.get(group, {}).get(key), str) and path.startswith("~") and path != CACHE:
+            plain[group][key] = str(expand_home(path))
+    return plain
 
 
 def _use_matched_plan(config: DictConfig) -> None:
@@ -141,14 +147,20 @@ def _composition(conf: Path, words: tuple[str, ...] = (), folders: tuple[str, ..
 
 
 def _check_keys_of(config: DictConfig, hydra: HydraConf | DictConfig) -> None:
-    chosen = choices_of(hydra)
     needed = [group for group in groups() if group != SWEEP]
+    chosen = choices_of(hydra)
+    saved = not any(group in chosen for group in needed)
+    if saved:
+        chosen = choices_by_name(config)
     for group in needed:
         if chosen.get(group) is None:
             raise no_choice(f"{group}=null", group)
     choices = {group: str(chosen[group]) for group in needed}
+    known = known_keys(choices, folders_of(hydra, conf_dir()))
+    if saved:
+        name_classes(config, known)
     plain = {key: value for key, value in _container(config).items() if key != "hydra"}
-    check_closed(plain, known_keys(choices, folders_of(hydra, conf_dir())), choices)
+    check_closed(plain, known, choices)
 
 
 def _container(config: DictConfig, resolve: bool = False) -> dict[str, Any]:

@@ -262,7 +262,7 @@ RULES: dict[str, Rule] = {
     "cluster.constraint": or_null(label),
     "cluster.gpus": whole(0),
     "cluster.cpus": whole(1),
-    "cluster.memory_gb": number(0),
+    "cluster.memory_gb": or_null(number(0)),
     "cluster.minutes": whole(1),
     "cluster.throttle": or_null(whole(1)),
     "cluster.setup": texts("[module load cuda]"),

@@ -26,6 +26,7 @@ from coatlab.config.places import expand_home
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
+from coatlab.runs.effect import check_launcher
 from coatlab.runs.spec import make_specs
 from coatlab.sweep.expand import expand
 from coatlab.sweep.todo import make_todo, note_study, show_outcome, show_todo
@@ -59,11 +60,13 @@ class StudySweeper(Sweeper):
             RunError: the folder of runs cannot be written, or a cell failed.
         """
         master, loader = self._config, self._context.config_loader
+        check_launcher(master, master.hydra, sweeps=True)
         cells = expand(self.study, arguments, OverridesParser.create(config_loader=loader))
         specs = make_specs(cells, lambda words: closed(loader.load_sweep_config(master, words)))
         todo = make_todo(specs, retry=master.sweep.retry == "failed", queued=self._launcher.queued)
         show_todo(todo, expand_home(master.paths.runs), master.study)
-        self._save(master)
+        if any(one.launch for one in todo.entries):
+            self._save(master)  # else nothing is written: all of it may be another user's
         note_study(todo, master.study)
         errors: dict[str, str] = {}
         launched = 0
