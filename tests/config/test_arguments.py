@@ -61,6 +61,12 @@ def test_a_saved_config_is_no_sweep() -> None:
         prepared(["-m", "--config-path=/a", "seed=0,1"], {})
 
 
+def test_hydra_makes_no_folder_that_nothing_goes_to() -> None:
+    with pytest.raises(InputError, match=r"hydra.run.dir=x has no effect: .*; give paths.runs"):
+        prepared(["hydra.run.dir=x"], {})
+    assert prepared(["hydra.run.dir=."], {}) == ["hydra.run.dir=."]
+
+
 def test_values_of_options_are_no_words() -> None:
     arguments = ["--cfg", "job", "seed=1", "-cd", "/a=b", "--config-dir=/c=d", "seed", "~x"]
     assert words_of(arguments) == ["seed=1", "seed", "~x"]

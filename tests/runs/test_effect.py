@@ -29,7 +29,6 @@ def check(*words: str) -> None:
         ("cluster=slurm", "cluster=slurm has no effect on a single run, which this process trains; add --multirun"),
         ("+hydra.launcher.n_jobs=4", "+hydra.launcher.n_jobs=4 has no effect on a single run"),
         ("hydra.sweep.dir=x", "hydra.sweep.dir=x has no effect on a single run"),
-        ("hydra.run.dir=x", "hydra.run.dir=x has no effect: a run's folder is named by its content; give paths.runs"),
         ("sweep=smoke", "hydra.mode=RUN is not valid with sweep=smoke"),
         ("sweep.retry=never", "sweep.retry=never has no effect with a single run; leave it out"),
         ("sweep.part=rest", "sweep.part=rest has no effect with a single run"),

@@ -34,6 +34,8 @@ def prepared(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
         )
     for argument in arguments:
         _check_option(argument)
+        if argument.lstrip("+").startswith("hydra.run.dir=") and argument not in NO_FOLDERS:  # Hydra would make it
+            raise InputError(f"{argument} has no effect: a run's folder is named by its content; give paths.runs")
     words = [_at_home(argument) for argument in arguments]
     if any(argument.startswith(OTHER_CONFIG) for argument in arguments):
         if any(word in ("-m", "--multirun", "hydra.mode=MULTIRUN") for word in words):

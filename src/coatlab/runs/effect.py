@@ -85,8 +85,6 @@ def check_effect(config: DictConfig, hydra: HydraConf | DictConfig, words: Seque
     for typed in hydra.overrides.hydra:
         if str(typed).lstrip("+~").startswith(OF_SWEEPS):
             raise InputError(f"{typed} has no effect on a single run; add --multirun")
-        if str(typed).startswith("hydra.run.dir=") and not str(typed).endswith("=."):
-            raise InputError(f"{typed} has no effect: a run's folder is named by its content; give paths.runs")
     with_it = resolve(config.copy())
     chosen = {group: str(choice) for group, choice in choices_of(hydra).items() if group in groups() and choice}
     chosen.pop("sweep", None)
