@@ -4,15 +4,21 @@ python src/train.py layout=CCTT attention=relative
 python src/train.py --help
 """
 
+import os
+import sys
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
+from coatlab.config.arguments import prepared
 from coatlab.config.compose import closed
 from coatlab.config.overrides import check_overrides
+from coatlab.config.saved import words_beside
 from coatlab.errors import InputError
+from coatlab.runs.effect import check_effect, check_launcher
 from coatlab.runs.spec import make_spec
 from coatlab.training.entry import run, run_in_sweep
 
@@ -26,7 +32,10 @@ def train(composed: DictConfig) -> float | None:
             check_overrides(words)
             if composed.sweep.dry_run:
                 raise InputError("sweep.dry_run=true is for a sweep; add sweep=<study> or --multirun, or leave it out")
-            return run(make_spec(closed(composed, HydraConfig.get()), words))
+            config = closed(composed, HydraConfig.get())
+            check_launcher(config, HydraConfig.get(), sweeps=False)
+            check_effect(config, HydraConfig.get(), words)
+            return run(make_spec(config, words_beside(HydraConfig.get(), words)))
     # a cell of a sweep, by a launcher of another package; our own launchers are handed its spec
     return run_in_sweep(make_spec(closed(composed, HydraConfig.get()), words))
 
@@ -34,6 +43,7 @@ def train(composed: DictConfig) -> float | None:
 def main() -> None:
     """Run the command line; errors meant for the user are one sentence and exit code 1."""
     with one_sentence_errors():
+        sys.argv[1:] = prepared(sys.argv[1:], os.environ)
         train()
 
 

@@ -54,7 +54,8 @@ def test_a_stop_has_the_shells_exit_code(error: BaseException, code: int) -> Non
         (["seed=1", "+seed=2"], "seed is given twice, as seed=1 and +seed=2; give it once"),
         (["tracker=null"], "tracker=null is not valid; every run needs a choice of tracker"),
         (["layout=5"], "layout=5 does not exist; valid: CCCC"),
-        (["seed=["], "no viable alternative at input '['"),
+        (["seed=["], "seed=[ cannot be read: no viable alternative at input '['"),
+        (["seed=1", "paths.runs=/a[b]"], "paths.runs=/a[b] has to be in quotes that reach the command; write 'paths."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -100,6 +101,17 @@ def test_an_error_of_hydra_that_is_not_about_words_stays_as_it_is() -> None:
         (["sweep=smoke", "tracker=null"], "tracker=null is not valid; every run needs a choice of tracker"),
         (["~trainer.precision"], "~trainer.precision is not valid; keys cannot be removed"),
         (["sweep=smoke", "~seed"], "~seed is not valid; keys cannot be removed"),
+        (["seed"], "seed has no value; write seed=VALUE"),
+        (["--seed=1"], "--seed=1 is not an option; a setting is written without hyphens: seed=1"),
+        (["--config-name", "mine"], "--config-name=mine does not exist: there is no mine.yaml"),
+        (["seed=0,1"], "seed=0,1 gives several values, which needs --multirun\n"),
+        (["sweep=smoke", "paths.runs=/a=b"], "paths.runs=/a=b has to be in quotes that reach the command; write 'pa"),
+        # with a mistake in the command, Hydra does not see that it is a sweep's
+        (["sweep=smoke", "seed=0,1", "layot=CCTT"], "the key layot does not exist (did you mean layout?); valid: "),
+        (["sweep=smoke", "seed=0,1", "lr=0.1"], "the key lr does not exist (did you mean recipe.lr?); valid: "),
+        (["sweep=smoke", "seed=range(0,2)", "trainer.max_epoch=1"], "the key trainer.max_epoch does not exist ("),
+        (["sweep=smoke", "seed=0,1", "tracker=foo"], "tracker=foo does not exist; valid: none, wandb"),
+        (["sweep=smok", "seed=0,1"], "sweep=smok does not exist (did you mean smoke?)"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -1,6 +1,7 @@
 """Every command of the README works, as written, on a run small enough to be trained here."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,21 @@ def test_the_readme_has_commands() -> None:
     assert len(COMMANDS) >= 8
 
 
+def written_commands() -> list[str]:
+    """Return the commands of all that users read: READMEs, and the heads of configs and studies."""
+    texts = [README, (REPOSITORY / "CONTRIBUTING.md").read_text()]
+    texts += [path.read_text() for folder in ("conf", "sweeps") for path in (REPOSITORY / folder).rglob("*.yaml")]
+    lines = [line.strip("# ").partition("   ")[0] for text in texts for line in text.splitlines()]
+    return [line for line in lines if line.startswith("python ")]
+
+
+def test_zsh_takes_the_commands_as_they_are_written() -> None:
+    """Outside of quotes it looks for files where bash leaves brackets alone, and refuses what it does not find."""
+    assert len(written_commands()) > 40
+    unquoted = {command: re.sub(r"'[^']*'|\"[^\"]*\"", "", command) for command in written_commands()}
+    assert not [command for command, rest in unquoted.items() if re.search(r"[\[\]{}()*?^#]|[ =]~|\s=", rest)]
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     return CommandLine(tmp_path_factory.mktemp("readme"))
@@ -52,7 +68,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 
 def small(command: str) -> list[str]:
     """Return the words of a command of the README, with those that make its runs small enough."""
-    program, *words = command.split()
+    program, *words = shlex.split(command)
     if program == "make":
         # the environment is this one; that it can be made is the gate's to show
         words += ["-o", ".venv/ready", f"BIN={Path(sys.executable).parent}"]

@@ -159,6 +159,55 @@ def test_cells_of_one_layout_are_told_apart_by_what_differs(tmp_path: Path, caps
     assert names == [f"{start}{blocks}" for blocks in ("[2, 1, 2, 5, 1]", "[2, 1, 1, 6, 1]", "[2, 1, 3, 4, 1]")]
 
 
+@pytest.mark.parametrize("words", [["--runs", "/nope"], ["smoke", "--runs", "/nope"]])
+def test_a_folder_that_was_typed_has_to_be_there(words: list[str]) -> None:
+    with pytest.raises(InputError, match=r"^--runs=/nope is not valid: there is no such folder$"):
+        main(words)
+
+
+def test_a_folder_of_the_environment_may_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COATLAB_RUNS", str(tmp_path / "later"))
+    main(["smoke"])
+    assert f"runs: {tmp_path}/later, which does not exist yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "layouts", "seeds"),
+    [
+        (["layout=glob(CC*)"], ["CCCC", "CCCT", "CCTT"], [0, 1]),
+        (["seed=range(1,4)", "layout=CCTT"], ["CCTT"], [1, 2, 3]),
+        (["layout=choice(CTTT,CCTT)", "cluster=slurm"], ["CTTT", "CCTT"], [0, 1]),
+        (["hydra/launcher=basic", "layout=CCTT", "paths.data=~/there"], ["CCTT"], [0, 1]),
+        (["hydra.sweeper.params.seed='5,6'", "layout=CCTT"], ["CCTT"], [5, 6]),
+    ],
+)
+def test_it_takes_every_word_that_a_sweep_takes(
+    words: list[str], layouts: list[str], seeds: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = status(capsys, "smoke", *words, "--runs", str(tmp_path))
+    assert [(cell["name"][:4], cell["seed"]) for cell in found["cells"]] == [
+        (layout, seed) for layout in layouts for seed in seeds
+    ]
+
+
+def test_a_study_of_the_users_own_is_followed_by_the_commands_that_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], repository: Path
+) -> None:
+    own, runs = tmp_path / "my choices", tmp_path / "runs"
+    (own / "sweep").mkdir(parents=True)
+    runs.mkdir()
+    text = (repository / "sweeps" / "smoke.yaml").read_text().replace("study: smoke", "study: mine")
+    (own / "sweep" / "mine.yaml").write_text(text)
+    found = status(capsys, "mine", "--config-dir", str(own), "--runs", str(runs))
+    (command,) = found["commands"]
+    assert shlex.split(command)[2:] == [f"--config-dir={own}", "sweep=mine", f"paths.runs={runs}"]
+    assert found["counts"]["missing"] == 4
+    with pytest.raises(InputError, match="study=mine does not exist"):
+        main(["mine"])
+
+
 def test_a_donor_is_part_of_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = status(capsys, "transfer", "layout=CCTT", "--runs", str(tmp_path))
     assert [cell["name"].startswith("CCTT-relative-nano-fractals") for cell in found["cells"]].count(True) == 1

@@ -147,7 +147,7 @@ def test_a_run_held_by_another_process_is_refused(command: CommandLine) -> None:
         (["data=cifar10", "data.num_classes=5"], "data.num_classes=5 does not exist; valid: 10, 100"),
         (["data.train_size=60000"], "data.train_size=60000 is more than there are; at most 55000"),
         (["--multirun", "layout=CCTT,TCCC"], "layout=TCCC puts convolution after attention"),
-        (["seed"], "missing EQUAL"),
+        (["seed"], "seed has no value; write seed=VALUE"),
         (["trainer=gpu"], "trainer.accelerator=gpu is not valid here: torch finds no GPU; valid: auto, cpu"),
     ],
 )
@@ -158,6 +158,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(command: CommandLine, words: 
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error: ")
     assert sentence in line
+    assert not list(command.runs.glob("*/record.json"))  # nothing has failed
 
 
 def test_a_truncated_data_file_is_named_and_nothing_is_overwritten(command: CommandLine, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def _settings(runs: pd.DataFrame, tracker: str, project: str | None) -> Mapping[
     settings = dict(max(tracked, key=tracked.count) if tracked else compose(["tracker=wandb"])["tracker"])
     if project:
         settings["entity"], _, settings["project"] = project.partition("/")
+    settings |= {"run_name": None, "notes": None, "dir": None}  # those of runs
     asked = settings["mode"] != "auto" or os.environ.get("WANDB_MODE") or has_key()
     return settings if tracker == "wandb" or (tracked and asked) else None
 

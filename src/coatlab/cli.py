@@ -4,23 +4,26 @@
 """
 
 import errno
+import io
 import os
 import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from coatlab.config.compose import known_keys
-from coatlab.config.composer import missing_choice
-from coatlab.config.files import choices, groups
+from coatlab.config.arguments import words_of
+from coatlab.config.compose import closed, known_keys
+from coatlab.config.composer import composed, missing_choice, running_folders
+from coatlab.config.files import choices, conf_dir, groups
 from coatlab.config.keys import unknown_key
 from coatlab.config.overrides import check_overrides
+from coatlab.config.rules import takes
+from coatlab.config.typed import read, several, unreadable
 from coatlab.errors import InputError, RunError, Stopped
 from coatlab.output.text import line
 
@@ -34,11 +37,15 @@ DISK_TROUBLE = (
 )  # fmt: skip
 
 NOT_A_CHOICE = "Config group override must be a string"  # Hydra 1.3 of `tracker=null`, as a plain ValueError
+# Hydra 1.3 of `seed=0,1` and of `seed=range(0,3)`, where no sweep was asked for, or where its config has a mistake
+NO_SWEEP = ("Ambiguous value", "Sweep parameters")
 
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
     """Turn errors meant for the user into one line on stderr and exit code 1; defects keep their traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a name that the terminal lacks is no error
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -75,6 +82,8 @@ def sentence_of(error: BaseException) -> str | None:
         return None  # a constructor of ours that failed is a defect
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return line(missing_choice(error))
+    if isinstance(error, OverrideParseException):
+        return line(unreadable(error.override, error))
     if isinstance(error, HydraException | OmegaConfBaseException) or str(error).startswith(NOT_A_CHOICE):
         return _of_the_words() or _of_hydra(error)
     return None
@@ -83,7 +92,7 @@ def sentence_of(error: BaseException) -> str | None:
 def _of_the_words() -> str | None:
     """Word what is wrong with the words of the command line, if anything is, where Hydra says it in its own terms."""
     try:
-        check_overrides([str(override.input_line) for override in _typed()])
+        check_overrides(_typed())
     except InputError as error:
         return line(error)
     return None
@@ -91,28 +100,55 @@ def _of_the_words() -> str | None:
 
 def _of_hydra(error: BaseException) -> str:
     text = line(error.args[0] if error.args else error)
+    if text.startswith("Could not override 'hydra."):
+        return text.partition(" Key ")[0]
     if key := re.match(r"Could not (?:override|delete from config\.) '([\w.]+)'", text):
         return line(_unknown_key(key[1])) if key[1] not in known_keys({}) else text
+    if text.startswith(NO_SWEEP):
+        return _of_several_values() or text
     if error.__cause__ is not None and not isinstance(error, OmegaConfBaseException):
         text += f" ({line(error.__cause__)})"
     return text
 
 
+def _of_several_values() -> str | None:
+    """Word a mistake in a command with several values of a key: Hydra names these, whatever the mistake is."""
+    overrides = read(_typed())
+    sweeps = [override for override in overrides if override.is_sweep_override()]
+    first = {
+        f"{override.key_or_group}={next(override.sweep_string_iterator())}"
+        if override in sweeps and override.is_discrete_sweep()
+        else str(override.input_line)
+        for override in overrides
+        if not override.is_hydra_override()
+    }
+    try:
+        closed(composed(conf_dir(), sorted(first), running_folders(conf_dir())))
+    except InputError as error:
+        return line(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        return None if str(error).startswith(NO_SWEEP) else _of_hydra(error)
+    if not sweeps:
+        return None
+    key, value = sweeps[0].key_or_group, str(sweeps[0].input_line).partition("=")[2]
+    meant = "list" if takes(key, [1]) or takes(key, [""]) else "text" if takes(key, value) else None
+    return line(several(sweeps[0], meant))
+
+
 def _unknown_key(key: str) -> InputError:
     """Word a key that the config of the command line does not have, with the keys of its choices."""
-    chosen = {override.key_or_group: str(override.value()) for override in _typed() if not override.is_sweep_override()}
-    valid = {group: chosen[group] for group in groups() if chosen.get(group) in choices(group) and group != "sweep"}
+    valid = _chosen(read(_typed()))
     return unknown_key(key, known_keys(valid), valid)
 
 
-def _typed() -> list[Override]:
-    """Return the overrides of the command line: its words, but for options, names of files and what cannot be read."""
-    overrides = []
-    for word in sys.argv[1:]:
-        if not word.startswith("-") and ("=" in word or word.startswith("~")):
-            with suppress(HydraException):
-                overrides.append(OverridesParser.create().parse_override(word))
-    return overrides
+def _chosen(overrides: list[Override]) -> dict[str, str]:
+    chosen = {each.key_or_group: str(each.value()) for each in overrides if not each.is_sweep_override()}
+    return {group: chosen[group] for group in groups() if chosen.get(group) in choices(group) and group != "sweep"}
+
+
+def _typed() -> list[str]:
+    """Return the words of the command line that give a key a value, or remove it; a study, for one, is given bare."""
+    return [word for word in words_of(sys.argv[1:]) if "=" in word or word.startswith("~")]
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

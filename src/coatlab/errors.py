@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+ALIKE = 0.7  # of difflib: a hint that is wrong is worse than none
+
 
 class InputError(ValueError):
     """A setting or a file that cannot be used: the message names the key, the value and what is valid."""
@@ -36,7 +38,7 @@ class Stopped(BaseException):
 def not_one_of(key: str, value: object, valid: Iterable[object]) -> InputError:
     """Build the sentence for a value outside a closed list, with the nearest valid one as a hint."""
     choices = [str(choice) for choice in valid]
-    near = difflib.get_close_matches(str(value), choices, n=1)
+    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=ALIKE)
     return InputError(f"{key}={value} does not exist{_hint(near)}; valid: {', '.join(choices)}")
 
 
@@ -47,13 +49,13 @@ def not_one_of_keys(key: str, valid: Iterable[str], where: str = "", elsewhere: 
         key: what was asked for.
         valid: the keys that stand where it would.
         where: added to the sentence, as in " with attention=relative".
-        elsewhere: keys that have its name in another place: the hint where no key here is near.
+        elsewhere: keys that have its name, or mean the same, in another place: the hint where no key here is near.
     """
     keys = list(valid)
     node, _, name = key.rpartition(" ")[2].rpartition(".")  # of `--allow data.batchsize`, too
-    close = difflib.get_close_matches(name, [entry.rpartition(".")[2] for entry in keys], n=1)
+    close = difflib.get_close_matches(name, [entry.rpartition(".")[2] for entry in keys], n=1, cutoff=ALIKE)
     alike = [entry for entry in keys if entry.rpartition(".")[2] in close]
-    near = [entry for entry in alike if entry.rpartition(".")[0] == node] or alike[:3] or elsewhere
+    near = [entry for entry in alike if entry.rpartition(".")[0] == node] or elsewhere or alike[:3]
     return InputError(f"the key {key} does not exist{where}{_hint(near)}; valid: {', '.join(keys)}")
 
 

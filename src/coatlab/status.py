@@ -27,6 +27,7 @@ Runs of the study that these overrides do not ask for are listed too. The keys o
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections import Counter, defaultdict
@@ -48,7 +49,9 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from coatlab.cli import one_sentence_errors
 from coatlab.config import places
 from coatlab.config.compose import compose
-from coatlab.config.files import choices
+from coatlab.config.composer import loader_of
+from coatlab.config.files import choices, conf_dir
+from coatlab.config.typed import at_home
 from coatlab.config.words import word
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import duration, printable, shown
@@ -61,7 +64,6 @@ from coatlab.sweep.expand import expand
 
 NO_STUDY = "none"
 COLORS = {"complete": "green", "running": "cyan", "missing": "dim", "outdated": "dim", "interrupted": "yellow"}
-
 PIPED_COLUMNS = 300  # width of the tables in a pipe or a file
 
 
@@ -90,16 +92,19 @@ def main(words: list[str] | None = None) -> None:
     """
     studies = choices("sweep")
     parser = argparse.ArgumentParser(prog="python -m coatlab.status", description="Show the state of a study's runs.")
-    parser.add_argument(
-        "study", nargs="?", help=f"one of: {', '.join(studies)}; without a study, every study gets one line"
-    )
+    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)}; without one, each gets one line")
     parser.add_argument("override", nargs="*", help="overrides of the sweep's command line, such as seed=0,1,2")
     places.add_folder_option(parser, "runs", "folder of run folders")
     parser.add_argument("--all", action="store_true", help="list every run, whatever its study")
     parser.add_argument("--json", action="store_true", help="print JSON; the module's docstring explains the keys")
     parser.add_argument("--clean", action="store_true", help="remove folders of failed runs, and empty ones")
     parser.add_argument("--yes", action="store_true", help="with --clean: do not ask")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="folder of your own choices, as for train.py")
     chosen = parser.parse_intermixed_args(words)
+    own = chosen.config_dir and Path(os.path.expanduser(chosen.config_dir))
+    if own is not None:
+        places.require_folder("config-dir", own)
+        studies = sorted({*studies, *(path.stem for path in (own / "sweep").glob("*.yaml"))})
     if chosen.study is not None and chosen.study not in studies:
         raise not_one_of("study", chosen.study, studies)
     if chosen.clean:
@@ -107,12 +112,15 @@ def main(words: list[str] | None = None) -> None:
             raise InputError(f"{other} is not valid with --clean; give a study or none, --runs and --yes")
         clean(chosen.runs, chosen.study, ask=not chosen.yes)
         return
-    runs_override = [word("paths.runs", str(chosen.runs))] if chosen.runs != places.folder("runs") else []
-    overrides = [f"sweep={chosen.study}", *chosen.override, *runs_override] if chosen.study else []
-    cells = _cells_of(chosen.study, overrides) if chosen.study else []
+    typed = chosen.runs != places.folder("runs")
+    if typed:
+        places.require_folder("runs", chosen.runs)
+    runs_override = [word("paths.runs", str(chosen.runs))] if typed else []
+    overrides = [f"sweep={chosen.study}", *map(at_home, chosen.override), *runs_override] if chosen.study else []
+    cells = _cells_of(chosen.study, overrides, own) if chosen.study else []
     runs = cells[0].folder.parent if cells else chosen.runs
     statuses = cell_statuses(runs, chosen.study, cells)
-    commands = _finishing_commands(statuses, chosen.study, overrides, runs_override)
+    commands = _finishing_commands(statuses, chosen.study, overrides, runs_override, own)
     if chosen.json:
         counts = {state: sum(status.state == state for status in statuses) for state in STATES}
         found = {"runs": str(runs), "study": chosen.study, "commands": commands, "counts": counts}
@@ -122,13 +130,17 @@ def main(words: list[str] | None = None) -> None:
     else:
         _print_studies(statuses)
     if not chosen.json:
-        print(f"runs: {shown(runs)}")
+        print(f"runs: {shown(runs)}" + ("" if runs.is_dir() else ", which does not exist yet"))
 
 
-def _cells_of(study: str, overrides: Sequence[str]) -> list[Spec]:
+def _cells_of(study: str, overrides: Sequence[str], own: Path | None) -> list[Spec]:
     """Compose the cells that a study's command line asks for."""
-    sweeper = compose([f"sweep={study}"], hydra_too=True).hydra.sweeper
-    return list(make_specs(expand(sweeper, overrides, OverridesParser.create())))
+    of_hydra = [each for each in overrides if each.lstrip("+~").startswith("hydra")]
+    others = [each for each in overrides if each not in of_hydra]
+    with loader_of(conf_dir(), own) as loader:
+        sweeper = compose([f"sweep={study}", *of_hydra], hydra_too=True).hydra.sweeper
+        cells = expand(sweeper, others, OverridesParser.create(config_loader=loader))
+        return list(make_specs(cells))
 
 
 def cell_statuses(runs: Path, study: str | None = None, cells: Iterable[Spec] = ()) -> list[CellStatus]:
@@ -213,8 +225,9 @@ def _distinct_names(configs: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str
 
 
 def _finishing_commands(
-    statuses: Sequence[CellStatus], study: str | None, overrides: Sequence[str], runs_override: Sequence[str]
-) -> list[str]:
+    statuses: Sequence[CellStatus], study: str | None, overrides: Sequence[str], runs_override: Sequence[str],
+    own: Path | None,
+) -> list[str]:  # fmt: skip
     """Return the commands that finish a study: its sweep, and the runs of the study that other overrides asked for.
 
     Args:
@@ -222,6 +235,7 @@ def _finishing_commands(
         study: its name; without one there is no such command.
         overrides: of its sweep.
         runs_override: the one that names the folder of runs, if that is not the default; it goes into every command.
+        own: the folder of the user's own choices, if there is one; it goes into every command as well.
     """
     if study is None:
         return []
@@ -234,7 +248,8 @@ def _finishing_commands(
                 # its own word for the folder may have been relative to another working directory
                 here = [] if others == recorded else [word("paths.runs", shown(Path(status.folder).parent))]
                 commands.append([*others, *(runs_override or here)])
-    return [places.train_command(words) for words in commands]
+    flags = [f"--config-dir={shown(own)}"] if own is not None else []
+    return [places.train_command([*flags, *words]) for words in commands]
 
 
 def _recorded_words(folder: Path) -> list[str]:

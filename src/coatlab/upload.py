@@ -28,7 +28,7 @@ from coatlab.runs.lock import take_lock
 from coatlab.runs.record import read_record, rows_damage, run_folders, write_record
 from coatlab.runs.state import state_of
 from coatlab.tracking.content import content_of
-from coatlab.tracking.session import drop_service, has_key, set_segments_aside
+from coatlab.tracking.session import drop_service, has_key, set_segments_aside, shown_as
 
 LONGEST = 200  # letters of an error of W&B's
 PROBE_SECONDS, SYNC_SECONDS = 10, 600  # `wandb sync` itself waits forever for a server that does not answer
@@ -48,9 +48,9 @@ def main(words: list[str] | None = None) -> None:
     add_folder_option(parser, "runs", "folder of run folders")
     add_folder_option(parser, "reports", "folder of reports")
     chosen = parser.parse_args(words)
-    if chosen.study is not None and chosen.study not in choices("sweep"):
-        raise not_one_of("study", chosen.study, choices("sweep"))
     runs, running = tracked(chosen.runs, chosen.study)
+    if chosen.study is not None and chosen.study not in choices("sweep") and not runs and not running:
+        raise not_one_of("study", chosen.study, choices("sweep"))  # one from --config-dir has runs
     reports = offline_reports(chosen.reports, chosen.study)
     done: dict[str, str | None] = {}
     failed: dict[str, str] = {}
@@ -133,12 +133,14 @@ def _repair(folder: Path) -> str | None:
         entity=tracker.get("entity") or settings["entity"] or api.default_entity,
         project=tracker.get("project") or settings["project"],
         group=settings.get("group") or record["config"].get("study"),
-        name=folder.name,
+        shown=shown_as(settings, folder),
     )
     ids = list(dict.fromkeys(filter(None, (tracker.get("id"), record["fingerprint"]))))
     run, said = repair(api, place, ids, content_of(folder, record))
     with suppress(PermissionError):
-        set_segments_aside(folder)  # `wandb sync` would add them to what is there
+        written = Path(tracker["folder"]).parents[1] if tracker.get("folder") else folder  # with tracker.dir elsewhere
+        for home in {folder, written}:
+            set_segments_aside(home, record["fingerprint"])  # `wandb sync` would add them to what is there
         now = tracker | {"name": "wandb", "mode": "online", "id": run.id, "url": run.url, "ended": True}
         now |= {"project": place.project, "entity": place.entity}
         if now != tracker:

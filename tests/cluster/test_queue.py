@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coatlab.cluster import queue
-from coatlab.cluster.queue import OVER, is_over, requeue_this_job, states
+from coatlab.cluster.queue import OVER, is_over, largest_array, requeue_this_job, states
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +40,14 @@ def test_a_running_job_is_requeued_by_its_array_name(slurm: Slurm) -> None:
     assert slurm.calls("requeue") == ["scontrol requeue 12_3"]
     assert requeue_this_job(5, {"SLURM_JOB_ID": "7"})
     assert slurm.calls("requeue")[1:] == ["scontrol requeue 7"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "largest"), [("MaxArraySize            = 1001", 1001), ("MaxJobCount = 5", None), ("", None)]
+)
+def test_the_largest_array_is_what_slurm_says(slurm: Slurm, answer: str, largest: int | None) -> None:
+    slurm.program("scontrol", f'echo "Configuration data"; echo "{answer}"; echo "MaxStepCount = 40000"')
+    assert largest_array() == largest
 
 
 @pytest.mark.parametrize("state", ["CANCELLED", "PENDING", "COMPLETING", "PREEMPTED", "TIMEOUT"])

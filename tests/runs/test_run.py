@@ -7,12 +7,14 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coatlab.errors import RunError, Stopped
+from coatlab.errors import InputError, RunError, Stopped
+from coatlab.runs.lock import holder, take_lock
 from coatlab.runs.record import SCHEMA, read_record
 from coatlab.runs.run import drop_left_over, open_run
 from coatlab.runs.spec import Spec
@@ -213,3 +215,76 @@ def test_checkpoints_stay_where_the_weights_are_gone_or_nothing_may_be_deleted(
     assert (tmp_path / "checkpoints" / "last.ckpt").exists()
     drop_left_over(tmp_path, {"status": "complete"})
     assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize("error", [InputError("data.root=/nowhere does not exist"), ValueError("a defect")])
+def test_what_the_user_can_mend_leaves_no_failed_run(error: Exception, tmp_path: Path) -> None:
+    with pytest.raises(type(error)), open_run(spec(tmp_path)) as run:
+        raise error
+    assert run.folder.exists() == (not isinstance(error, InputError))
+
+
+def test_a_run_that_had_begun_before_is_kept_with_its_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), open_run(spec(tmp_path)):
+        raise KeyboardInterrupt
+    with pytest.raises(InputError), open_run(spec(tmp_path)) as run:
+        raise InputError("data.root=/nowhere does not exist")
+    record = read_record(run.folder)
+    assert record is not None
+    assert record["status"] == "failed"
+
+
+def test_what_is_not_ours_stays_in_a_folder_that_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(InputError), open_run(spec(tmp_path)) as run:
+        (run.folder / "notes.txt").write_text("mine")
+        raise InputError("no")
+    assert [path.name for path in run.folder.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.slow
+def test_whoever_waited_for_a_folder_that_was_removed_has_its_lock(tmp_path: Path) -> None:
+    code = """
+import sys; from coatlab.runs.lock import take_lock; from pathlib import Path
+lock = take_lock(Path(sys.argv[1]), wait=True); print("locked", flush=True); sys.stdin.read()
+"""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    lock = take_lock(folder, wait=False)
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert other.stdout is not None
+    assert other.stderr is not None
+    assert "waiting" in other.stderr.readline()
+    (folder / ".lock").unlink()
+    folder.rmdir()
+    lock.close()
+    assert other.stdout.readline() == "locked\n"
+    assert str(other.pid) in str(holder(folder))
+    other.communicate("")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_complete_run_of_another_user_can_be_read() -> None:
+    """By root, too, who may write everywhere: so another user asks."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        runs = Path(place) / "runs"
+        asked = spec(runs, "study=later")
+        with open_run(spec(runs)) as run:
+            run.complete({"eval/accuracy": 0.9})
+        before = {path: path.stat().st_mtime_ns for path in runs.rglob("*")}
+        reader = os.fork()
+        if not reader:  # pragma: no cover
+            code = 1
+            try:
+                os.setgid(65534)
+                os.setuid(65534)
+                with open_run(asked) as again:
+                    code = 0 if again.score == 0.9 else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]) == 0
+        assert before == {path: path.stat().st_mtime_ns for path in runs.rglob("*")}

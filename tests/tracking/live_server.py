@@ -15,16 +15,16 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.tracking.wandb_server import ENTITY, UNUSED, answer
+from tests.tracking.wandb_server import ENTITY, PROJECT, UNUSED, answer
 
 OWNER = {"id": "1", "name": ENTITY}
-KEPT = ("config", "summaryMetrics", "displayName", "groupName", "jobType")
+KEPT = ("config", "summaryMetrics", "displayName", "groupName", "jobType", "tags", "notes")
 
 
 class Kept:
     """A run that was sent: the node of GraphQL, and its rows as JSON."""
 
-    exported = 0
+    exported, project = 0, PROJECT
 
     def __init__(self, id: str) -> None:
         self.rows: list[str] = []
@@ -45,6 +45,7 @@ class Kept:
         for key in KEPT:
             if given.get(key) is not None:
                 self.node["group" if key == "groupName" else key] = given[key]
+        self.project = given["project"]
         self.node["state"] = "running"
 
     def stream(self, sent: dict[str, Any]) -> None:
@@ -94,7 +95,8 @@ class LiveServer:
             return {"data": {"deleteRun": {"clientMutationId": "1"}}}
         if name == "Run" and given["name"] not in self.runs:
             return {"data": {"project": {"run": None}}}
-        return {"data": answer(asked, tuple(self.runs.values()), self.url)}
+        projects = [run.project for run in self.runs.values()]
+        return {"data": answer(asked, tuple(self.runs.values()), self.url, {PROJECT, *projects})}
 
 
 @contextmanager

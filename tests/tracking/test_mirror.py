@@ -98,6 +98,29 @@ def test_where_w_and_b_is_disabled_there_is_no_mirror(tmp_path: Path, monkeypatc
     assert open_mirror(SETTINGS, folder=tmp_path, fingerprint="f" * 16, config={}, rows=[]) is None
 
 
+def test_variables_of_w_and_b_that_would_change_an_id_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in session.NOT_USED:
+        monkeypatch.setenv(name, "report")
+    opened = open_offline(tmp_path, [])
+    assert opened.entry()["id"] == "0123456789abcdef"
+    opened.finish({}, 0)
+    assert "WANDB_RUN_ID and WANDB_RESUME and WANDB_JOB_TYPE not used" in capsys.readouterr().err
+
+
+def test_runs_that_share_a_folder_for_files_leave_one_anothers_alone(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    for mark in ("a" * 16, "b" * 16, "a" * 16):
+        settings = SETTINGS | {"dir": str(shared)}
+        opened = open_mirror(settings, folder=tmp_path / mark, fingerprint=mark, config={}, rows=[{"step": 1, "x": 1}])
+        assert opened is not None
+        opened.finish({}, 0)
+    assert sorted(history(shared)[0]) == ["a" * 16, "b" * 16]
+    assert [path.name[-16:] for path in (shared / "wandb" / "superseded").iterdir()] == ["a" * 16]
+    assert not (tmp_path / ("a" * 16) / "wandb").exists()
+
+
 @pytest.mark.parametrize(("group", "expected"), [(None, "layouts"), ("mine", "mine")])
 def test_the_runs_of_a_study_are_a_group(group: str | None, expected: str, tmp_path: Path) -> None:
     mirror = open_mirror(

@@ -163,10 +163,31 @@ def test_what_was_tracked_offline_is_sent_and_its_segments_set_aside(
     server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, mark = tracked_run(tmp_path)
-    (folder / "wandb" / "offline-run-1-abc").mkdir(parents=True)
+    (folder / "wandb" / f"offline-run-1-{mark}").mkdir(parents=True)
     assert f"{folder.name}: sent (3 rows)" in upload(tmp_path, capsys)
     assert_as_in(folder, server.runs[mark])
     assert [path.name for path in (folder / "wandb").iterdir()] == ["superseded"]
+
+
+def test_what_the_user_calls_a_run_arrives_and_may_be_changed_there(
+    server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, mark = tracked_run(tmp_path / "runs")
+    record, elsewhere = read_record(folder), tmp_path / "elsewhere"
+    assert record is not None
+    own = {"project": "theirs", "run_name": "the baseline", "tags": ["few", "images"], "notes": "a text"}
+    record["config"]["tracker"] |= own | {"dir": str(elsewhere)}
+    ours, others = (elsewhere / "wandb" / f"offline-run-1-{id}" for id in (mark, "f" * 16))
+    for segment in (ours, others):
+        segment.mkdir(parents=True)
+    write_record(folder, record | {"tracker": {"folder": str(ours)}})
+    upload(tmp_path / "runs", capsys)
+    node = server.runs[mark].node
+    assert [server.runs[mark].project, *(node[key] for key in ("displayName", "tags", "notes"))] == [*own.values()]
+    assert not ours.exists()
+    assert others.exists()
+    node |= {"displayName": "renamed", "tags": [], "notes": None}
+    assert upload(tmp_path / "runs", capsys) == ["0 uploaded, 1 uploaded before, 0 still running and left alone"]
 
 
 def test_a_damaged_history_is_not_sent(server: LiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

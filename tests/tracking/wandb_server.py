@@ -10,7 +10,7 @@ import gzip
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -111,11 +111,11 @@ def serving(*runs: Run) -> Iterator[wandb.Api]:
         server.server_close()
 
 
-def answer(asked: dict[str, Any], runs: tuple[Any, ...], url: str) -> dict[str, Any]:
+def answer(asked: dict[str, Any], runs: tuple[Any, ...], url: str, projects: Container[str] = (PROJECT,)) -> Any:
     query, given = asked["query"], asked.get("variables") or {}
     if "viewer" in query:
         return {"viewer": {"id": "1", "entity": ENTITY, "username": ENTITY, "flags": "{}", "teams": {"edges": []}}}
-    if (given.get("entity"), given.get("project")) != (ENTITY, PROJECT):
+    if given.get("entity") != ENTITY or given.get("project") not in projects:
         return {"project": None}
     if "query Runs(" in query:
         first = int(given["cursor"] or 0)

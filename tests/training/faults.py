@@ -3,7 +3,7 @@
 Each fault hits a copy of the folder of one interrupted run, which then goes on. The run must end with the weights and
 the rows of an undisturbed one, bit for bit, or be refused in one sentence; anything else is printed, and its folder is
 kept. Files are flipped, overwritten, cut, emptied, lengthened and deleted; signals come at random moments; calls to the
-system fail or are the last that happens.
+system fail or are the last that happens; attempts have the tracker in several modes, and its server goes away.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from coatlab.runs.record import read_metrics, read_record
 from coatlab.runs.spec import Spec
 from tests.support.commandline import tiny_words, wait_for
 from tests.support.specs import spec_of
+from tests.tracking.live_server import live
+from tests.tracking.test_repair import assert_as_in
+from tests.tracking.wandb_server import ENTITY, PROJECT
 from tests.training.failing import Failing
 
 WORDS = tiny_words(
@@ -38,6 +41,9 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal
 CALLS = {"replace": 20, "fsync": 30, "write": 60, "open": 60}  # and about how many there are in a run that goes on
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EDQUOT", "kill")
 PATIENCE = 120  # seconds that a run may take
+OFTEN = ("damage", "damage", "damage", "signal", "call")
+KINDS = ("damage", "signal", "call", "tracker")
+AWAY = 0.15  # share of attempts in which W&B's server is away; each takes its patience
 MEASURED = ("images_per_second", "peak_memory_mb")  # by a clock
 FINE = ("equal", "refused")
 
@@ -46,11 +52,20 @@ class Attempt:
     """The command for a run, in a process that is forked from one that has imported torch and composes nothing."""
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["coatlab.training.fit", "coatlab.training.entry", "tests.support.specs"])
+    context.set_forkserver_preload(
+        ["coatlab.training.fit", "coatlab.training.entry", "tests.support.specs", "coatlab.tracking.mirror", "pandas"]
+    )
 
-    def __init__(self, spec: Spec, failing: Failing | None = None) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        failing: Failing | None = None,
+        environment: Mapping[str, str] | None = None,
+        uploads: bool = False,
+    ) -> None:
         self._said = spec.folder.parent.with_suffix(".said")
-        self.process = self.context.Process(target=_command, args=(spec, self._said, failing))
+        arguments = (spec, self._said, failing, dict(environment or {}), uploads)
+        self.process = self.context.Process(target=_command, args=arguments)
         self.process.start()
 
     def end(self) -> "Attempt":
@@ -78,7 +93,8 @@ class Attempt:
         return "Traceback" not in self.said and (code == 0 or (code == 1 and len(errors) == 1))
 
 
-def _command(spec: Spec, said: Path, failing: Failing | None) -> None:
+def _command(spec: Spec, said: Path, failing: Failing | None, environment: dict[str, str], uploads: bool) -> None:
+    os.environ |= environment
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests were started in the background
     with open(said, "wb") as file:
         os.dup2(file.fileno(), 1)
@@ -87,9 +103,10 @@ def _command(spec: Spec, said: Path, failing: Failing | None) -> None:
     if failing:
         failing.install()
     from coatlab.training.entry import run
+    from coatlab.upload import main as upload
 
     with one_sentence_errors():
-        run(spec)
+        upload(["--runs", str(spec.folder.parent)]) if uploads else run(spec)
 
 
 class Campaign:
@@ -105,15 +122,20 @@ class Campaign:
         attempt.process.kill()
         assert attempt.process.join() or attempt.process.exitcode == -signal.SIGKILL, "it ended before it was killed"
 
-    def hit(self, chance: random.Random) -> tuple[str, str]:
-        """Let one fault happen; return it in words, and how it ended: `equal`, `refused` or what went wrong."""
+    def hit(self, chance: random.Random, only: str | None = None) -> tuple[str, str]:
+        """Let one fault happen; return it in words, and how it ended: `equal`, `refused` or what went wrong.
+
+        Args:
+            chance: decides which.
+            only: of this kind, one of KINDS.
+        """
         self.number += 1
         spec = self.place(f"fault{self.number}")
         shutil.copytree(self.cut.folder.parent, spec.folder.parent)
-        kind = chance.choice((self._damage, self._damage, self._damage, self._signal, self._call))
+        kind = getattr(self, f"_{only or chance.choice(OFTEN)}")
         try:
             words = kind(spec, chance)
-            said = self._verdict(spec, damaged=kind == self._damage)
+            said = self._verdict(spec, damaged=kind.__name__ == "_damage")
         except TimeoutError as error:
             return kind.__name__, f"it hangs: {error}"
         except AssertionError as error:
@@ -158,6 +180,45 @@ class Campaign:
             raise AssertionError(f"{words}: exit code {attempt.process.exitcode}: {attempt.said}")
         return words
 
+    def _tracker(self, spec: Spec, chance: random.Random) -> str:
+        """Stop attempts of several modes, with the server there or away, and bring it to the state of the folder."""
+        with live() as server:
+            account = {
+                "WANDB_API_KEY": "0" * 40,
+                "WANDB_BASE_URL": server.url,
+                "COATLAB_REPORTS": str(self.folder / "no"),
+            }
+            done = []
+            for turn in range(chance.randint(1, 3), -1, -1):
+                mode = chance.choice(("online", "offline", "none") if turn else ("online", "offline"))
+                server.away = chance.random() < AWAY
+                attempt = Attempt(tracked(spec, mode), environment=account)
+                done.append(mode + " without server" * server.away)
+                if turn:
+                    attempt.process.join(chance.uniform(0, 4))
+                    server.away |= chance.random() < AWAY
+                    attempt.process.join(chance.uniform(0, 1))
+                    number = chance.choice(SIGNALS)
+                    if attempt.process.is_alive():
+                        os.kill(attempt.process.pid or 0, number)
+                    done[-1] += f" until {number.name}" + " and no server" * server.away
+                attempt.end()
+            words = ", ".join(done)
+            if not attempt.clean or attempt.process.exitcode:
+                raise AssertionError(f"{words}: exit code {attempt.process.exitcode}: {attempt.said}")
+            server.away = False
+            for upload in (Attempt(spec, environment=account, uploads=True).end() for _ in range(2)):
+                if upload.process.exitcode:
+                    raise AssertionError(f"{words}: {upload.said}")
+            if not upload.said.startswith("0 uploaded, 1 uploaded before"):
+                raise AssertionError(f"{words}: a second upload finds something to do: {upload.said}")
+            try:
+                (run,) = server.runs.values()
+                assert_as_in(spec.folder, run)
+            except (AssertionError, ValueError, KeyError) as error:
+                raise AssertionError(f"{words}: W&B has something else: {error}") from error
+        return words
+
     def _verdict(self, spec: Spec, damaged: bool) -> str:
         attempt = Attempt(spec).end()
         code = attempt.process.exitcode
@@ -166,6 +227,14 @@ class Campaign:
         if code:
             return "refused"
         return "equal" if outcome(spec.folder) == self.expected else f"ANOTHER RESULT: {attempt.said}"
+
+
+def tracked(spec: Spec, mode: str) -> Spec:
+    """Return a run with W&B in a mode, or with none."""
+    tracker = (
+        {"name": "none"} if mode == "none" else {"name": "wandb", "mode": mode, "project": PROJECT, "entity": ENTITY}
+    )
+    return replace(spec, config={**spec.config, "tracker": tracker})
 
 
 def damage(path: Path, how: str, chance: random.Random) -> None:
@@ -205,11 +274,12 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.training.faults", description="Inject faults into runs.")
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=KINDS, help="faults of this kind; default: of all kinds but the tracker's")
     chosen = parser.parse_args(words)
     folder, count = Path(tempfile.mkdtemp(prefix="coatlab-faults-")), Counter[str]()
     campaign = Campaign(folder)
     for number in range(chosen.faults):
-        what, how = campaign.hit(random.Random(chosen.seed * 1_000_003 + number))
+        what, how = campaign.hit(random.Random(chosen.seed * 1_000_003 + number), chosen.only)
         count[how if how in FINE else "wrong"] += 1
         print(f"{number}: {what}: {how}", flush=True)
     print(f"{chosen.faults} faults: " + ", ".join(f"{number} {how}" for how, number in sorted(count.items())))

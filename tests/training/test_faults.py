@@ -45,6 +45,12 @@ def test_a_fault_ends_bit_equal_or_in_a_sentence(number: int, campaign: Campaign
     assert how in FINE, f"{what}: {how}"
 
 
+@pytest.mark.parametrize("number", range(2))
+def test_modes_of_the_tracker_may_change_while_a_run_is_stopped(number: int, campaign: Campaign) -> None:
+    what, how = campaign.hit(random.Random(number), only="tracker")
+    assert how in FINE, f"{what}: {how}"
+
+
 def test_the_campaign_would_see_another_result(campaign: Campaign, tmp_path: Path) -> None:
     spec = campaign.place("other")
     shutil.copytree(campaign.cut.folder, spec.folder)

@@ -83,7 +83,7 @@ def train_bare(words: Sequence[str], seeds: Sequence[int]) -> None:
 def _time(commands: Sequence[Sequence[str]]) -> float:
     """Start Python commands together; return the seconds until all of them have ended."""
     began = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         started = [subprocess.Popen([sys.executable, *command], stdout=output, stderr=output) for command in commands]
         try:
             failed = [process for process in started if process.wait() != 0]

@@ -187,7 +187,7 @@ def _free(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         return float(next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))) * 1024
     except (OSError, StopIteration):
         return math.inf

@@ -105,12 +105,12 @@ def _work(
         signal.signal(stopping, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-    with open(os.devnull) as nothing, open(log, "ab") as output:
+    with open(os.devnull, encoding="utf-8") as nothing, open(log, "ab") as output:
         os.dup2(nothing.fileno(), 0)
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 (line by line, for the life of the process)
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115 (line by line, for the life of the process)
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     with one_sentence_errors():

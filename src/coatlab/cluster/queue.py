@@ -5,6 +5,7 @@ waiting launcher goes on waiting, and a job that wants to be requeued tries agai
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -34,6 +35,13 @@ def states(jobs: Collection[str]) -> dict[str, str] | None:
         return None
     listed = dict(line.split() for line in answer.splitlines() if line.strip())
     return {job: listed[job] for job in jobs if job in listed}
+
+
+def largest_array() -> int | None:
+    """Return how many tasks an array of this Slurm can have (MaxArraySize); None if it does not say."""
+    answer = _ask("scontrol", "show", "config") or ""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer, re.MULTILINE)
+    return max(1, int(found[1])) if found else None  # the largest index is one less, and the first is 0
 
 
 def is_over(state: str | None) -> bool:

@@ -12,7 +12,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from coatlab.cli import one_sentence_errors
 from coatlab.cluster.board import Board
 from coatlab.cluster.job import cluster_settings, completed, outcome, reason, run_alone
 from coatlab.cluster.launcher import CoatlabLauncher
-from coatlab.cluster.queue import is_over, requeue_this_job, states
+from coatlab.cluster.queue import is_over, largest_array, requeue_this_job, states
 from coatlab.config.files import choices
 from coatlab.errors import InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
@@ -36,6 +37,13 @@ from coatlab.process.signals import STOPPING, raise_when_signalled
 from coatlab.runs.spec import Spec
 
 SOURCE = Path(__file__).resolve().parents[2]
+
+
+def batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield the items in lists of at most `size` (itertools.batched of Python 3.12)."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  # the latter is not typed
@@ -103,23 +111,24 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
         if new:
             folder = cells[new[0]].folder.parent / ".slurm"
             submitted = self._submit({first + number: cells[number] for number in new}, folder)
-            for number, job in zip(new, submitted, strict=True):
-                write_atomic(_note(cells[number].folder), lambda file, job=job: file.write(job.encode()))  # type: ignore[misc]
-                jobs[number] = job
-            array = submitted[0].partition("_")[0]
-            print(f"submitted {len(new)} cells as job {array}")
-            print(f"logs:    {shown(folder)}/{array}_*_log.out")
-            print(f"state:   squeue --jobs {array}")
-            print(f"cancel:  scancel {array}")
+            jobs |= dict(zip(new, submitted, strict=True))
+            arrays = list(dict.fromkeys(job.partition("_")[0] for job in submitted))
+            print(f"submitted {len(new)} cells as job {' and '.join(arrays)}")
+            for array in arrays:
+                print(f"logs:    {shown(folder)}/{array}_*_log.out")
+            print(f"state:   squeue --jobs {','.join(arrays)}")
+            print(f"cancel:  scancel {' '.join(arrays)}")
             print(f"finish:  {_same_command()}")
         return jobs
 
     def _submit(self, cells: dict[int, Spec], folder: Path) -> list[str]:
-        """Submit cells as one array and return their jobs."""
+        """Submit cells, as one array or as many as Slurm's limit needs, and return their jobs."""
         import submitit  # slow, and not needed where Hydra only looks for plugins
         from submitit.core.utils import FailedJobError
 
         settings, trainer = self.settings, self.config.trainer
+        size = min(len(cells), largest_array() or len(cells))
+        parts = [dict(part) for part in batched(cells.items(), size)]
         # a job that reaches its limit before `__call__` has started is restarted by submitit, as often as needed
         executor = submitit.AutoExecutor(folder.resolve(), cluster="slurm", slurm_max_num_timeout=10**6)
         executor.update_parameters(
@@ -130,23 +139,31 @@ class SlurmLauncher(CoatlabLauncher, SubmititLauncher):  # type: ignore[misc]  #
             tasks_per_node=trainer.devices if trainer.nodes > 1 else 1,
             cpus_per_task=settings["cpus"],
             gpus_per_node=settings["gpus"] or None,
-            mem_gb=settings["memory_gb"],
+            **({} if settings["memory_gb"] is None else {"mem_gb": settings["memory_gb"]}),
             stderr_to_stdout=True,
             slurm_partition=settings["partition"],
             slurm_account=settings["account"],
             slurm_qos=settings["qos"],
             slurm_constraint=settings["constraint"],
-            slurm_array_parallelism=settings["throttle"] or len(cells),
+            # the arrays share what is allowed at the same time
+            slurm_array_parallelism=max(1, settings["throttle"] // len(parts)) if settings["throttle"] else size,
             slurm_signal_delay_s=settings["signal_seconds"],
             # a job runs the source code that submitted it, installed or not
             slurm_setup=[*settings["setup"], f"export PYTHONPATH={shlex.quote(str(SOURCE))}:$PYTHONPATH"],
             slurm_additional_parameters={"requeue": True, **(settings["extra"] or {})},
         )
-        singletons = [Singleton.get_state()] * len(cells)
+        jobs: list[str] = []
         try:
-            return [str(job.job_id) for job in executor.map_array(self, cells.values(), cells, singletons)]
+            for part in parts:
+                singletons = [Singleton.get_state()] * len(part)
+                submitted = executor.map_array(self, part.values(), part, singletons)
+                for cell, job in zip(part.values(), submitted, strict=True):
+                    jobs.append(str(job.job_id))
+                    write_atomic(_note(cell.folder), lambda file: file.write(jobs[-1].encode()))
         except FailedJobError as error:
-            raise RunError(f"Slurm refuses the jobs: {line(error)}") from error
+            queued = f"; {len(jobs)} of {len(cells)} were submitted, and the same command adds the others"
+            raise RunError(f"Slurm refuses the jobs: {line(error)}{queued if jobs else ''}") from error
+        return jobs
 
     def _wait(self, cells: dict[int, Spec], jobs: dict[int, str], board: Board) -> dict[int, JobReturn]:
         """Show progress until no job is queued or running, and return how each cell ended."""

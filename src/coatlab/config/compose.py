@@ -15,10 +15,12 @@ from coatlab.config.composition import KEPT, Composition, composition, groups_in
 from coatlab.config.files import conf_dir, groups
 from coatlab.config.keys import check_closed
 from coatlab.config.overrides import SWEEP, check_overrides, no_choice
-from coatlab.config.places import expand_home
+from coatlab.config.places import CACHE, expand_home
+from coatlab.config.saved import choices_by_name, name_classes
 from coatlab.config.targets import TARGET, without_paths
 from coatlab.errors import InputError
 
+PATHS = (("data", "root"), ("data", "cache"), ("init", "run"), ("tracker", "dir"))  # besides `paths`
 SITE = "cluster/site"  # a user's file of values for cluster=slurm: it adds no keys
 
 
@@ -93,9 +95,13 @@ def resolve(config: DictConfig) -> dict[str, Any]:
             f"give {', '.join(f'plan.{key}' for key in open_entries)} or choose another size"
         )
     for key, path in list(config.paths.items()):
-        if isinstance(path, str) and path.strip():  # an empty one is refused by its rule
+        if isinstance(path, str) and path.strip() and path != CACHE:  # an empty one is refused by its rule
             config.paths[key] = str(expand_home(path))  # before others refer to it
-    return without_paths(_container(config, resolve=True))
+    plain = without_paths(_container(config, resolve=True))
+    for group, key in PATHS:
+        if isinstance(path := plain.get(group, {}).get(key), str) and path.startswith("~") and path != CACHE:
+            plain[group][key] = str(expand_home(path))
+    return plain
 
 
 def _use_matched_plan(config: DictConfig) -> None:
@@ -164,12 +170,18 @@ def _check_keys_in(found: Composition, folders: tuple[str, ...]) -> None:
 
 def _check_keys_of(config: DictConfig, chosen: Mapping[str, str | None], folders: Sequence[str]) -> None:
     needed = [group for group in groups() if group != SWEEP]
+    saved = not any(group in chosen for group in needed)
+    if saved:
+        chosen = choices_by_name(config)
     for group in needed:
         if chosen.get(group) is None:
             raise no_choice(f"{group}=null", group)
     choices = {group: str(chosen[group]) for group in needed}
+    known = known_keys(choices, folders)
+    if saved:
+        name_classes(config, known)
     plain = {key: value for key, value in _container(config).items() if key != "hydra"}
-    check_closed(plain, known_keys(choices, folders), choices)
+    check_closed(plain, known, choices)
 
 
 def _container(config: DictConfig, resolve: bool = False) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """Hydra as a function: words in, a config out, whatever else Hydra is doing in this process."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra.conf import HydraConf
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -42,6 +45,25 @@ def composed(conf: Path, words: Sequence[str], folders: Sequence[str] = ()) -> D
         GlobalHydra.instance().hydra = running
 
 
+@contextmanager
+def loader_of(conf: Path, folder: Path | None = None) -> Iterator[ConfigLoader]:
+    """Be a command of Hydra's for a while, whose loader knows the choices of each group; so `composed` knows them, too.
+
+    Args:
+        conf: the folder conf/.
+        folder: that --config-dir adds; None: none.
+    """
+    from hydra import initialize_config_dir
+
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        if folder is not None:
+            path = loader.get_search_path()
+            path.prepend("command-line", f"file://{folder.resolve()}", SearchPathQuery(provider="schema"))
+            loader.repository.initialize_sources(path)  # type: ignore[attr-defined]  # of hydra-core 1.3.8
+        yield loader
+
+
 def missing_choice(error: MissingConfigException) -> InputError:
     """Word a group choice that has no file: `layout/XYZ` -> layout=XYZ does not exist; valid: ..."""
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
@@ -50,7 +72,9 @@ def missing_choice(error: MissingConfigException) -> InputError:
             check_letters(choice)  # TCCC: the rule it breaks says more than the list of files
         except InputError as broken:
             return broken
-    return not_one_of(group or "config", choice, sorted(error.options or []))
+    if not group:
+        return InputError(f"--config-name={choice} does not exist: there is no {choice}.yaml")
+    return not_one_of(group, choice, sorted(error.options or []))
 
 
 def folders_of(hydra: HydraConf | DictConfig, conf: Path) -> tuple[str, ...]:

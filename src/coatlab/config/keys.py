@@ -25,6 +25,27 @@ FREE_FORM = {
     "data.sha256": "a sum per file",
 }
 
+FEW = 3
+# What a name that other programs use is here. `recipe.epochs` and `recipe.batch_size` are those that the rates are for.
+MEANT = {
+    **dict.fromkeys(("epochs", "epoch", "num_epochs", "n_epochs", "max_epoch"), "trainer.max_epochs"),
+    **dict.fromkeys(("batch_size", "batch", "bs", "batchsize", "train_batch_size"), "data.batch_size"),
+    **dict.fromkeys(("learning_rate", "base_lr", "max_lr", "peak_lr"), "recipe.lr"),
+    **dict.fromkeys(("wd", "decay"), "recipe.weight_decay"),
+    **dict.fromkeys(("num_workers", "n_workers"), "data.workers"),
+    **dict.fromkeys(("random_seed", "manual_seed"), "seed"),
+    **dict.fromkeys(("gpus", "num_gpus", "n_gpus"), "trainer.devices"),
+    **dict.fromkeys(("img_size", "resolution", "input_size"), "data.image_size"),
+    **dict.fromkeys(("grad_clip", "clip_grad", "gradient_clip_val"), "recipe.gradient_clip"),
+    **dict.fromkeys(("drop_path", "drop_path_rate"), "recipe.stochastic_depth"),
+    **dict.fromkeys(("data_dir", "data_path", "dataset_path"), "data.root"),
+    **dict.fromkeys(("output_dir", "out_dir", "save_dir", "runs"), "paths.runs"),
+    **dict.fromkeys(("model", "arch", "architecture"), "layout"),
+    "dataset": "data",
+    "accumulate_grad_batches": "trainer.accumulate",
+    "amp": "trainer.precision",
+}
+
 
 def check_closed(config: Mapping[str, Any], known: Mapping[str, Any], choices: Mapping[str, str]) -> None:
     """Check that a config has every key that is known and no other.
@@ -59,7 +80,9 @@ def unknown_key(key: str, known: Iterable[str], choices: Mapping[str, str]) -> I
     depth = next(i for i, node in enumerate([*_ancestors(key), key]) if not _below(node, every))
     prefix = "".join(f"{name}." for name in names[:depth])
     where = f" with {names[0]}={choices[names[0]]}" if depth and names[0] in choices else ""
-    elsewhere = [entry for entry in every if entry.endswith(f".{names[-1]}")][:3]
+    elsewhere = [entry for entry in every if entry.endswith(f".{names[-1]}")]
+    elsewhere = elsewhere if len(elsewhere) <= FEW else []  # every group has a `name`
+    elsewhere = [MEANT[names[-1]]] if MEANT.get(names[-1]) in {*every, *_below("", every)} else elsewhere
     return not_one_of_keys(prefix + names[depth], _below(prefix[:-1], every), where, elsewhere)
 
 

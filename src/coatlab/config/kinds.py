@@ -121,6 +121,12 @@ def texts(example: str) -> Rule:
     return rule
 
 
+def tags(key: str, value: Any) -> None:
+    """Take lists of what W&B takes for tags."""
+    if not isinstance(value, list | tuple) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in value):
+        raise invalid(key, value, "a list of texts of 1 to 64 letters, as in [baseline,few-images]")
+
+
 def options(key: str, value: Any) -> None:
     """Take a dictionary of sbatch's options."""
     if not isinstance(value, Mapping):

@@ -5,14 +5,13 @@ one seed of three. It also removes keys (`~seed`) and groups (`tracker=null`) th
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from coatlab.config.files import choices, groups
 from coatlab.config.keys import FREE_FORM
+from coatlab.config.typed import read
 from coatlab.errors import InputError, not_one_of
 
 OFF = ("none", "scratch")  # choices that switch their group off
@@ -23,10 +22,10 @@ def check_overrides(words: Sequence[str]) -> list[Override]:
     """Check words that were typed together, and return them as Hydra reads them.
 
     Raises:
-        InputError: a key is there twice or is removed, or a group has no choice; the sentence has the words.
-        hydra.errors.HydraException: a word that Hydra cannot read.
+        InputError: a word cannot be read, a key is there twice or is removed, or a group has no choice; the sentence
+            has the words.
     """
-    overrides = [_read(word) for word in words]
+    overrides = read(words)
     typed: dict[str, list[Override]] = {}
     for override in overrides:
         typed.setdefault(_key(override), []).append(override)
@@ -42,17 +41,11 @@ def check_overrides(words: Sequence[str]) -> list[Override]:
     return overrides
 
 
-@lru_cache(4096)  # the cells of a sweep have the same words, and reading one takes 0.3 ms
-def _read(word: str) -> Override:
-    (override,) = OverridesParser.create().parse_overrides([word])
-    return override
-
-
 def with_defaults(defaults: Sequence[str], words: Sequence[str]) -> list[str]:
     """Put default words before those that were typed, but for keys that these give themselves."""
-    parser = OverridesParser.create()
-    typed = {_key(override) for override in parser.parse_overrides(list(words))}
-    return [*(word for word in defaults if _key(parser.parse_override(word)) not in typed), *words]
+    typed = {_key(override) for override in read(words)}
+    given = zip(defaults, read(defaults), strict=True)
+    return [*(word for word, override in given if _key(override) not in typed), *words]
 
 
 def no_choice(stated: str, group: str) -> InputError:

@@ -9,7 +9,8 @@ repository: the working directory takes its place. What a user writes, in a vari
 to the working directory, and a leading `~` is the home directory.
 
 In conf/ the same folders are `${folder:runs}`, `${expand_home:PATH}` is a path without `~`, and `${variable:NAME}` is a
-variable of the environment, null where it is not set or empty. Importing this module makes them known to OmegaConf;
+variable of the environment, null (or a second argument) where it is not set or empty; `${list_variable:NAME}` is its
+parts between commas. Importing this module makes them known to OmegaConf;
 `coatlab.config.compose` imports it, so whatever composes a config has them.
 """
 
@@ -61,6 +62,16 @@ def add_folder_option(parser: argparse.ArgumentParser, name: str, meaning: str) 
     parser.add_argument(f"--{name}", type=_typed, default=default, metavar="DIR", help=described.replace("%", "%%"))
 
 
+def require_folder(option: str, path: Path) -> None:
+    """Check that a folder that was typed as an option is there.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not path.is_dir():
+        raise InputError(f"--{option}={shown(path)} is not valid: there is no such folder")
+
+
 def train_command(words: Iterable[str]) -> str:
     """Return the command that trains with these words, as it works from the working directory."""
     return shlex.join(["python", shown(_home() / "src" / "train.py"), *words])
@@ -78,6 +89,22 @@ def _typed(path: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-OmegaConf.register_new_resolver("folder", lambda name: str(folder(name)), replace=True)
+def _if_known(name: str) -> str:
+    """Return `folder(name)`; without a home directory `~/...` of the cache, which is refused only where it is used."""
+    try:
+        return str(folder(name))
+    except InputError:
+        if os.environ.get(VARIABLES[name]):
+            raise
+        return CACHE
+
+
+def _parts(variable: str) -> list[str] | None:
+    """Return what stands between the commas of a variable; None: nothing does."""
+    return [part for text in os.environ.get(variable, "").split(",") if (part := text.strip())] or None
+
+
+OmegaConf.register_new_resolver("folder", _if_known, replace=True)
 OmegaConf.register_new_resolver("expand_home", lambda path: str(expand_home(str(path))), replace=True)
-OmegaConf.register_new_resolver("variable", lambda name: os.environ.get(name) or None, replace=True)
+OmegaConf.register_new_resolver("variable", lambda name, other=None: os.environ.get(name) or other, replace=True)
+OmegaConf.register_new_resolver("list_variable", _parts, replace=True)

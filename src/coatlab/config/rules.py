@@ -17,6 +17,7 @@ from coatlab.config.kinds import (
     or_null,
     path,
     shards,
+    tags,
     text,
     texts,
     whole,
@@ -56,6 +57,21 @@ def check_keys(config: Mapping[str, Any]) -> None:
             node = node.get(part, MISSING) if isinstance(node, Mapping) else MISSING
         if node is not MISSING:
             rule(key, node)
+
+
+def takes(key: str, value: Any) -> bool:
+    """Tell whether a value is one that a key can have, as far as its rule says."""
+    if key in CHECKED_TOGETHER:
+        return isinstance(value, list) and key.rpartition(".")[2] in ("blocks", "widths", "strides", "mean", "std")
+    try:
+        RULES.get(key, _none)(key, value)
+    except InputError:
+        return False
+    return True
+
+
+def _none(key: str, value: Any) -> None:
+    raise invalid(key, value, "no key that has a rule")
 
 
 def _check_data(data: Mapping[str, Any]) -> None:
@@ -259,7 +275,7 @@ RULES: dict[str, Rule] = {
     "cluster.constraint": or_null(label),
     "cluster.gpus": whole(0),
     "cluster.cpus": whole(1),
-    "cluster.memory_gb": number(0),
+    "cluster.memory_gb": or_null(number(0)),
     "cluster.minutes": whole(1),
     "cluster.throttle": or_null(whole(1)),
     "cluster.setup": texts("[module load cuda]"),
@@ -273,4 +289,8 @@ RULES: dict[str, Rule] = {
     "tracker.project": text,
     "tracker.entity": or_null(text),
     "tracker.group": or_null(text),
+    "tracker.run_name": or_null(text),
+    "tracker.tags": or_null(tags),
+    "tracker.notes": or_null(text),
+    "tracker.dir": or_null(path),
 }

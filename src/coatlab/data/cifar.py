@@ -1,11 +1,10 @@
 """CIFAR-10 and CIFAR-100, through torchvision, which downloads them and verifies their checksums."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 from torchvision import datasets
 
+from coatlab.config.places import expand_home
 from coatlab.data.in_memory import Images, InMemoryData
 from coatlab.errors import InputError, not_one_of
 
@@ -24,7 +23,7 @@ class CIFAR(InMemoryData):
         if self.num_classes not in sources:
             raise not_one_of("data.num_classes", self.num_classes, sources)
         source = sources[self.num_classes]
-        folder = Path(self.root or self.cache)
+        folder = expand_home(self.root or self.cache)
         try:
             train, test = (source(str(folder), train=part, download=self.root is None) for part in (True, False))
         except (OSError, RuntimeError) as error:

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coatlab.config.places import expand_home
 from coatlab.data.in_memory import Images, InMemoryData
 from coatlab.errors import InputError
 
@@ -63,10 +64,11 @@ class FashionMNIST(InMemoryData):
                 f"data.root={self.root} does not hold the files of {self.name}: "
                 f"{', '.join(self.sha256)} (.gz or unpacked)"
             )
-        cache = Path(self.cache) / "fashion_mnist"
-        for place in (PACKAGE_FOLDER, cache):
-            if self._in(place):
-                return place
+        if self._in(PACKAGE_FOLDER):
+            return PACKAGE_FOLDER
+        cache = expand_home(self.cache) / "fashion_mnist"
+        if self._in(cache):
+            return cache
         tried = [f"the folder {PACKAGE_FOLDER}", f"the cache {cache}"]
         fetchers: list[tuple[str, Callable[[Path], Path]]] = [
             (f"Debian's package {PACKAGE}", _fetch_package),

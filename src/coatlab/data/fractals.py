@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coatlab.config.places import expand_home
 from coatlab.data.ifs import draws_of, find_systems, render
 from coatlab.data.image_data import Batch, ImageData, Indexed
 from coatlab.output.files import write_atomic
@@ -174,7 +175,7 @@ class Fractals(ImageData):
 
     def _systems(self) -> Tensor:
         """Read the classes from the cache; if that fails, find them and write them there."""
-        path = self.cache / "fractals" / f"classes-{self.num_classes}-seed-{self.classes_seed}.npy"
+        path = expand_home(str(self.cache)) / "fractals" / f"classes-{self.num_classes}-seed-{self.classes_seed}.npy"
         try:
             content = path.read_bytes()
             if hashlib.sha256(content[HEADER:]).hexdigest().encode() == content[:HEADER]:

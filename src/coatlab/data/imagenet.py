@@ -8,6 +8,7 @@ so that choices made on it do not touch the test images.
 from pathlib import Path
 from typing import Any
 
+from coatlab.config.places import expand_home
 from coatlab.data.files.class_folders import scan
 from coatlab.data.files.encoded import EncodedData, Source
 from coatlab.data.files.faults import refuse_faults
@@ -27,7 +28,7 @@ class ImageNet(EncodedData):
     upright = False  # published results are of photos as they are stored
 
     def __init__(self, *, root: str | None, cache: str, train_files: int, val_files: int, **shared: Any) -> None:
-        super().__init__(root=root or str(Path(cache) / "imagenet"), **shared)
+        super().__init__(root=root or str(expand_home(cache) / "imagenet"), **shared)
         self.files = {"train": train_files, "val": val_files}
 
     def load(self) -> Source:

@@ -8,6 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from coatlab.output.files import write_atomic
+from coatlab.output.letters import no_complaints, showable
 
 # colours of Okabe and Ito, which colour-blind readers can tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999", "#F0E442")
@@ -41,7 +42,8 @@ def encoded(figure: Figure, name: str, kind: str) -> bytes:
         kind: svg or png.
     """
     file = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+    letters = no_complaints() if kind == "svg" else showable(figure)
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), letters:
         figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {})
     return file.getvalue()
 

@@ -25,7 +25,7 @@ def holder(folder: Path) -> str | None:
     """Return who holds the folder's lock, or None. The lock is only queried, which never blocks another process."""
     try:
         # POSIX: closing any handle of the file drops the locks that this very process holds on it
-        with open(folder / ".lock") as lock:
+        with open(folder / ".lock", encoding="utf-8") as lock:
             asked = struct.pack(_FLOCK, *((0, 0, 0, fcntl.F_WRLCK, 0) if _FLOCK_TYPE else (fcntl.F_WRLCK, 0, 0, 0, 0)))
             answer = struct.unpack(_FLOCK, fcntl.fcntl(lock, fcntl.F_GETLK, asked))
             return None if answer[_FLOCK_TYPE] == fcntl.F_UNLCK else lock.read().strip() or "another process"
@@ -35,7 +35,7 @@ def holder(folder: Path) -> str | None:
 
 def take_lock(folder: Path, wait: bool) -> IO[str]:
     """Lock the folder for this process's life, and say in the lock file who holds it."""
-    lock = open(folder / ".lock", "a+")  # noqa: SIM115 (held as long as the run)
+    lock = open(folder / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 (held as long as the run)
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):  # POSIX allows either; other errors come from file systems without locks
@@ -48,11 +48,23 @@ def take_lock(folder: Path, wait: bool) -> IO[str]:
             ) from None
         print(f"waiting for {shown(folder)}, which is being run by {other}", file=sys.stderr)
         fcntl.lockf(lock, fcntl.LOCK_EX)
+    if not _is_there(lock, folder):  # its holder has removed the folder: what was locked is no longer the lock
+        lock.close()
+        folder.mkdir(parents=True, exist_ok=True)
+        return take_lock(folder, wait)
     lock.seek(0)
     lock.truncate()
     lock.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
     lock.flush()
     return lock
+
+
+def _is_there(lock: IO[str], folder: Path) -> bool:
+    """Tell whether an open file is still the folder's lock."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(folder / ".lock"))
+    except FileNotFoundError:
+        return False
 
 
 def now() -> str:

@@ -8,6 +8,7 @@ The folder is named by the run's content, so the same command finds it again.
 """
 
 import os
+import shutil
 import socket
 import traceback
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import IO, Any
 
 from omegaconf import OmegaConf
 
-from coatlab.errors import RunError, Stopped
+from coatlab.errors import InputError, RunError, Stopped
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
 from coatlab.process.machine import code_version, processor, software
@@ -33,8 +34,10 @@ class Run:
 
     leads = True  # this process writes the record; the others that train the same run do not
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], record: dict[str, Any], lock: IO[str] | None) -> None:
-        self.folder, self.config, self.record, self._lock = folder, config, record, lock
+    def __init__(
+        self, folder: Path, config: Mapping[str, Any], record: dict[str, Any], lock: IO[str] | None, new: bool = False
+    ) -> None:
+        self.folder, self.config, self.record, self._lock, self._new = folder, config, record, lock, new
 
     @property
     def finished(self) -> bool:
@@ -74,7 +77,9 @@ class Run:
         try:
             if self.finished or error is None:
                 return
-            if isinstance(error, Stopped | KeyboardInterrupt | SystemExit):
+            if self._new and isinstance(error, InputError) and not (self.folder / "metrics.jsonl").exists():
+                _remove_begun(self.folder)  # the user asked for what cannot be: nothing has failed
+            elif isinstance(error, Stopped | KeyboardInterrupt | SystemExit):
                 self._end("interrupted", error=str(error) or "stopped by Ctrl-C")
             else:
                 lines = traceback.format_exception(error)
@@ -126,6 +131,8 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
         RunError: the folder cannot be written, or has a record of another schema.
     """
     folder, config = spec.folder, spec.config
+    if (finished := _finished(spec)) is not None:
+        return finished
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = take_lock(folder, wait)
@@ -137,11 +144,12 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
         record = read_record(folder)
         for stray in folder.rglob(".*.tmp"):
             stray.unlink()  # left by a process that was killed while writing; only the lock's holder writes here
+        new = record is None
         if record is None:
             record = _new_record(spec)
         elif record["fingerprint"] != spec.fingerprint:
             raise RunError(f"{shown(folder)} holds another run (fingerprint {record['fingerprint']}); move it away")
-        run = Run(folder, config, record, lock)
+        run = Run(folder, config, record, lock, new)
         _add_study(run)
         drop_left_over(folder, record)
         if not run.finished:
@@ -156,6 +164,15 @@ def open_run(spec: Spec, wait: bool = False) -> Run:
         raise
 
 
+def _remove_begun(folder: Path) -> None:
+    """Remove a run folder in which nothing was trained, but for what is not ours."""
+    for path in (folder / "record.json", folder / ".lock", *folder.glob("rank*.log")):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder / ".hydra", ignore_errors=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def drop_left_over(folder: Path, record: Mapping[str, Any] | None) -> None:
     """Delete the checkpoints of a complete run that was killed at its very end, when only they were left to delete.
 
@@ -166,6 +183,21 @@ def drop_left_over(folder: Path, record: Mapping[str, Any] | None) -> None:
         for path in (folder / "checkpoints").glob("*.ckpt"):
             with suppress(OSError):
                 path.unlink()
+
+
+def _finished(spec: Spec) -> Run | None:
+    """Return a run that is finished and needs nothing written; it may be another user's, who alone can lock it."""
+    try:
+        record = read_record(spec.folder)
+    except (RunError, OSError):
+        return None  # told by whom the run is opened for
+    if record is None or record["status"] not in FINAL or record["fingerprint"] != spec.fingerprint:
+        return None
+    drop_left_over(spec.folder, record)
+    study = spec.config.get("study")
+    if not study or study in record["studies"] or not os.access(spec.folder, os.W_OK):
+        return Run(spec.folder, spec.config, record, lock=None)
+    return None
 
 
 def _recorded(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from coatlab.config.files import choices
 from coatlab.output.text import duration, shown
 from coatlab.runs.identity import attention_name
 
@@ -15,7 +16,8 @@ from coatlab.runs.identity import attention_name
 def show_result(record: dict[str, Any], folder: Path, title: str) -> None:
     """Print layout, attention, cost, measures, time, the folder and what to do next."""
     config, final = record["config"], record["final"]
-    study = record["studies"][-1] if record["studies"] else "all"
+    # a study from --config-dir has no tables of its own
+    study = next((name for name in reversed(record["studies"]) if name in choices("sweep")), "all")
     rows = {
         "layout": config["layout"]["name"],
         "attention": _attention(record),

@@ -28,6 +28,7 @@ from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
 from coatlab.runs.commands import note_command
+from coatlab.runs.effect import check_launcher
 from coatlab.runs.spec import make_specs
 from coatlab.sweep.expand import expand
 from coatlab.sweep.todo import make_todo, note_study, show_outcome, show_plan, show_todo
@@ -61,6 +62,7 @@ class StudySweeper(Sweeper):
             RunError: the folder of runs cannot be written, or a cell failed.
         """
         master, loader = self._config, self._context.config_loader
+        check_launcher(master, master.hydra, sweeps=True)
         cells = expand(self.study, arguments, OverridesParser.create(config_loader=loader))
         specs = make_specs(cells, folders_of(master.hydra, conf_dir()))
         runs, dry = expand_home(master.paths.runs), bool(master.sweep.dry_run)
@@ -69,8 +71,9 @@ class StudySweeper(Sweeper):
         if dry:
             show_plan(todo, runs)
             return
-        self._save(master)
-        self._note(runs, master.study, arguments)
+        if any(one.launch for one in todo.entries):  # else nothing is written: all of it may be another user's
+            self._save(master)
+            self._note(runs, master.study, arguments)
         note_study(todo, master.study)
         errors: dict[str, str] = {}
         launched = 0

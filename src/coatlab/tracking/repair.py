@@ -22,12 +22,16 @@ ENDED = {True: ("finished",), False: ("failed", "crashed", "killed")}  # states 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a W&B run is: its project, and how it is grouped and named there."""
+    """Where a W&B run is: its project, and how it is grouped and shown there.
+
+    Attributes:
+        shown: name, tags and notes; in W&B they may be changed by hand, so that they are sent and never compared.
+    """
 
     entity: str
     project: str
     group: str | None
-    name: str
+    shown: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def _send(api: Any, place: Place, id: str, wanted: Content) -> Any:
     with tempfile.TemporaryDirectory() as folder:  # the run folder stays as it is
         run = open_once(
             id, FINISH_SECONDS, mode="online", entity=place.entity, project=place.project, group=place.group,
-            name=place.name, job_type="train", config=wanted.config, dir=folder,
+            **place.shown, job_type="train", config=wanted.config, dir=folder,
         )  # fmt: skip
         used = str(run.id)
         for step, values in wanted.rows:

@@ -19,6 +19,8 @@ from coatlab.tracking.bounded import within
 
 INIT_SECONDS, FINISH_SECONDS, TEARDOWN_SECONDS = 15, 20, 5
 OPEN_SECONDS = INIT_SECONDS + 5  # where W&B does not keep to its own limit
+# variables of W&B's that would give a run another id or kind: ours follow from what the run is
+NOT_USED = ("WANDB_RUN_ID", "WANDB_RESUME", "WANDB_JOB_TYPE")
 DELETED = "previously created and deleted"  # part of W&B's message when it refuses the id of a deleted run
 
 
@@ -35,8 +37,9 @@ def open_session(
     """Open a W&B run; if W&B cannot be used at all, print a line that says so and return None.
 
     Args:
-        settings: mode, project, entity and group, as in conf/tracker/wandb.yaml.
-        folder: where W&B's files go; the run gets its name.
+        settings: mode, project, entity and others, as in conf/tracker/wandb.yaml; `dir`, `run_name`, `tags` and `notes`
+            may be missing.
+        folder: where W&B's files go, and whose name the run gets, unless the settings say otherwise.
         id: of the W&B run; it gets a suffix only if W&B refuses to use it again.
         job_type: W&B's name for the kind of run: train or report.
         group: of the W&B run, if the settings have none.
@@ -48,22 +51,26 @@ def open_session(
     mode = settings["mode"]
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+    if unused := [name for name in NOT_USED if os.environ.get(name)]:
+        say(f"{' and '.join(unused)} not used: a run's id in W&B is its fingerprint, and it is resumed by that")
+    place = files_of(settings, folder)
     arguments: dict[str, Any] = {
         "project": settings["project"],
         "entity": settings["entity"],
-        "name": folder.name,
+        **shown_as(settings, folder),
         "group": settings.get("group") or group,
         "job_type": job_type,
         "config": dict(config),
-        "dir": str(folder.resolve()),
+        "dir": str(place),
     }
     for attempt in [mode, "offline"] if mode == "online" else [mode]:
-        if attempt == "offline":
-            set_segments_aside(folder)
         try:
+            place.mkdir(parents=True, exist_ok=True)
+            if attempt == "offline":
+                set_segments_aside(place, id)
             run = within(OPEN_SECONDS, lambda: open_once(id, **arguments, mode=attempt), look)  # noqa: B023
             if attempt == "online":
-                set_segments_aside(folder)  # all rows of them are sent
+                set_segments_aside(place, id)  # all rows of them are sent
             return run
         except Exception as error:
             say(
@@ -72,6 +79,17 @@ def open_session(
             )
             drop_service(kill=True)
     return None
+
+
+def files_of(settings: Mapping[str, Any], folder: Path) -> Path:
+    """Return the folder below which W&B writes: of the settings, else the run's or the report's own."""
+    return Path(os.path.expanduser(settings.get("dir") or folder)).resolve()
+
+
+def shown_as(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return name, tags and notes of a W&B run, as wandb.init takes them."""
+    name, tags, notes = (settings.get(key) for key in ("run_name", "tags", "notes"))
+    return {"name": name or folder.name, "tags": tags or None, "notes": notes}
 
 
 def has_key() -> bool:
@@ -140,11 +158,16 @@ def open_once(id: str, finish_seconds: float = FINISH_SECONDS, **arguments: Any)
         return wandb.init(id=f"{id.partition('-')[0]}-{os.urandom(2).hex()}", settings=settings, **arguments)
 
 
-def set_segments_aside(folder: Path) -> None:
-    """Move the offline segments of earlier attempts away: all of their rows are replayed."""
-    for segment in (folder / "wandb").glob("offline-run-*"):
+def set_segments_aside(place: Path, id: str) -> None:
+    """Move the offline segments of a W&B run's earlier attempts away: all of their rows are replayed.
+
+    Args:
+        place: the folder below which W&B writes; other runs may have it, too.
+        id: of the W&B run, to which a suffix may have been added.
+    """
+    for segment in (place / "wandb").glob(f"offline-run-*-{id}*"):
         if segment.is_dir() and not segment.is_symlink():
-            aside = folder / "wandb" / "superseded"
+            aside = place / "wandb" / "superseded"
             aside.mkdir(exist_ok=True)
             shutil.move(segment, aside / segment.name)
 

@@ -38,6 +38,7 @@ AccountingStorageHost=localhost
 AccountingStoragePort={dbd_port}
 AccountingStoragePass={folder}/munge.socket
 JobRequeue=1
+MaxArraySize=4
 KillWait=10
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE

@@ -59,6 +59,18 @@ def test_a_sweep_of_four_cells_lands(slurm: Cluster, on_slurm: CommandLine) -> N
     assert not slurm.jobs()
 
 
+def test_more_cells_than_an_array_takes_become_several_arrays(slurm: Cluster, on_slurm: CommandLine) -> None:
+    words = ["--multirun", "seed=range(0,6)", *ON_SLURM, "tracker=none", "cluster.detach=true", "cluster.throttle=2"]
+    done = on_slurm.run(*words, "cluster.memory_gb=null")
+    assert done.returncode == 0, done.stderr
+    (arrays,) = re.findall(r"submitted 6 cells as job (\d+) and (\d+)\n", done.stdout)
+    noted = sorted(path.read_text() for path in (on_slurm.runs / ".slurm").glob("*.job"))
+    assert noted == [f"{arrays[0]}_{task}" for task in range(4)] + [f"{arrays[1]}_{task}" for task in range(2)]
+    scripts = [path.read_text() for path in (on_slurm.runs / ".slurm").glob("*submission*.sh")]
+    assert {limit for script in scripts for limit in re.findall(r"--array=(\S+)", script)} == {"0-1%1", "0-3%1"}
+    assert not any("--mem" in script for script in scripts)
+
+
 def leave(slurm: Cluster, command: CommandLine, job: str, how: Sequence[str]) -> None:
     """Have a job leave in the middle of per epoch, and let Slurm start it again at once."""
     attempts, before = len(command.record()["attempts"]), steps(command)
