@@ -11,6 +11,9 @@ comma := ,
 PARTS := $(if $(shell command -v nvidia-smi),sweep.part=core$(comma)rest)
 CONSTRAIN := $(if $(filter yes,$(PINNED)),-c .constraints.txt,)
 
+# compiled modules are kept: the tests start hundreds of processes
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup train study report results check test budgets lint clean
 

@@ -13,10 +13,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
-from coatlab.config.arguments import prepared
 from coatlab.config.compose import closed
-from coatlab.config.overrides import check_overrides
-from coatlab.config.saved import words_beside
+from coatlab.config.typed.arguments import prepared
+from coatlab.config.typed.overrides import check_overrides
+from coatlab.config.typed.saved import words_beside
 from coatlab.errors import InputError
 from coatlab.runs.effect import check_effect, check_launcher
 from coatlab.runs.spec import make_spec

@@ -173,6 +173,7 @@ TESTED_ELSEWHERE = {
         "process/parent", "process/place",  # test_train, training/distributed/test_leader
         "output/files",  # runs/test_record
         "runs/lock", "runs/summary",  # runs/test_run
+        "runs/standing",  # test_status
         "data/image_data",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
         "benchmark/commands",  # benchmark/test_step and others

@@ -16,14 +16,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from coatlab.config.arguments import words_of
 from coatlab.config.compose import closed, known_keys
 from coatlab.config.composer import composed, missing_choice, running_folders
 from coatlab.config.files import choices, conf_dir, groups
 from coatlab.config.keys import unknown_key
-from coatlab.config.overrides import check_overrides
 from coatlab.config.rules import takes
-from coatlab.config.typed import read, several, unreadable
+from coatlab.config.typed.arguments import words_of
+from coatlab.config.typed.overrides import check_overrides
+from coatlab.config.typed.reading import read, several, unreadable
 from coatlab.errors import InputError, RunError, Stopped
 from coatlab.output.text import line
 

@@ -12,8 +12,8 @@ from coatlab.benchmark.growth import draw_growth
 from coatlab.benchmark.peak import find_peak
 from coatlab.config.catalog import with_content
 from coatlab.config.compose import compose, resolve
-from coatlab.config.overrides import with_defaults
 from coatlab.config.rules import check
+from coatlab.config.typed.overrides import with_defaults
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.figure import save
 from coatlab.output.files import write_atomic

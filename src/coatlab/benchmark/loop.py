@@ -18,7 +18,7 @@ import torch
 
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.config.compose import compose, resolve
-from coatlab.config.overrides import with_defaults
+from coatlab.config.typed.overrides import with_defaults
 from coatlab.data.image_data import make_data
 from coatlab.errors import RunError
 from coatlab.runs.run import open_run

@@ -19,8 +19,8 @@ import torch
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import repository
-from coatlab.config.overrides import with_defaults
 from coatlab.config.rules import check
+from coatlab.config.typed.overrides import with_defaults
 from coatlab.data.image_data import make_data
 from coatlab.errors import InputError, RunError
 from coatlab.process.machine import cores

@@ -14,10 +14,10 @@ from coatlab.config.composer import composed, folders_of, running_folders
 from coatlab.config.composition import KEPT, Composition, composition, groups_in, set_value
 from coatlab.config.files import conf_dir, groups
 from coatlab.config.keys import check_closed
-from coatlab.config.overrides import SWEEP, check_overrides, no_choice
 from coatlab.config.places import CACHE, expand_home
-from coatlab.config.saved import choices_by_name, name_classes
 from coatlab.config.targets import TARGET, without_paths
+from coatlab.config.typed.overrides import SWEEP, check_overrides, no_choice
+from coatlab.config.typed.saved import choices_by_name, name_classes
 from coatlab.errors import InputError
 
 PATHS = (("data", "root"), ("data", "cache"), ("init", "run"), ("tracker", "dir"))  # besides `paths`

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from coatlab.config.compose import known_keys, resolve
 from coatlab.config.composer import choices_of, folders_of
 from coatlab.config.files import conf_dir, groups
-from coatlab.config.typed import read
+from coatlab.config.typed.reading import read
 from coatlab.config.words import flatten
 from coatlab.errors import InputError
 from coatlab.runs.identity import OPTED_OUT, PROCESSES, experiment

@@ -20,7 +20,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from coatlab.config.overrides import check_overrides
+from coatlab.config.typed.overrides import check_overrides
 from coatlab.config.words import written
 from coatlab.errors import InputError, not_one_of
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from coatlab.config.overrides import check_overrides, with_defaults
+from coatlab.config.typed.overrides import check_overrides, with_defaults
 from coatlab.errors import InputError
 
 

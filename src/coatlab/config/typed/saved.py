@@ -11,8 +11,8 @@ from hydra.conf import HydraConf
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from coatlab.config.files import choices, conf_dir, groups
-from coatlab.config.overrides import SWEEP, with_defaults
 from coatlab.config.targets import TARGET
+from coatlab.config.typed.overrides import SWEEP, with_defaults
 from coatlab.errors import InputError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coatlab.config.arguments import LONG, NO_FOLDERS, SHORT, prepared, words_of
+from coatlab.config.typed.arguments import LONG, NO_FOLDERS, SHORT, prepared, words_of
 from coatlab.errors import InputError
 
 

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from coatlab.config.files import choices, groups
 from coatlab.config.keys import FREE_FORM
-from coatlab.config.typed import read
+from coatlab.config.typed.reading import read
 from coatlab.errors import InputError, not_one_of
 
 OFF = ("none", "scratch")  # choices that switch their group off

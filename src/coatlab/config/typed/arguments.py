@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from coatlab.config.places import expand_home
-from coatlab.config.typed import at_home
+from coatlab.config.typed.reading import at_home
 from coatlab.errors import InputError
 
 # Hydra's options, of 1.3; --experimental-rerun needs a pickled config, which no run leaves

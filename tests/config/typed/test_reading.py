@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coatlab.config.typed import at_home, read, several
+from coatlab.config.typed.reading import at_home, read, several
 from coatlab.errors import InputError
 
 

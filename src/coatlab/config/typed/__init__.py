@@ -1,0 +1,1 @@
+"""What a user types, before it is a config: arguments, overrides, and a run's saved config."""
