@@ -241,6 +241,7 @@ RULES: dict[str, Rule] = {
     "trainer.sync_batchnorm": BOOLEAN,
     "trainer.channels_last": BOOLEAN,
     "trainer.compile": BOOLEAN,
+    "trainer.checkpoint_activations": BOOLEAN,
     "trainer.deterministic": one_of(True, False, "warn"),
     "trainer.keep_freed_memory": BOOLEAN,
     "trainer.progress": BOOLEAN,

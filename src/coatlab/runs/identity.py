@@ -43,6 +43,7 @@ OPTED_OUT = (
     "trainer.sync_batchnorm",
     "trainer.channels_last",
     "trainer.compile",
+    "trainer.checkpoint_activations",
     "trainer.deterministic",
     "trainer.threads",
     "trainer.keep_freed_memory",

@@ -86,6 +86,7 @@ def make_start(run: Run, here: Place, world: int) -> Start:
         channels_last=settings["channels_last"],
         num_classes=data.num_classes,
     )
+    network.set_grad_checkpointing(settings["checkpoint_activations"])
     if settings["compile"]:
         task.network.compile()
     return Start(data, network, cost, recipe, task, checkpoint)
