@@ -176,7 +176,7 @@ TESTED_ELSEWHERE = {
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
         "budget/parts", "budget/family",  # budget/test_solver, analysis/tables/test_family
         "tracking/session",  # tracking/test_mirror
-        "training/entry", "training/fit", "training/follower", "training/progress",
+        "training/entry", "training/follower", "training/progress",
         "training/start",  # test_train, training/test_leader
         "cluster/fork",  # cluster/test_local
     },

@@ -83,7 +83,12 @@ def make_specs(cells: Iterable[Sequence[str]], compose: Callable[[list[str]], Di
         InputError: a cell that cannot be run; nothing has begun.
     """
     for words in cells:
-        yield make_spec(compose(list(words)), words)
+        spec = make_spec(compose(list(words)), words)
+        if spec.config["trainer"]["fast_dev_run"]:
+            raise InputError(
+                "trainer.fast_dev_run=true is not valid in a sweep; try one of its runs, without --multirun"
+            )
+        yield spec
 
 
 def _spec(words: Sequence[str], config: Mapping[str, Any], donor: Spec | None = None) -> Spec:

@@ -109,6 +109,7 @@ def _data(run: Run, here: Place, world: int) -> ImageData:
     data = make_data(run.config)
     data.share(here.rank, world)
     data.setup()
+    data.batches.limit = run.config["trainer"]["limit_train_batches"]
     data.recall(run.record.get("data", {}))
     data.on_facts = lambda: run.update(data=data.facts())
     return data
