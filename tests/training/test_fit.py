@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from analysis.read.weights import weights_mark
 from coatlab.runs.record import read_metrics
+from coatlab.runs.weights import WEIGHTS
 from tests.support.commandline import CommandLine, wait_for
 
 pytestmark = pytest.mark.slow
@@ -63,3 +65,16 @@ def test_a_run_of_fewer_batches_is_resumed_exactly(
     ]
     table = (folder / "csv" / "metrics.csv").read_text().splitlines()
     assert len(table) == 1 + len(rows)  # the rows of the first attempt are not lost, and none is there twice
+
+
+def test_checkpointed_activations_change_neither_the_run_nor_its_identity(
+    command: CommandLine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    words = ["tracker=none", "trainer.max_epochs=1", "recipe.stochastic_depth=0.3"]
+    other = CommandLine(tmp_path_factory.mktemp("checkpointed"))
+    assert command.run(*words).returncode == 0
+    assert other.run(*words, "trainer.checkpoint_activations=true").returncode == 0
+    assert other.folder().name == command.folder().name
+    one, two = (weights_mark(each.folder() / WEIGHTS) for each in (command, other))
+    assert one is not None
+    assert one == two

@@ -10,6 +10,7 @@ knows safetensors reads it. The same run always gives the same file.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def complete_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def publish_weights(folder: Path, to: Path) -> Path:
+def publish_weights(folder: str | os.PathLike[str], to: str | os.PathLike[str]) -> Path:
     """Write the weights of a complete run, with its record, to `<to>/<name of the run folder>.safetensors`.
 
     Args:
@@ -89,6 +90,7 @@ def publish_weights(folder: Path, to: Path) -> Path:
     """
     from safetensors.torch import save
 
+    folder, to = Path(folder), Path(to)
     record = complete_record(folder)
     weights = {name: one.contiguous() for name, one in read_weights(folder, record["fingerprint"]).items()}
     content = {"record": published_parts(record), "sha256": _sum(weights)}
