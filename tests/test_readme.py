@@ -1,16 +1,22 @@
 """Every command of the README works, as written, on a run small enough to be trained here."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from coatlab import create_model
+from coatlab.training.checkpoints import save_weights
 from tests.support import small_images
 from tests.support.commandline import REPOSITORY, CommandLine, Forked, last_of_each_key
+from tests.support.made_runs import make_run
 
 pytestmark = pytest.mark.slow
 
@@ -126,13 +132,34 @@ def first_table(text: str) -> list[str]:
     return re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)[0].splitlines()
 
 
-def test_the_python_example() -> None:
-    (code,) = blocks("python")
-    names: dict[str, object] = {"images": torch.randn(1, 3, 224, 224)}
-    exec(code, names)
-    maps = names["maps"]
-    assert isinstance(maps, list)
-    assert [tuple(m.shape[1:]) for m in maps] == [(96, 56, 56), (192, 28, 28), (384, 14, 14), (768, 7, 7)]
+def test_the_python_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the blocks one after the other, as a reader would, beside a run of the study that they name."""
+    folder = make_run(tmp_path / "runs", seed=0, accuracy=0.75)
+    make_run(tmp_path / "runs", "layout=CCCC", seed=0, accuracy=0.5)
+    network = create_model(size="nano", image_size=32, channels=1, num_classes=10)
+    save_weights(folder, network, json.loads((folder / "record.json").read_text())["fingerprint"])
+    monkeypatch.setenv("COATLAB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"images": torch.randn(1, 3, 224, 224), "digits": torch.randn(2, 1, 32, 32)}
+    for code in blocks("python"):
+        if "torch.onnx" in code and find_spec("onnxscript") is None:
+            code = code[: code.index("with sdpa_kernel")]  # the extra `onnx` is not installed
+        exec(code, names)
+    assert [tuple(m.shape[1:]) for m in names["maps"]] == [(96, 56, 56), (192, 28, 28), (384, 14, 14), (768, 7, 7)]
+    assert names["classes"].shape == (2,)
+    assert names["again"].path == Path("weights") / f"{folder.name}.safetensors"
+    assert names["accuracy"].to_dict() == {"CCCC": pytest.approx(0.49), "CCTT": pytest.approx(0.74)}
+    assert (names["channels"], names["strides"]) == ([96, 192, 384, 768], [4, 8, 16, 32])
+    assert names["pooled"].shape == (1, 768)
+    assert names["model"].num_classes == 10
+    assert names["program"].module()(torch.zeros(5, 1, 32, 32)).shape == (5, 10)
+
+
+def test_the_shell_completes(shared: CommandLine) -> None:
+    process = Forked(["src/train.py", "-sc", "install=bash"], shared.environment)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    assert "complete" in out
 
 
 def test_the_picture_and_every_file_it_names_exist() -> None:

@@ -30,8 +30,8 @@ from coatlab.runs.correct import read_correct
 from coatlab.runs.identity import attention_name
 from coatlab.runs.record import read_record, rows_damage, run_folders
 from coatlab.runs.state import state_of
+from coatlab.runs.weights import WEIGHTS
 
-WEIGHTS = "checkpoints/weights.pt"
 REPAIR = "move the folder away, or delete it to train it again"
 
 

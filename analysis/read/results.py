@@ -27,25 +27,12 @@ from coatlab.errors import InputError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
 from coatlab.runs.record import read_record, run_folders
+from coatlab.runs.weights import PARTS, PRIVATE
 
 RUNS, SIZES, HISTORIES, CORRECT = "runs.csv", "sizes.json", "histories.parquet", "correct.parquet"
-# The parts of a record from which a report is made, and the versions that the run had. Its attempts, with the machines'
-# names and times, are counted only.
-PARTS = ("schema", "studies", "config", "cost", "recipe", "attention", "final", "timings", "hardware", "code")
 PLANS = ("plans", "matched")  # of a size
-LEFT_OUT = (
-    "status",
-    "hardware.host",
-    "config.paths",
-    "config.tracker",
-    "config.cluster",
-    "config.hydra",
-    "config.data.cache",
-)
-PATHS = {
-    "runs": "runs",
-    "data": "data",
-}  # in their place: they count for nothing, but other values are derived from them
+# in their place: they count for nothing, but other values are derived from them
+PATHS = {"runs": "runs", "data": "data"}
 REPAIR = "publish the study again, with python -m analysis STUDY --publish"
 Record = dict[str, Any]
 
@@ -184,7 +171,7 @@ def _entries(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
     """Yield the entries of a record by dotted path; a mapping without entries, or with dots in its keys, is one."""
     for key, value in node.items():
         path = f"{prefix}{key}"
-        if path in LEFT_OUT:
+        if path in (*PRIVATE, "status"):
             continue
         if isinstance(value, Mapping) and value and not any("." in str(inner) for inner in value):
             yield from _entries(value, f"{path}.")

@@ -5,8 +5,9 @@ import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from inspect import signature
-from typing import Any
+from typing import Any, Literal, overload
 
 from hydra.utils import instantiate
 
@@ -14,11 +15,37 @@ from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
 from coatlab.config.kinds import number, whole
 from coatlab.config.rules import check_keys
-from coatlab.config.targets import TARGET, python_path
+from coatlab.config.targets import TARGET, is_ours, python_path
 from coatlab.errors import InputError, not_one_of
+from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.blocks.transformer import AttentionFactory
+from coatlab.model.feature_maps import FeatureMaps
 from coatlab.model.layout import blueprint
 from coatlab.model.network import Network, build_network
+from coatlab.output.text import line
+
+
+@overload
+def create_model(
+    layout: str = ..., attention: str = ..., size: str = ..., *, features_only: Literal[True], **settings: Any
+) -> FeatureMaps: ...
+
+
+@overload
+def create_model(
+    layout: str = ...,
+    attention: str = ...,
+    size: str = ...,
+    *,
+    image_size: int | tuple[int, int] = ...,
+    num_classes: int = ...,
+    channels: int = ...,
+    stochastic_depth: float = ...,
+    plan: Mapping[str, Any] | None = ...,
+    attention_settings: Mapping[str, Any] | None = ...,
+    features_only: Literal[False] = False,
+    **network_settings: Any,
+) -> Network: ...
 
 
 def create_model(
@@ -32,8 +59,10 @@ def create_model(
     stochastic_depth: float = 0.0,
     plan: Mapping[str, Any] | None = None,
     attention_settings: Mapping[str, Any] | None = None,
+    features_only: bool = False,
+    out_indices: Sequence[int] | None = None,
     **network_settings: Any,
-) -> Network:
+) -> Network | FeatureMaps:
     """Create a network from the names that the command line uses.
 
     Args:
@@ -45,11 +74,13 @@ def create_model(
         stochastic_depth: drop probability of the last block; it grows linearly from 0 at the first block.
         plan: entries that replace those of the size's plan: blocks, widths, strides, head_size.
         attention_settings: entries that replace those of conf/attention/<attention>.yaml.
+        features_only: return a backbone: no head, and maps of the stages instead of logits, as in timm.
+        out_indices: which maps it returns: 0 is the stem's, 1 that of S1; None: all.
         network_settings: entries that replace those of conf/network/coatnet.yaml, e.g. `downsample="depthwise_conv"`.
 
     Returns:
-        An `nn.Module` from images (B, channels, rows, columns) to logits (B, num_classes). Images of another size or
-        number of channels are a ValueError.
+        An `nn.Module` from images (B, channels, rows, columns) to logits (B, num_classes), or to maps. Images of
+        another size or number of channels are a ValueError.
 
     Raises:
         InputError: a ValueError in one sentence: a name that does not exist (it lists those that do), a plan that does
@@ -61,14 +92,27 @@ def create_model(
         25036820
     """
     named = {"layout": layout, "attention": attention, "size": size}
-    for group, name in named.items():
-        if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
-            raise not_one_of(group, name, choices(group))
     sides = _image_size(image_size)
     shape = {"num_classes": _whole("num_classes", num_classes, 0), "channels": _whole("channels", channels, 1)}
     number(0, 1)("stochastic_depth", stochastic_depth)
-    composed = compose([f"{group}={name}" for group, name in named.items()])
+    if out_indices is not None and not features_only:
+        raise InputError(f"out_indices={out_indices} is not valid without features_only=True")
     changes = {"plan": plan, "attention": attention_settings, "network": network_settings}
+    config = _config(named, changes)
+    network = network_of(config, image_size=sides, **shape, stochastic_depth=stochastic_depth)
+    return FeatureMaps(network, out_indices) if features_only else network
+
+
+def _config(named: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Compose and resolve a config from names of choices, and entries that replace theirs, by group.
+
+    Raises:
+        InputError: a name or an entry does not exist, or a value is not valid.
+    """
+    for group, name in named.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[\w.+-]+", name):
+            raise not_one_of(group, name, choices(group))
+    composed = compose([f"{group}={name}" for group, name in named.items()])
     for group, entries in changes.items():
         if not isinstance(entries or {}, Mapping):
             raise InputError(f"{group} settings must be a dictionary, not {entries!r}")
@@ -78,7 +122,7 @@ def create_model(
             composed[group][key] = value
     resolved = resolve(composed)
     check_keys({key: resolved[key] for key in ("attention", "network")})
-    return network_of(resolved, image_size=sides, **shape, stochastic_depth=stochastic_depth)
+    return resolved
 
 
 def network_of(
@@ -104,11 +148,42 @@ def attention_factory(settings: Mapping[str, Any]) -> AttentionFactory:
     """Return a function that builds the inner attention of one block: the variant's class with its settings bound.
 
     Args:
-        settings: the group `attention` of a resolved config.
+        settings: the group `attention` of a resolved config. Its class may be a user's own, on PYTHONPATH.
+
+    Raises:
+        InputError: a user's own class cannot be imported, or is no inner attention with these settings.
     """
     own = {key: value for key, value in settings.items() if key not in ("name", TARGET)}
-    factory: AttentionFactory = instantiate({TARGET: python_path("attention", settings), **own}, _partial_=True)
+    path = python_path("attention", settings)
+    if not is_ours("attention", path):
+        _check_foreign(path, own)
+    factory: AttentionFactory = instantiate({TARGET: path, **own}, _partial_=True)
     return factory
+
+
+def _check_foreign(path: str, own: Mapping[str, Any]) -> None:
+    """Check that a class which is not ours can be the inner attention of a block.
+
+    Raises:
+        InputError: it cannot be imported, is no `InnerAttention`, or does not take the settings.
+    """
+    key = f"attention.{TARGET}={path}"
+    try:
+        module, _, name = path.rpartition(".")
+        kind = getattr(import_module(module), name)
+    except Exception as error:  # whatever a user's module raises while it is imported
+        raise InputError(
+            f"{key} cannot be imported ({line(error)}); give module.Class of a module on PYTHONPATH"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, InnerAttention)):
+        raise InputError(f"{key} is not valid; it must be a subclass of coatlab.model.attention.inner.InnerAttention")
+    try:
+        signature(kind).bind(heads=1, head_size=1, grid=(1, 1), block=0, **own)
+    except TypeError as error:
+        settings = ", ".join(f"attention.{name}" for name in own) or "no settings"
+        raise InputError(
+            f"{key} does not take what it is given ({error}): heads, head_size, grid and block, and {settings}"
+        ) from error
 
 
 def _whole(key: str, value: Any, least: int) -> int:

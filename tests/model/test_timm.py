@@ -8,7 +8,7 @@ import pytest
 import timm
 import torch
 from timm.models.maxxvit import MaxxVit
-from torch import Tensor, nn
+from torch import nn
 
 from coatlab import create_model
 
@@ -16,54 +16,6 @@ pytestmark = pytest.mark.slow
 
 PAPER = ({}, {"conv_stride_mode": "1x1", "conv_pool_type": "max2", "transformer_pool_type": "max2"})
 TIMM = ({"downsample": "depthwise_conv", "pool": "average"}, {})
-HEAD_SIZE = 32
-NAMES = {
-    "stem.conv1": "stem.0",
-    "stem.norm1": "stem.1",
-    "stem.conv2": "stem.3",
-    "head.norm": "head.0",
-    "head.pre_logits.fc": "head.1",
-    "head.fc": "head.3",
-    "shortcut.expand": "shortcut.1",
-    "pre_norm": "norm",
-    "conv1_1x1": "expand",
-    "norm1.norm": "attention_norm",
-    "conv2_kxk": "depthwise",
-    "norm2": {"mbconv": "depthwise_norm", "transformer": "ffn_norm"},
-    "norm1": {"mbconv": "expand_norm", "transformer": "attention_norm"},
-    "se.fc1": "squeeze_excitation.squeeze",
-    "se.fc2": "squeeze_excitation.excite",
-    "conv3_1x1": "project",
-    "attn.qkv": "attention.qkv",
-    "attn.proj": "attention.project",
-    "attn.rel_pos.relative_position_bias_table": "attention.attend.bias.table",
-    "mlp.fc1": "ffn.0",
-    "mlp.fc2": "ffn.2",
-}
-
-
-def rename(key: str, kind: str) -> str:
-    for old, new in NAMES.items():
-        if key == old or key.startswith(old + "."):
-            return (new if isinstance(new, str) else new[kind]) + key[len(old) :]
-    raise KeyError(key)
-
-
-def convert(key: str, value: Tensor, like: Tensor) -> Tensor:
-    if key.startswith("attn.qkv"):  # timm: head, then q k v; we: q k v, then head
-        rest = value.shape[1:]
-        value = value.view(-1, 3, HEAD_SIZE, *rest).transpose(0, 1).reshape(-1, *rest)
-    if key.endswith("relative_position_bias_table"):
-        value = value.T  # timm: shifts in one row, then heads
-    return value.reshape(like.shape)
-
-
-def load_block(block: nn.Module, oracle: nn.Module) -> None:
-    kind = "transformer" if hasattr(oracle, "attn") else "mbconv"
-    state = block.state_dict()
-    block.load_state_dict(
-        {rename(k, kind): convert(k, v, state[rename(k, kind)]) for k, v in oracle.state_dict().items()}
-    )
 
 
 def pair(choice: tuple[dict, dict]) -> tuple[nn.Module, MaxxVit]:
@@ -76,15 +28,7 @@ def pair(choice: tuple[dict, dict]) -> tuple[nn.Module, MaxxVit]:
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 1.5)
     ours = create_model("CCTT", size="coatnet_0", image_size=224, **settings).eval()
-    for stage, oracle_stage in zip(ours.stages, oracle.stages, strict=True):
-        for block, oracle_block in zip(stage, oracle_stage.blocks, strict=True):
-            load_block(block, oracle_block)
-    state, theirs = ours.state_dict(), oracle.state_dict()
-    for key in theirs:
-        if key.startswith(("stem", "head")):
-            name = rename(key, "")
-            state[name] = theirs[key].reshape(state[name].shape)
-    ours.load_state_dict(state)
+    ours.load_timm_state_dict(oracle.state_dict())
     return ours, oracle
 
 

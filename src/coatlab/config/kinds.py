@@ -54,6 +54,18 @@ def one_of(*valid: Any) -> Rule:
     return rule
 
 
+def each_of(*valid: Any) -> Rule:
+    """Take lists of values of a closed list."""
+
+    def rule(key: str, value: Any) -> None:
+        if not isinstance(value, list):
+            raise invalid(key, value, f"a list of {', '.join(map(written, valid))}, as in [{written(valid[0])}]")
+        for entry in value:
+            one_of(*valid)(key, entry)
+
+    return rule
+
+
 def or_null(rule: Rule) -> Rule:
     """Take null as well."""
 

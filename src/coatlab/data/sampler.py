@@ -30,6 +30,7 @@ class EpochBatches(Sampler[tuple[int, Tensor]]):
         self.chunks, self.at_once = chunks, at_once
         self.epoch, self.start = 0, 0
         self.rank, self.ranks = 0, 1
+        self.limit: int | None = None  # batches of an epoch, at most
 
     def share(self, rank: int, ranks: int) -> None:
         """From now on yield only this process's part of every batch: every `ranks`-th image, beginning at `rank`."""
@@ -44,7 +45,8 @@ class EpochBatches(Sampler[tuple[int, Tensor]]):
         self.epoch, self.start = epoch, batch
 
     def __len__(self) -> int:
-        return self.size // self.batch_size
+        whole = self.size // self.batch_size
+        return whole if self.limit is None else min(whole, self.limit)
 
     def __iter__(self) -> Iterator[tuple[int, Tensor]]:
         epoch, start, self.start = self.epoch, self.start, 0

@@ -23,14 +23,16 @@ from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.blocks.mbconv import MBConv
 from coatlab.model.blocks.stem import ConvStem, PatchStem
 from coatlab.model.blocks.transformer import EPSILON, AttentionFactory, Transformer
+from coatlab.model.interface import TimmInterface
 from coatlab.model.layout import Blueprint, Grid, Kind, Stem
+from coatlab.model.stage import Stage
 
 
-class Network(nn.Module):
+class Network(TimmInterface):
     """A stem, stages and a head, for images of one size; built by `create_model` or `build_network`."""
 
     def __init__(
-        self, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module, plan: Blueprint, channels: int
+        self, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Sequential, plan: Blueprint, channels: int
     ) -> None:
         super().__init__()
         self.stem = stem
@@ -140,7 +142,7 @@ def build_network(
                 blocks.append(block)
                 transformers += segment.kind == "T"
                 width_in, depth = segment.width, depth + 1
-        stages.append(nn.Sequential(*blocks))
+        stages.append(Stage(*blocks))
     network = Network(stem, stages, make_head(plan.width, num_classes, dense=dense_head), plan, channels)
     device = next(network.parameters()).device
     generator = torch.Generator(device).manual_seed(seed) if device.type != "meta" else None
@@ -180,7 +182,7 @@ def make_block(
     return Transformer(width_in, width, **shared)
 
 
-def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Module:
+def make_head(width: int, num_classes: int, *, dense: bool) -> nn.Sequential:
     """Build the head, applied to pooled features (B, width); without classes it ends before the classifier."""
     between = [nn.Linear(width, width), nn.Tanh()] if dense else []
     classifier = [nn.Linear(width, num_classes)] if num_classes else []

@@ -16,7 +16,15 @@ from coatlab.runs.identity import diff, fingerprint, folder_name
 from coatlab.runs.record import read_record, read_records
 
 NETWORK = ("layout", "attention", "plan", "network", "size")  # must be equal for the weights to fit
-SAME_MACHINE = ("accelerator", "threads", "channels_last", "compile", "keep_freed_memory", "progress")
+SAME_MACHINE = (
+    "accelerator",
+    "threads",
+    "channels_last",
+    "compile",
+    "checkpoint_activations",
+    "keep_freed_memory",
+    "progress",
+)
 
 
 def pretraining(config: Mapping[str, Any]) -> list[str]:

@@ -43,6 +43,8 @@ OPTED_OUT = (
     "trainer.sync_batchnorm",
     "trainer.channels_last",
     "trainer.compile",
+    "trainer.fast_dev_run",
+    "trainer.checkpoint_activations",
     "trainer.deterministic",
     "trainer.threads",
     "trainer.keep_freed_memory",
@@ -53,7 +55,11 @@ OPTED_OUT = (
     "trainer.progress",
 )
 # Settings that came later. With the value named here a run is what it was before them, and keeps its fingerprint.
-AS_BEFORE: dict[str, Any] = {"recipe.warmup_share": 0, "data.random_labels": False}
+AS_BEFORE: dict[str, Any] = {
+    "recipe.warmup_share": 0,
+    "data.random_labels": False,
+    "trainer.limit_train_batches": None,
+}
 # Settings of one kind of block, ignored by layouts that have none of that kind.
 ONLY_WITH_CONVOLUTION = ("network.norm", "network.downsample", "network.squeeze")
 PROCESSES = ("trainer.devices", "trainer.nodes")

@@ -88,7 +88,12 @@ def make_specs(cells: Sequence[Sequence[str]], folders: Sequence[str] | None = N
         InputError: a cell that cannot be run; nothing has begun.
     """
     for words in _shown(cells) if len(cells) >= MANY else cells:
-        yield make_spec(compose(list(words), folders=folders), words)
+        spec = make_spec(compose(list(words), folders=folders), words)
+        if spec.config["trainer"]["fast_dev_run"]:
+            raise InputError(
+                "trainer.fast_dev_run=true is not valid in a sweep; try one of its runs, without --multirun"
+            )
+        yield spec
 
 
 def _shown(cells: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:

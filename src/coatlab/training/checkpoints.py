@@ -17,10 +17,10 @@ from coatlab.output.files import write_atomic
 from coatlab.output.sealed import damage, save_sealed
 from coatlab.output.text import shown
 from coatlab.runs.record import METRICS, rows_damage
+from coatlab.runs.weights import WEIGHTS
 
 LAST, PREVIOUS = "checkpoints/last.ckpt", "checkpoints/previous.ckpt"
 ASIDE = "checkpoints/damaged.ckpt"  # a last.ckpt that could not be used
-WEIGHTS = "checkpoints/weights.pt"
 
 
 class AtomicCheckpoint(TorchCheckpointIO):

@@ -24,9 +24,22 @@ def run(spec: Spec) -> float | None:
         Held: another process is already running it.
         InputError, RunError, Stopped: as `fit` has them.
     """
+    if spec.config["trainer"]["fast_dev_run"]:
+        _dry(spec)
+        return None
     if spec.donor is not None and state_of(spec.donor.folder).name != "complete":
         _run_one(spec.donor, wait=True)  # runs that need the same donor wait for one another
     return _run_one(spec)
+
+
+def _dry(spec: Spec) -> None:
+    """Try a run with one batch; one that starts from another run is tried by that one, unless it is complete."""
+    from coatlab.training.fit import dry_run  # torch is imported only where there is something to train
+
+    missing = spec.donor is not None and state_of(spec.donor.folder).name != "complete"
+    if missing:
+        print("the run that this one starts from is not complete; it is tried instead")
+    dry_run(spec.donor if missing and spec.donor else spec)
 
 
 def run_in_sweep(spec: Spec) -> float | None:

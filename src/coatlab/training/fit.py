@@ -1,9 +1,14 @@
-"""Train one run to its end: its parts are put together, trained by Lightning, and its outcome is recorded."""
+"""Train one run to its end: its parts are put together, trained by Lightning, and its outcome is recorded.
+
+`dry_run` tries one batch instead: `trainer.fast_dev_run=true`.
+"""
 
 import os
 import signal
 import statistics
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +21,10 @@ from coatlab.process.place import place
 from coatlab.process.signals import Signals
 from coatlab.runs.correct import write_correct
 from coatlab.runs.record import read_metrics
-from coatlab.runs.run import Run
+from coatlab.runs.run import Run, open_run
+from coatlab.runs.spec import Spec
 from coatlab.runs.summary import show_start
+from coatlab.tracking.local import local_loggers
 from coatlab.training.callbacks import Diverged, Guard, Measure
 from coatlab.training.checkpoints import drop_training_state, save_weights
 from coatlab.training.distributed.leader import Meet, followers
@@ -53,7 +60,7 @@ def fit(run: Run) -> None:
         mark, eval_at = run.record["fingerprint"], settings["eval_at"] or ()
         guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], eval_at)
         measure = Measure(settings["log_every"], settings["eval_every"], eval_at)
-        trainer = make_trainer(run, [logger for logger in (metrics, mirror) if logger], guard, measure)
+        trainer = make_trainer(run, [*filter(None, (metrics, mirror)), *local_loggers(run)], guard, measure)
         device = device_facts(trainer)
         run.record["attempts"][-1] |= {key: device[key] for key in ("device", "gpu", "devices", "threads")}
         run.update(
@@ -86,6 +93,41 @@ def fit(run: Run) -> None:
                 ended = mirror.finish(final, code, run.record, hurry=signals.received is not None)
                 run.update(tracker=mirror.entry() | {"ended": ended})
         signals.stop_if_received()  # it came too late for this run, but others may follow
+
+
+def dry_run(spec: Spec) -> None:
+    """Train, evaluate and test one batch of a run, and say so; nothing is kept and no tracker hears of it.
+
+    It is Lightning's `fast_dev_run`, on one device, in a temporary folder.
+
+    Raises:
+        InputError: as `fit`.
+    """
+    settings = {**spec.config["trainer"], "devices": 1, "nodes": 1, "max_epochs": 1}
+    with tempfile.TemporaryDirectory(prefix="coatlab-dry-") as folder:
+        config = {**spec.config, "trainer": settings}
+        with open_run(replace(spec, config=config, folder=Path(folder) / spec.folder.name)) as run:
+            quiet_lightning()
+            check_machine(settings, 1)
+            set_threads(settings, run.record["hardware"]["cores"])
+            start = make_start(run, place(), 1)
+            trainer = L.Trainer(
+                fast_dev_run=True,
+                accelerator=settings["accelerator"],
+                devices=1,
+                precision=settings["precision"],
+                gradient_clip_val=config["recipe"]["gradient_clip"],
+                deterministic=settings["deterministic"],
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                use_distributed_sampler=False,
+                default_root_dir=folder,
+            )
+            trainer.fit(start.task, datamodule=start.data)
+            trainer.test(start.task, datamodule=start.data, verbose=False)
+            found = start.task.measures("train", "eval", "test")
+    losses = ", ".join(f"{name} {found[f'{name}/loss']:.3f}" for name in ("train", "eval", "test"))
+    print(f"dry run: one batch of each was computed (loss: {losses}); no run folder was written")
 
 
 def _train(trainer: L.Trainer, start: Start, meet: Meet, signals: Signals) -> None:

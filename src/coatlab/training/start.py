@@ -86,6 +86,7 @@ def make_start(run: Run, here: Place, world: int) -> Start:
         channels_last=settings["channels_last"],
         num_classes=data.num_classes,
     )
+    network.set_grad_checkpointing(settings["checkpoint_activations"])
     if settings["compile"]:
         task.network.compile()
     return Start(data, network, cost, recipe, task, checkpoint)
@@ -108,6 +109,7 @@ def _data(run: Run, here: Place, world: int) -> ImageData:
     data = make_data(run.config)
     data.share(here.rank, world)
     data.setup()
+    data.batches.limit = run.config["trainer"]["limit_train_batches"]
     data.recall(run.record.get("data", {}))
     data.on_facts = lambda: run.update(data=data.facts())
     return data

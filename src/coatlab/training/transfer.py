@@ -8,17 +8,11 @@ taken over with the weights that were trained on them. The optimizer starts afre
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from coatlab.errors import InputError
 from coatlab.model.attention.bias import RelativeBias
 from coatlab.model.attention.position import PositionEmbedding
 from coatlab.model.network import Network
-from coatlab.output.sealed import damage
-from coatlab.output.text import shown
-from coatlab.training.checkpoints import WEIGHTS
-
-AGAIN = "move the folder away and run that run's command again, which trains it anew"
+from coatlab.runs.weights import read_weights
 
 
 def transfer(network: Network, folder: Path, fingerprint: str) -> dict[str, Any]:
@@ -36,22 +30,7 @@ def transfer(network: Network, folder: Path, fingerprint: str) -> dict[str, Any]
         InputError: the file cannot be read, is damaged or of another run, or a weight is missing, unknown or of another
             shape; all are listed.
     """
-    try:
-        reason = damage(folder / WEIGHTS)
-    except OSError as error:
-        reason = error.strerror
-    if reason:
-        raise InputError(f"{shown(folder / WEIGHTS)} cannot be read as weights: {reason}; {AGAIN}")
-    try:
-        stored = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
-        weights: dict[str, torch.Tensor] = dict(stored["network"])
-    except Exception as error:  # whatever a damaged or foreign file makes torch raise
-        raise InputError(f"{folder / WEIGHTS} cannot be read as weights ({type(error).__name__}: {error})") from error
-    if stored["fingerprint"] != fingerprint:
-        raise InputError(
-            f"{shown(folder / WEIGHTS)} holds the weights of another run, {stored['fingerprint']}, not of "
-            f"{fingerprint}; {AGAIN}"
-        )
+    weights = read_weights(folder, fingerprint)
     own = network.state_dict()
     classifier = f"head.{len(list(network.head.children())) - 1}."
     tables = {
@@ -70,4 +49,4 @@ def transfer(network: Network, folder: Path, fingerprint: str) -> dict[str, Any]
     replaced = [name for name in own if name.startswith(classifier)]
     resized = [name for name in tables if weights[name].shape != own[name].shape]
     network.load_state_dict(weights | {name: own[name] for name in replaced})
-    return {"donor": stored["fingerprint"], "folder": str(folder), "replaced": replaced, "resized": resized}
+    return {"donor": fingerprint, "folder": str(folder), "replaced": replaced, "resized": resized}
