@@ -22,7 +22,7 @@ from analysis.read.results import load_results, published, write_results
 from analysis.report.contents import EVERY_RUN, MOST_COMMANDS, Report, make_report
 from analysis.report.files import publish
 from analysis.report.findings import findings
-from analysis.report.published import PAGE, publish_beside
+from analysis.report.published import PAGE, publish_beside, write_section
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.dots import summary_table
@@ -38,6 +38,7 @@ DEFAULT_STUDY = "layouts"
 NO_SWEEP = (EVERY_RUN, FAMILY)  # they use all runs there are; the family's tables need none
 OWN_WORDS = {EVERY_RUN: [], FAMILY: ["size=coatnet_0", "data=imagenet", "recipe=in1k"]}  # make runs for it
 RESULTS = Path(__file__).with_name("results")  # published, as data that is committed
+README = RESULTS.parents[1] / "README.md"  # has a section of them
 WIDE = 240  # letters per line if the output is a file or a pipe
 
 
@@ -86,6 +87,7 @@ def _show_published(chosen: argparse.Namespace) -> None:
         if chosen.study not in choices("sweep"):
             raise not_one_of("study", chosen.study, choices("sweep"))
         write_results(chosen.runs, chosen.study, RESULTS)
+    reports = []
     for study in [chosen.study] if chosen.study else published(RESULTS):
         commands = [f"python src/train.py sweep={study}", f"python -m analysis --results {study}"]
         report = make_report(study, load_results(RESULTS, study), _design(study), commands, chosen.allow)
@@ -93,6 +95,9 @@ def _show_published(chosen: argparse.Namespace) -> None:
         print(f"{study}: {report.compared}" if report.compared else study)
         _show(report, chosen.verbose)
         print(shown(RESULTS / study / PAGE))
+        reports.append(report)
+    if not chosen.study:
+        write_section(README, reports, RESULTS.relative_to(README.parent).as_posix())
 
 
 def _show(report: Report, verbose: bool) -> None:

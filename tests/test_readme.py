@@ -20,36 +20,34 @@ from tests.support.made_runs import make_run
 
 pytestmark = pytest.mark.slow
 
-README = (REPOSITORY / "README.md").read_text()
+# in the order in which their commands run: the first ones make the runs that the others report on
+READMES = [REPOSITORY / folder / "README.md" for folder in ("", "conf", "sweeps", "analysis", "src", "tests")]
+README = "\n".join(path.read_text() for path in READMES)
 SMALL = ["data.train_size=128", "data.eval_size=100", "trainer.max_epochs=1", "trainer.threads=1"]
 # `make study` has abundant images as well, which have no data.root
 STUDY = ["layout=CCCC,CTTT", "data.train_size=128", "data.eval_size=100", "data.train_eval_size=100"]
 
-SMALL_DONOR = [
-    "++init.pretrain={data.train_size:128,data.eval_size:100,data.train_eval_size:100,data.test_size:100,trainer.max_epochs:1}"
-]
-
 # what a study's table has in its first column after a command
 LAYOUTS = ["ViT_REL", "CCCC", "CCCT", "CCTT", "CTTT"]
-ATTENTIONS = ["relative", "post", "absolute", "window*", "neighborhood*", "linear"]
 TABLES = {
     "make study": ["CCCC", "CTTT"],
     "make report STUDY=layouts": LAYOUTS,
-    "python -m analysis attention": ATTENTIONS,
 }
-RUNS = {"make study": 10, "make report STUDY=layouts": 5, "python -m analysis attention": 6}
-WINDOW = "S3: 2 x 2 on a 4 x 4 grid; S4: 2 x 2 on a 2 x 2 grid, so global"
+RUNS = {"make study": 10, "make report STUDY=layouts": 5}
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-COMMANDS = [line.partition("   #")[0].strip() for block in blocks("bash") for line in block.splitlines() if line]
+LINES = [line.partition("   #")[0].strip() for block in blocks("bash") for line in block.splitlines() if line]
+COMMANDS = list(dict.fromkeys(LINES))
+BY_OTHER_TESTS = ("packing", "loop", "step", "coatlab.upload", "--publish", "--results", "tests.training.faults")
 
 
-def test_the_readme_has_commands() -> None:
-    assert len(COMMANDS) >= 8
+def test_every_folder_that_users_open_explains_itself() -> None:
+    assert len(COMMANDS) >= 30
+    assert all(path.read_text().startswith("# ") for path in READMES)
 
 
 def written_commands() -> list[str]:
@@ -81,17 +79,17 @@ def small(command: str) -> list[str]:
         return words + {
             "make study": ["SEEDS=0", f"ARGS={' '.join(STUDY)}"],
             "make test": ["ARGS=--collect-only -q tests/model"],
+            "make check": ["ARGS=--collect-only -q tests/model"],
         }.get(command, [])
     if command == "python -m coatlab.budget solve --size nano":
         return [*words, "--help"]  # tests/budget/test_sizes.py runs it
     if "cluster=slurm" in words:
         return [words[0], "--cfg", "job", *words[1:]]  # tests/cluster/slurm runs it on a real one
-    if {"packing", "loop", "step"} & set(words) or words[1] == "coatlab.upload":
-        return [*words, "--help"]  # tests/benchmark and tests/test_upload.py run them
+    if set(BY_OTHER_TESTS) & set(words):
+        return [*words, *(["--help"] if "--help" not in words else [])]
     if words[0] == "src/train.py" and "--help" not in words:
         images = ["data.test_size=100"] if "data=fractals" in words else small_images.WORDS
-        donor = [*SMALL_DONOR, "data.image_size=32"] if "sweep=transfer" in words else []
-        return last_of_each_key([*words, *SMALL, *images, *donor])
+        return last_of_each_key([*words, *SMALL, *images])
     if words[1] == "coatlab.benchmark":
         words += ["--turns", "1", *(["--seconds", "0.1"] if "data" in words else ["--attention", "relative,linear"])]
     return words
@@ -120,8 +118,6 @@ def test_command(command: str, shared: CommandLine, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     if command in ("make study", "make report STUDY=layouts"):
         assert done.stdout.splitlines()[-1] == str(tmp_path / "layouts" / "report.html")
-    if command == "python src/train.py sweep=attention":
-        assert f"window ({WINDOW})" in " ".join(done.stdout.split())
     if command in TABLES:
         (text,) = [path.read_text() for path in tmp_path.glob("*/table.md")]
         assert [line.replace("\\", "").split("|")[1].strip() for line in first_table(text)[2:]] == TABLES[command]
@@ -163,5 +159,8 @@ def test_the_shell_completes(shared: CommandLine) -> None:
 
 
 def test_the_picture_and_every_file_it_names_exist() -> None:
-    for name in re.findall(r"[`(]((?:src|tests|conf|sweeps|analysis|\.)[\w./]*/?)[`)]", README):
-        assert (REPOSITORY / name).exists() or name.startswith(".venv"), name
+    for path in READMES:
+        for name in re.findall(r"`((?:src|tests|conf|sweeps|analysis|\.)[\w./]*/?)`", path.read_text()):
+            assert (REPOSITORY / name).exists() or name.startswith(".venv"), name
+        for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            assert link.startswith("https://") or (path.parent / link).exists(), f"{path}: {link}"

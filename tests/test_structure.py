@@ -174,6 +174,7 @@ TESTED_ELSEWHERE = {
         "output/files",  # runs/test_record
         "runs/lock", "runs/summary",  # runs/test_run
         "runs/standing",  # test_status
+        "config/consistency",  # config/test_rules
         "data/image_data",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm
         "benchmark/commands",  # benchmark/test_step and others

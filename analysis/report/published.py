@@ -4,19 +4,25 @@ analysis/results/<study>/
     report.md      what was found, the tables, and the verdicts relation by relation
     <figure>.svg   the figures
 
-`python -m analysis --results` writes them anew from the data that is committed, and prints what was found.
+The README of the repository has a section of them, between two comments: a figure, what the rows reach, and a sentence
+about each primary claim. `python -m analysis --results` writes all of it anew from the data that is committed, and
+prints what was found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.report.contents import Picture, Report
-from analysis.report.findings import findings
+from analysis.report.findings import findings, headlines
 from analysis.report.text import markdown
+from analysis.tables.dots import summary_table
 from coatlab.output.files import write_atomic
 from coatlab.output.markdown import escape
 
 PAGE = "report.md"
+MAIN, FIGURE = "layouts", "generalization"  # the study whose table and figure the README has
+BEGIN, END = "<!-- results: written by make results -->", "<!-- end of results -->"
 
 
 def publish_beside(report: Report, folder: Path) -> None:
@@ -27,6 +33,38 @@ def publish_beside(report: Report, folder: Path) -> None:
             path.unlink()
     for name, content in files.items():
         write_atomic(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
+
+
+def write_section(readme: Path, reports: Sequence[Report], folder: str) -> None:
+    """Write the section of the README between the two comments, which it must have.
+
+    Args:
+        readme: the file.
+        reports: of all published studies.
+        folder: where their folders are, as a link in the README has it.
+    """
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = "\n\n".join([f"{before}{BEGIN}", *_section(reports, folder), f"{END}{after}"])
+    write_atomic(readme, lambda file: file.write(text.encode()))
+
+
+def _section(reports: Sequence[Report], folder: str) -> Iterator[str]:
+    for report in reports:
+        if report.study != MAIN:
+            continue
+        for picture in report.pictures:
+            if picture.name == FIGURE:
+                yield f"![Generalization against capacity]({folder}/{MAIN}/{FIGURE}.svg)"
+        yield f"Layouts on {escape(report.compared)}:"
+        yield markdown(replace(summary_table(report.dots), title=""))
+    lines = [
+        f"- **{report.study}** ([report]({folder}/{report.study}/{PAGE})): {escape(sentence)}"
+        for report in reports
+        for sentence in headlines(report.judgements)
+    ]
+    if lines:
+        yield "\n".join(lines)
 
 
 def contents(report: Report) -> Mapping[str, bytes]:

@@ -99,7 +99,8 @@ def markdown(table: Table) -> str:
     ]
     frame = pd.DataFrame(rows, columns=[column.title for column in table.columns])
     notes = [f"- {escape(note)}" for note in (*legend(table), *table.notes)]
-    parts = [f"## {escape(table.title)}", escape(table.caption), to_markdown(frame, markup=True), "\n".join(notes)]
+    head = f"## {escape(table.title)}" if table.title else ""
+    parts = [head, escape(table.caption), to_markdown(frame, markup=True), "\n".join(notes)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.__main__ import RESULTS, main
+from analysis.__main__ import README, RESULTS, main
 from analysis.read.results import published
 from analysis.report.published import PAGE
 from tests.support.made_runs import make_study
@@ -18,8 +18,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("analysis.__main__.RESULTS", tmp_path / "results")
-    return tmp_path / "results"
+    monkeypatch.setattr("analysis.__main__.RESULTS", tmp_path / "analysis" / "results")
+    monkeypatch.setattr("analysis.__main__.README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(README.read_text())
+    return tmp_path / "analysis" / "results"
 
 
 def test_what_was_published_is_reported_again_from_its_data_alone(
@@ -38,11 +40,13 @@ def test_what_was_published_is_reported_again_from_its_data_alone(
     assert said.rstrip().endswith(PAGE)
 
 
-def test_the_committed_reports_are_those_of_the_committed_data(elsewhere: Path) -> None:
+def test_the_committed_reports_and_the_readme_are_those_of_the_committed_data(elsewhere: Path) -> None:
     for study in published(RESULTS):
-        kept = files(RESULTS / study)
-        for name in kept.keys() - {PAGE}:
-            (elsewhere / study).mkdir(parents=True, exist_ok=True)
-            (elsewhere / study / name).write_bytes(kept[name])
-        main(["--results", study])
-        assert files(elsewhere / study) == kept, f"run `make results` and commit analysis/results/{study}"
+        (elsewhere / study).mkdir(parents=True)
+        for path in RESULTS.glob(f"{study}/*"):
+            if path.suffix in (".csv", ".json", ".parquet"):
+                (elsewhere / study / path.name).write_bytes(path.read_bytes())
+    main(["--results"])
+    for study in published(RESULTS):
+        assert files(elsewhere / study) == files(RESULTS / study), f"run make results and commit results/{study}"
+    assert (elsewhere.parents[1] / "README.md").read_text() == README.read_text(), "run make results"
