@@ -173,7 +173,7 @@ TESTED_ELSEWHERE = {
         "process/parent", "process/place",  # test_train, training/distributed/test_leader
         "output/files",  # runs/test_record
         "runs/lock", "runs/summary",  # runs/test_run
-        "runs/standing",  # test_status
+        "sweep/standing",  # test_status
         "config/consistency",  # config/test_rules
         "data/image_data",  # data/test_fashion_mnist
         "model/blocks/stem", "model/blocks/shortcut", "model/blocks/mbconv", "model/blocks/transformer",  # test_timm

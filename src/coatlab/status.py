@@ -54,9 +54,9 @@ from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import duration, shown
 from coatlab.runs.clean import clean
 from coatlab.runs.spec import Spec, make_specs
-from coatlab.runs.standing import CellStatus, cell_statuses
 from coatlab.runs.state import STATES
 from coatlab.sweep.expand import expand
+from coatlab.sweep.standing import CellStatus, cell_statuses
 
 NO_STUDY = "none"
 COLORS = {"complete": "green", "running": "cyan", "missing": "dim", "outdated": "dim", "interrupted": "yellow"}

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from coatlab.errors import RunError
 from coatlab.runs.record import read_record, read_records, run_folders
 from coatlab.runs.shape import LARGEST, check_shape, check_values
-from coatlab.runs.standing import cell_statuses
 from coatlab.runs.state import STATES, state_of
 from coatlab.sweep.estimate import expectation
+from coatlab.sweep.standing import cell_statuses
 from coatlab.upload import offline_reports, tracked
 from tests.runs.test_record import CONFIG, JSON, WHOLE
 from tests.support.made_runs import make_run
