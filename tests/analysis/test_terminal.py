@@ -25,7 +25,8 @@ def test_a_summary_and_the_findings_are_printed_and_all_tables_if_asked_for(
     assert printed.count("Summary") == 1
     assert "85.0%" not in printed
     assert "Claim G: " not in printed
-    assert "without runs, so not judged: C; C, training (python src/train.py sweep=layouts data=fractals)" in printed
+    assert "without runs, so not judged: G, tuned; C; C, training; C, shared rate (" in printed
+    assert "python src/train.py sweep=layouts data=fractals recipe=tuned" in printed
     last = str(tmp_path / "reports" / "layouts" / "report.html")
     assert printed.splitlines()[-1] == last
     report(tmp_path, "layouts", "--verbose")

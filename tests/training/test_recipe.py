@@ -72,7 +72,7 @@ CELLS = [
 def test_every_column_and_row_of_the_table_is_compared() -> None:
     assert TABLE[0]["hyperparameter"] == "models"
     assert [row["hyperparameter"] for row in TABLE[1:]] == list(ROWS)
-    assert {*COLUMNS.values(), "study"} == set(choices("recipe"))
+    assert {*COLUMNS.values(), "study", "tuned"} == set(choices("recipe"))
     assert len(CELLS) == 16 * (4 + 4 + 3 + 3 + 3 + 3)
 
 

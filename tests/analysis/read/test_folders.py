@@ -110,7 +110,7 @@ def test_a_record_that_lacks_something_is_unreadable(
     folder = make_run(tmp_path / "runs", "layout=CCTT")
     record = json.loads((folder / "record.json").read_text()) | change
     (folder / "record.json").write_text(json.dumps({key: value for key, value in record.items() if value is not None}))
-    main(["layouts", "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports")])
+    main(["layouts", "--verbose", "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports")])
     printed = capsys.readouterr().out
     assert "1 of 2 runs complete; 1 unreadable." in printed
     assert why in printed
