@@ -184,12 +184,12 @@ def test_of_a_value_per_size_only_the_one_in_use_counts() -> None:
 
 @pytest.mark.slow
 def test_of_a_rate_per_layout_only_the_one_in_use_counts() -> None:
-    tuned = config("recipe=tuned", "layout=CCTT", "recipe.per_layout.lr.fashion_mnist.CCTT=0.002")
+    words = ("recipe=tuned", "data=fractals", "layout=CCTT", "recipe.per_layout.lr.fractals.CCTT=0.002")
+    tuned = config(*words)
     assert tuned["recipe"]["lr"] == 0.002
-    for other in ("recipe.per_layout.lr.fashion_mnist.CTTT=0.5", "recipe.per_layout.lr.fractals.CCTT=0.5"):
-        words = ("recipe=tuned", "layout=CCTT", "recipe.per_layout.lr.fashion_mnist.CCTT=0.002", other)
-        assert fingerprint(config(*words)) == fingerprint(tuned)
-    assert set(diff(tuned, config("layout=CCTT", "recipe.lr=0.002"))) == {"recipe.name"}
+    for other in ("recipe.per_layout.lr.fractals.CTTT=0.5", "+recipe.per_layout.lr.fashion_mnist={CCTT: 0.5}"):
+        assert fingerprint(config(*words, other)) == fingerprint(tuned)
+    assert set(diff(tuned, config("data=fractals", "layout=CCTT", "recipe.lr=0.002"))) == {"recipe.name"}
 
 
 def test_a_class_is_named_by_its_choice_and_never_by_its_python_path() -> None:
