@@ -88,7 +88,7 @@ def small(command: str) -> list[str]:
     if set(BY_OTHER_TESTS) & set(words):
         return [*words, *(["--help"] if "--help" not in words else [])]
     if words[0] == "src/train.py" and "--help" not in words:
-        images = ["data.test_size=100"] if "data=fractals" in words else small_images.WORDS
+        images = ["data.test_size=100"] if {"data=fractals", "sweep=scale"} & set(words) else small_images.WORDS
         return last_of_each_key([*words, *SMALL, *images])
     if words[1] == "coatlab.benchmark":
         words += ["--turns", "1", *(["--seconds", "0.1"] if "data" in words else ["--attention", "relative,linear"])]
