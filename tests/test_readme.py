@@ -87,8 +87,8 @@ def small(command: str) -> list[str]:
         return [words[0], "--cfg", "job", *words[1:]]  # tests/cluster/slurm runs it on a real one
     if set(BY_OTHER_TESTS) & set(words):
         return [*words, *(["--help"] if "--help" not in words else [])]
-    if words[0] == "src/train.py" and "--help" not in words:
-        images = ["data.test_size=100"] if {"data=fractals", "sweep=scale"} & set(words) else small_images.WORDS
+    if words[0] == "src/train.py" and not {"--help", "sweep.dry_run=true"} & set(words):
+        images = ["data.test_size=100"] if "data=fractals" in words else small_images.WORDS
         return last_of_each_key([*words, *SMALL, *images])
     if words[1] == "coatlab.benchmark":
         words += ["--turns", "1", *(["--seconds", "0.1"] if "data" in words else ["--attention", "relative,linear"])]
