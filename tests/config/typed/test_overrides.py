@@ -43,7 +43,7 @@ def test_a_study_that_is_given_twice_is_no_sweep() -> None:
         (
             "tracker=null",
             "tracker=null is not valid; every run needs a choice of tracker (tracker=none stands for none); valid: "
-            "none, wandb",
+            "csv, none, tensorboard, wandb",
         ),
         ("~tracker", "~tracker is not valid; every run needs a choice of tracker (tracker=none stands for none)"),
         ("~tracker=wandb", "~tracker=wandb is not valid; every run needs a choice of tracker"),
