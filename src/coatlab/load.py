@@ -109,15 +109,14 @@ def _find(run: str, runs: Path) -> Path:
 
 
 def _named(run: str, runs: Path) -> Iterator[Path]:
-    """Yield the runs whose name or fingerprint begins with a text; a published one only if no folder holds it."""
-    known = set()
-    for folder, record in read_records(runs):
-        if folder.name.startswith(run) or record["fingerprint"].startswith(run):
-            known.add(record["fingerprint"])
-            yield folder
+    """Yield the runs whose name or fingerprint begins with a text; published ones only if no run folder is meant."""
+    folders = [
+        folder
+        for folder, record in read_records(runs)
+        if folder.name.startswith(run) or record["fingerprint"].startswith(run)
+    ]
+    yield from folders
     here = repository()
-    for path in sorted((here / PUBLISHED).glob(f"*/weights/*{SUFFIX}")) if here else []:
-        mark = published_record(path)["fingerprint"]
-        if mark not in known and (path.name.startswith(run) or mark.startswith(run)):
-            known.add(mark)
+    for path in sorted((here / PUBLISHED).glob(f"*/weights/*{SUFFIX}")) if here and not folders else []:
+        if path.name.startswith(run) or published_record(path)["fingerprint"].startswith(run):
             yield path

@@ -41,8 +41,8 @@ def own(tmp_path: Path) -> str:
     ("words", "sentence"),
     [
         (
-            ["+trainer.limit_train_batches=2"],
-            "the key trainer.limit_train_batches does not exist with trainer=auto; valid",
+            ["+trainer.limit_val_batches=2"],
+            "the key trainer.limit_val_batches does not exist with trainer=auto; valid",
         ),
         (["+recipe.momentum=0.9"], "the key recipe.momentum does not exist with recipe=study; valid: recipe.name, "),
         (["+data.surprise=1"], "the key data.surprise does not exist with data=fashion_mnist; valid: data.name, "),
