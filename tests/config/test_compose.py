@@ -42,7 +42,8 @@ def own(tmp_path: Path) -> str:
     [
         (
             ["+trainer.limit_val_batches=2"],
-            "the key trainer.limit_val_batches does not exist with trainer=auto; valid",
+            "the key trainer.limit_val_batches does not exist with trainer=auto (did you mean "
+            "trainer.limit_train_batches?); valid: trainer.accelerator, ",
         ),
         (["+recipe.momentum=0.9"], "the key recipe.momentum does not exist with recipe=study; valid: recipe.name, "),
         (["+data.surprise=1"], "the key data.surprise does not exist with data=fashion_mnist; valid: data.name, "),
