@@ -32,7 +32,7 @@ from coatlab.config.files import choices
 from coatlab.config.places import add_folder_option, train_command
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import line, shown
-from coatlab.runs.commands import read_commands
+from coatlab.sweep.commands import read_commands
 
 DEFAULT_STUDY = "layouts"
 NO_SWEEP = (EVERY_RUN, FAMILY)  # they use all runs there are; the family's tables need none

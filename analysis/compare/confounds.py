@@ -25,7 +25,7 @@ from omegaconf import OmegaConf
 
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices, groups
-from coatlab.config.words import flatten
+from coatlab.config.words import flatten, is_below
 from coatlab.errors import InputError, not_one_of_keys
 from coatlab.runs.identity import PER_SEED, SPLIT, diff, experiment, fingerprint, per_seed
 
@@ -260,11 +260,6 @@ def _difference(
 
 def _listed(runs: Sequence[str]) -> str:
     return runs[0] if len(runs) == 1 else f"{len(runs)} runs"
-
-
-def is_below(key: str, keys: Iterable[str]) -> bool:
-    """Tell whether a dotted key is one of some keys, or below one."""
-    return any(key == other or key.startswith(f"{other}.") for other in keys)
 
 
 def _beginnings(key: str) -> list[str]:

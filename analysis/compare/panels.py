@@ -14,11 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare.confounds import Donors, is_below, require_comparable, setup_warnings, starts_of
+from analysis.compare.confounds import Donors, require_comparable, setup_warnings, starts_of
 from analysis.compare.design import Design, Panel, Row
 from analysis.compare.order import NO_ATTENTION, attention_rank, in_order, layout_name, layout_rank, value_rank
 from analysis.paper.data_sets import ABUNDANT
 from analysis.tabular import Column
+from coatlab.config.words import is_below
 from coatlab.runs.identity import PER_SEED, experiment, per_seed
 
 PRECISION, DONOR = "trainer.precision", "init.donor"

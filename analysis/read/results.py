@@ -26,7 +26,7 @@ from analysis.read.whole import NAMED, without_damaged
 from coatlab.errors import InputError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
-from coatlab.runs.record import read_record, run_folders
+from coatlab.runs.record import read_records
 from coatlab.runs.weights import PARTS, PRIVATE
 
 RUNS, SIZES, HISTORIES, CORRECT = "runs.csv", "sizes.json", "histories.parquet", "correct.parquet"
@@ -110,9 +110,8 @@ def published(results: Path) -> list[str]:
 
 def _records(runs: Path) -> Iterator[tuple[str, Record]]:
     """Yield the complete runs of a folder by name, each with the parts of its record that are published."""
-    for folder in run_folders(runs):
-        record = read_record(folder)
-        if record is not None and record["status"] == "complete":
+    for folder, record in read_records(runs):
+        if record["status"] == "complete":
             own = {part: record[part] for part in PARTS if part in record}
             attempts = record.get("attempts") or [{}]
             ended = {"ended": attempts[-1].get("ended"), "attempts": len(attempts)}

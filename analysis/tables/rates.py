@@ -1,13 +1,12 @@
 """Held-out accuracy over learning rates: one table per data set, with the rate of each layout."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from analysis.compare.design import Panel, Summarize
 from analysis.compare.finished import EVAL
-from analysis.compare.rates import RATE, chosen_rates
+from analysis.compare.rates import RATE, Chosen, chosen_rates
 from analysis.tabular import Cell, Column, Table
 
 RECIPE = "conf/recipe/tuned.yaml"
@@ -30,14 +29,13 @@ def _table(panel: Panel, summarize: Summarize) -> Table:
     columns = [Column("layout"), *(Column(f"{rate:g}", ".1%") for rate in rates), Column("best")]
     data = str(panel.values["data.name"])
     notes = ["Accuracy on held-out images by learning rate; the best has the highest mean.", *_edges(chosen, rates)]
-    known = runs["config"].iloc[0]["recipe"].get("per_layout") or {}
-    if data not in known.get("lr", {}) and chosen:
+    if chosen:
         listed = ", ".join(f"{name}: {one.rate:g}" for name, one in chosen.items())
         notes.append(f"In {RECIPE}, below per_layout.lr, they are written as {data}: {{{listed}}}.")
     return Table(f"Held-out acc. over learning rates, {panel.title}", columns, rows, notes=[*notes, *panel.notes])
 
 
-def _edges(chosen: Any, rates: Sequence[float]) -> list[str]:
+def _edges(chosen: Mapping[str, Chosen], rates: Sequence[float]) -> list[str]:
     """Say whose best rate is the lowest or the highest that was tried, and how to try further ones."""
     return [
         f"{name}: its best rate is the {'lowest' if one.rate == rates[0] else 'highest'} that was tried, so a "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coatlab.runs.commands import note_command
+from coatlab.sweep.commands import note_command
 from tests.analysis.command import report
 from tests.support.made_runs import make_run
 

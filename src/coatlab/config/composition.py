@@ -20,7 +20,7 @@ from omegaconf.errors import ConfigKeyError
 from coatlab.config.composer import composed
 from coatlab.config.files import groups
 from coatlab.config.keys import leaves
-from coatlab.config.words import word
+from coatlab.config.words import is_below, word
 
 FEW = 3  # combinations that are composed whole
 KEPT = 256  # combinations; 0.04 MB each
@@ -106,7 +106,7 @@ def _composition(
     OmegaConf.set_struct(config, True)
     keys = {key: value for key, value in base.keys.items() if key.partition(".")[0] not in others}
     for group, other in others.items():
-        keys |= {key: value for key, value in other.keys.items() if _is_in(group, key)}
+        keys |= {key: value for key, value in other.keys.items() if is_below(key, [group])}
     return Composition(pickle.dumps(config, pickle.HIGHEST_PROTOCOL), keys, {**base.choices, **dict(choices)})
 
 
@@ -130,15 +130,11 @@ def _whole(
 
 def _differ_only_in(group: str, one: Composition, other: Composition) -> bool:
     outside = [
-        [repr(entry) for entry in each.keys.items() if not _is_in(group, entry[0])]
+        [repr(entry) for entry in each.keys.items() if not is_below(entry[0], [group])]
         + [repr(entry) for entry in each.choices.items() if entry[0] != group]
         for each in (one, other)
     ]
     return outside[0] == outside[1]
-
-
-def _is_in(node: str, key: str) -> bool:
-    return key == node or key.startswith(f"{node}.")
 
 
 def _is_plain(places: Sequence[Path], group: str, choice: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from coatlab.config.targets import TARGET, is_ours
-from coatlab.config.words import written
+from coatlab.config.words import is_below, written
 from coatlab.errors import InputError, not_one_of_keys
 
 # Nodes below which any key may stand, and why.
@@ -88,7 +88,7 @@ def unknown_key(key: str, known: Iterable[str], choices: Mapping[str, str]) -> I
 
 def is_free_form(key: str) -> bool:
     """Tell whether a key is a free-form node or stands below one."""
-    return any(key == node or key.startswith(f"{node}.") for node in FREE_FORM)
+    return is_below(key, FREE_FORM)
 
 
 def leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """Values as words of a command line: how an override is written, and nested keys as dotted ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -29,6 +29,11 @@ def word(key: str, text: str) -> str:
     except HydraException:
         same = False
     return plain if same else f"{key}={QuotedString(text, Quote.single).with_quotes()}"
+
+
+def is_below(key: str, nodes: Iterable[str]) -> bool:
+    """Tell whether a dotted key is one of some nodes, or stands below one."""
+    return any(key == node or key.startswith(f"{node}.") for node in nodes)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

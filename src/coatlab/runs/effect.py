@@ -15,7 +15,7 @@ from coatlab.config.compose import known_keys, resolve
 from coatlab.config.composer import choices_of, folders_of
 from coatlab.config.files import conf_dir, groups
 from coatlab.config.typed.reading import read
-from coatlab.config.words import flatten
+from coatlab.config.words import flatten, is_below
 from coatlab.errors import InputError
 from coatlab.runs.identity import OPTED_OUT, PROCESSES, experiment
 
@@ -107,7 +107,7 @@ def _ignored(override: Override, config: DictConfig, with_it: Config, default: A
         company, unused = UNUSED[key]
         return company if unused(with_it) else None
     aside = [entry for entry in (*OPTED_OUT, *PROCESSES) if not entry.startswith(BY_OTHERS)]
-    if any(key == entry or key.startswith(f"{entry}.") for entry in aside):
+    if is_below(key, aside):
         return None
     if _counts(with_it) != _counts(without_it):
         return None

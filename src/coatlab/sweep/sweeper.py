@@ -27,9 +27,9 @@ from coatlab.config.places import expand_home
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
-from coatlab.runs.commands import note_command
 from coatlab.runs.effect import check_launcher
 from coatlab.runs.spec import make_specs
+from coatlab.sweep.commands import note_command
 from coatlab.sweep.expand import expand
 from coatlab.sweep.todo import make_todo, note_study, show_outcome, show_plan, show_todo
 

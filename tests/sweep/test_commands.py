@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coatlab.runs.commands import FILE, note_command, read_commands
+from coatlab.sweep.commands import FILE, note_command, read_commands
 
 
 @given(st.lists(st.tuples(st.sampled_from(["layouts", "scale"]), st.lists(st.text(), max_size=3)), max_size=6))
