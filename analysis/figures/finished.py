@@ -14,6 +14,7 @@ from analysis.compare.finished import BUDGET, LOSS, SMALLEST, TEST
 from analysis.compare.order import in_order
 from analysis.figures.style import (
     draw_legend,
+    draw_line,
     label_panel,
     looks,
     open_grid,
@@ -47,11 +48,9 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         logs = known.assign(log=np.log(known[LOSS].clip(lower=SMALLEST)))
         for name in in_order(known["name"]):
             look, own = looks(runs["name"])[name], logs[logs["name"] == name]
-            axis.plot(
-                own[LOSS].clip(lower=SMALLEST), own[TEST], **look | {"linestyle": "none"}, markersize=3, alpha=0.3
-            )
             means = own.groupby(BUDGET)[["log", TEST]].mean().sort_values("log")
-            axis.plot(np.exp(means["log"]), means[TEST], **look, markersize=6, label=name)
+            ends = own[LOSS].clip(lower=SMALLEST), own[TEST]
+            draw_line(axis, name, ends, (np.exp(means["log"]), means[TEST]), look)
         plain_log(axis.xaxis)
         axis.invert_xaxis()
         label_panel(axis, title, "final training loss", "test accuracy")

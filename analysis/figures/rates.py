@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from analysis.compare.finished import EVAL
 from analysis.compare.order import in_order
 from analysis.compare.rates import RATE, chosen_rates
-from analysis.figures.style import draw_legend, label_panel, looks, open_grid, regimes, seeds_sentence, with_names
+from analysis.figures.style import draw_legend, draw_line, label_panel, looks, open_grid, regimes, seeds_sentence
 from coatlab.errors import InputError
 
 
@@ -16,7 +16,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     Raises:
         InputError: there is none.
     """
-    runs = runs.assign(name=runs["layout.name"]) if "layout.name" in runs else with_names(runs)
+    runs = runs.assign(name=runs["layout.name"])
     cells = [one for one in regimes(runs, but=["rates"]) if one[1][RATE].nunique() > 1]
     if not cells:
         raise InputError(f"accuracy against learning rates needs runs with several values of {RATE}")
@@ -26,9 +26,8 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
         chosen = chosen_rates(part)
         for name in in_order(part["name"]):
             look, own = looks(runs["name"])[name], part[part["name"] == name]
-            axis.plot(own[RATE], own[EVAL], **look | {"linestyle": "none"}, markersize=3, alpha=0.3)
             means = own.groupby(RATE)[EVAL].mean()
-            axis.plot(means.index, means, **look, markersize=6, label=name)
+            draw_line(axis, name, (own[RATE], own[EVAL]), (means.index, means), look)
             best = chosen[name].rate
             axis.plot([best], [means[best]], marker="o", markersize=13, fillstyle="none", color=look["color"])
         axis.set_xscale("log")

@@ -13,6 +13,7 @@ from analysis.compare.order import in_order
 from analysis.compare.scaling import SEEN, on_new_images
 from analysis.figures.style import (
     draw_legend,
+    draw_line,
     label_panel,
     looks,
     open_grid,
@@ -38,9 +39,8 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     for axis, (title, part) in zip(axes, cells, strict=True):
         for name in in_order(part["name"]):
             look, own = looks(runs["name"])[name], part[part["name"] == name]
-            axis.plot(own[SEEN], own[TEST], **look | {"linestyle": "none"}, markersize=3, alpha=0.3)
             means = own.groupby(SEEN)[TEST].mean()
-            axis.plot(means.index, means, **look, markersize=6, label=name)
+            draw_line(axis, name, (own[SEEN], own[TEST]), (means.index, means), look)
         axis.set_xscale("log")
         lengths = sorted(part[SEEN].unique())
         axis.set_xticks(lengths, [EngFormatter(sep="")(length) for length in lengths])  # 20k

@@ -182,6 +182,12 @@ def draw_legend(figure: Figure, names: Sequence[str], lines: bool = False) -> No
     )
 
 
+def draw_line(axis: Axes, name: str, runs: tuple[Any, Any], means: tuple[Any, Any], look: dict[str, Any]) -> None:
+    """Draw single runs as small points, and their means as a line; each is a pair of x and y."""
+    axis.plot(*runs, **look | {"linestyle": "none"}, markersize=3, alpha=0.3)
+    axis.plot(*means, **look, markersize=6, label=name)
+
+
 def draw_point(axis: Axes, name: str, x: Summary, y: Summary, look: dict[str, Any]) -> None:
     """Draw the mean of one name in two measures, with both intervals."""
     axis.errorbar(
