@@ -36,6 +36,10 @@ def check(*words: str) -> None:
         ("recipe.scale_lr=false", "recipe.scale_lr=false has no effect with recipe.batch_size=null"),
         ("recipe.batch_size=64 recipe.scale_lr=false", "recipe.batch_size=64 has no effect with recipe.scale_lr=false"),
         ("trainer.max_epochs=2 recipe.epochs=3", "recipe.epochs=3 has no effect with layout=CCTT and the"),
+        (
+            "data=fractals recipe=tuned recipe.per_layout.lr.fractals.CTTT=0.5",
+            "recipe.per_layout.lr.fractals.CTTT=0.5 has no effect with layout=CCTT",
+        ),
         ("size.local.window=3", "size.local.window=3 has no effect"),
         ("size.plans.CCCC.blocks=[1,1,1,1,1]", "size.plans.CCCC.blocks=[1,1,1,1,1] has no effect with layout=CCTT"),
         ("plan.head_size=4 size.head_size=8", "size.head_size=8 has no effect"),

@@ -21,7 +21,7 @@ from coatlab.runs.identity import OPTED_OUT, PROCESSES, experiment
 
 OURS = "coatlab_"  # how the launchers begin that conf/cluster/ chooses
 # What counts only where something else refers to it; all other keys outside of the identity do something themselves.
-BY_OTHERS = ("size", "recipe.epochs", "recipe.per_size")
+BY_OTHERS = ("size", "recipe.epochs", "recipe.per_size", "recipe.per_layout")
 OF_SWEEPS = ("hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra/launcher", "hydra/sweeper")
 
 Config = Mapping[str, Any]
