@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra.conf import HydraConf
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from coatlab.config.compose import known_keys, resolve
@@ -20,8 +19,10 @@ from coatlab.errors import InputError
 from coatlab.runs.identity import OPTED_OUT, PROCESSES, experiment
 
 OURS = "coatlab_"  # how the launchers begin that conf/cluster/ chooses
-# What counts only where something else refers to it; all other keys outside of the identity do something themselves.
+# What counts only where something else refers to it, among the keys outside of the identity.
 BY_OTHERS = ("size", "recipe.epochs", "recipe.per_size", "recipe.per_layout")
+# These do something themselves.
+ASIDE = tuple(entry for entry in (*OPTED_OUT, *PROCESSES) if not entry.startswith(BY_OTHERS))
 OF_SWEEPS = ("hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra/launcher", "hydra/sweeper")
 
 Config = Mapping[str, Any]
@@ -86,32 +87,41 @@ def check_effect(config: DictConfig, hydra: HydraConf | DictConfig, words: Seque
         if str(typed).lstrip("+~").startswith(OF_SWEEPS):
             raise InputError(f"{typed} has no effect on a single run; add --multirun")
     with_it = resolve(config.copy())
+    counted = _counts(with_it)
     chosen = {group: str(choice) for group, choice in choices_of(hydra).items() if group in groups() and choice}
     chosen.pop("sweep", None)
     known = known_keys(chosen, folders_of(hydra, conf_dir()))
     for override in read(words):
         key = override.key_or_group
-        if key in known and (company := _ignored(override, config, with_it, known[key])):
+        if key not in known or (key in counted and key not in UNUSED):
+            continue  # it counts: another value would be another experiment
+        if company := _ignored(key, config, with_it, known[key]):
             raise InputError(f"{override.input_line} has no effect with {company}; leave it out")
 
 
-def _ignored(override: Override, config: DictConfig, with_it: Config, default: Any) -> str | None:
+def _ignored(key: str, config: DictConfig, with_it: Config, default: Any) -> str | None:
     """Say with what a key has no effect; None: it has one, or was given the value that it has anyway."""
-    key = override.key_or_group
-    plain = config.copy()
-    OmegaConf.update(plain, key, default)
-    without_it = resolve(plain)
-    if flatten(with_it).get(key) == flatten(without_it).get(key):
+    aside = is_below(key, ASIDE)
+    without_it = None if aside and not _refers(default) else _resolved(config, key, default)
+    if flatten(with_it).get(key) == (default if without_it is None else flatten(without_it).get(key)):
         return None
     if key in UNUSED:
         company, unused = UNUSED[key]
         return company if unused(with_it) else None
-    aside = [entry for entry in (*OPTED_OUT, *PROCESSES) if not entry.startswith(BY_OTHERS)]
-    if is_below(key, aside):
-        return None
-    if _counts(with_it) != _counts(without_it):
+    if aside or without_it is None or _counts(with_it) != _counts(without_it):
         return None
     return f"layout={with_it['layout']['name']} and the other choices of this run"
+
+
+def _resolved(config: DictConfig, key: str, value: Any) -> Config:
+    """Return a config with another value of a key; finding what refers to it takes a copy of all."""
+    other = config.copy()
+    OmegaConf.update(other, key, value)
+    return resolve(other)
+
+
+def _refers(value: Any) -> bool:
+    return isinstance(value, str) and "${" in value
 
 
 def _counts(config: Config) -> dict[str, Any]:
