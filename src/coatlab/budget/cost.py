@@ -11,20 +11,22 @@ are not counted: how products are arranged on a device must not decide how wide 
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.ops import StochasticDepth
 
 from coatlab.model.attention.inner import InnerAttention
 from coatlab.model.network import Network
 
 IMAGES = 2  # BatchNorm on a 1 x 1 grid needs more than one value per channel
+PLAIN = (bool, int, float, str, tuple, type(None))  # what settings of modules are
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,35 @@ def cost_of(network: Network) -> Cost:
     twin = copy.deepcopy(network).to("meta").train()
     channels = next(twin.stem.parameters()).shape[1]
     x = torch.empty(IMAGES, channels, *network.plan.image_size, device="meta")
-    parts: dict[str, nn.Module] = {"stem": twin.stem}
-    parts |= {f"S{number}": stage for number, stage in enumerate(twin.stages, start=1)}
     stages = {}
-    for name, part in parts.items():
-        stages[name], x = count(part, x)
+    stages["stem"], x = count(twin.stem, x)
+    for number, stage in enumerate(twin.stages, start=1):
+        counted: dict[Hashable, tuple[Cost, Tensor]] = {}  # most blocks of a stage are like one before
+        blocks = []
+        for block in stage.children():
+            like = (x.shape, _description(block))
+            counted[like] = counted[like] if like in counted else count(block, x)
+            cost, x = counted[like]
+            blocks.append(cost)
+        stages[f"S{number}"] = _sum(blocks)
     stages["head"], _ = count(twin.head, x.mean((2, 3)))
-    return Cost(
-        parameters=sum(cost.parameters for cost in stages.values()),
-        macs=sum(cost.macs for cost in stages.values()),
-        activations=sum(cost.activations for cost in stages.values()),
-        stages=stages,
-    )
+    return replace(_sum(stages.values()), stages=stages)
+
+
+def _sum(costs: Iterable[Cost]) -> Cost:
+    return Cost(*(sum(column) for column in zip(*((c.parameters, c.macs, c.activations) for c in costs), strict=True)))
+
+
+def _description(block: nn.Module) -> Hashable:
+    """Return what a module's cost depends on, besides its input: its parts, their settings and their shapes."""
+    parts = []
+    for name, module in block.named_modules():
+        settings = {key: repr(value) for key, value in vars(module).items() if isinstance(value, PLAIN)}
+        if isinstance(module, StochasticDepth):
+            settings["p"] = repr(module.p > 0)  # grows from block to block; dropping costs the same with any
+        tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        parts.append((name, type(module), tuple(settings.items()), tuple((key, one.shape) for key, one in tensors)))
+    return tuple(parts)
 
 
 def count(part: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Cost, Tensor]:
