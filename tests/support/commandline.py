@@ -89,6 +89,8 @@ class Forked:
 def _command(words: list[str], environment: dict[str, str], files: list[str]) -> None:
     """Become the command in this process: set its session, environment, folder, arguments and output, then run it."""
     os.setsid()
+    # a child of a fork server starts its own children from another one, which would import everything again
+    multiprocessing.set_start_method(None, force=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests were started in the background
     os.environ.clear()
     os.environ.update(environment)
