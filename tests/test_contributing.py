@@ -76,7 +76,7 @@ class Copy:
         done = subprocess.run(
             [sys.executable if word == "python" else word for word in words],
             cwd=self.folder,
-            env=kept | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
+            env=kept | {"PYTHONPATH": paths},
             capture_output=True,
             text=True,
             timeout=600,

@@ -110,9 +110,9 @@ def test_studies_are_not_swept_over() -> None:
 @pytest.mark.parametrize(
     ("study", "words", "number"),
     [
-        ("layouts", [], 20),
+        ("layouts", [], 19),
         ("layouts", ["data=fractals"], 5),
-        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 50),
+        ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 48),
         ("layouts", ["sweep.part=core,rest"], 25),
         ("scale", [], 25),
         ("random_labels", [], 5),
