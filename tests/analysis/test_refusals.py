@@ -1,7 +1,6 @@
 """The command: what it refuses, in a sentence, before anything is written."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from analysis.__main__ import main
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import InputError
-from tests.support.commandline import REPOSITORY
+from tests.support.commandline import Forked
 from tests.support.made_runs import make_run
 
 pytestmark = pytest.mark.slow
@@ -40,12 +39,9 @@ def test_what_is_not_there_is_said(tmp_path: Path, study: str, sentence: str) ->
 def test_the_command_line_refuses_in_a_sentence(tmp_path: Path) -> None:
     make_run(tmp_path, "layout=CCCC")
     make_run(tmp_path, "layout=CCTT", "recipe.lr=0.5")
-    done = subprocess.run(
-        [sys.executable, "-m", "analysis", "layouts", "--runs", str(tmp_path), "--reports", str(tmp_path / "reports")],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
+    words = ["-m", "analysis", "layouts", "--runs", str(tmp_path), "--reports", str(tmp_path / "reports")]
+    done = Forked(words, os.environ)
+    _, err = done.communicate(timeout=200)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: rows that compare layout differ in more than that: recipe.lr is ")
-    assert done.stderr.count("\n") == 1
+    assert err.startswith("error: rows that compare layout differ in more than that: recipe.lr is ")
+    assert err.count("\n") == 1

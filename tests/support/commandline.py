@@ -95,12 +95,14 @@ def _command(words: list[str], environment: dict[str, str], files: list[str]) ->
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(REPOSITORY)
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     for number, name in enumerate(files, start=1):
         with open(name, "wb") as file:
             os.dup2(file.fileno(), number)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     if words[0] == "-m":
         sys.argv = words[1:]
+        sys.modules.pop(f"{words[1]}.__main__", None)  # preload.py has imported it, of which runpy warns
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = words
@@ -108,8 +110,9 @@ def _command(words: list[str], environment: dict[str, str], files: list[str]) ->
         runpy.run_path(words[0], run_name="__main__")
 
 
-# variables that a command reads only when it runs; others have an effect when modules are imported
+# variables that a command reads only when it runs, or that `Forked` follows; others have an effect on imports
 READ_LATE = {"COATLAB_RUNS", "COATLAB_DATA", "COATLAB_REPORTS", "IMAGENET_DIR", "CUDA_VISIBLE_DEVICES"}
+READ_LATE |= {"PATH", "PYTHONPATH"}
 
 
 class CommandLine:

@@ -1,7 +1,5 @@
 """A user's own attention, in a module outside the repository, is trained, swept, reported and loaded like ours."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ import torch
 from coatlab import load_run
 from coatlab.create import attention_factory
 from coatlab.errors import InputError
-from tests.support.commandline import REPOSITORY, CommandLine
+from tests.support.commandline import CommandLine, Forked
 
 MODULE = """
 import torch.nn.functional as F
@@ -89,9 +87,7 @@ def test_it_is_a_choice_like_others_in_a_study_and_its_report(theirs: Path, comm
     names = sorted(folder.name.split("-")[1] for folder in command.runs.glob("C*"))
     assert names == ["cosine", "relative"]
     environment = command.environment | {"COATLAB_REPORTS": str(theirs / "reports")}
-    report = subprocess.run(
-        [sys.executable, "-m", "analysis", "attention"],
-        cwd=REPOSITORY, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert report.returncode == 0, report.stderr
-    assert "cosine" in report.stdout
+    report = Forked(["-m", "analysis", "attention"], environment)
+    out, err = report.communicate(timeout=200)
+    assert report.returncode == 0, err
+    assert "cosine" in out

@@ -1,0 +1,66 @@
+"""Numbers that a text cites are written by what they name, and the text about the results has no others."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.claims.claim import load_claims
+from analysis.claims.judge import judge
+from analysis.report.cited import CITATION, cite
+from analysis.tables.dots import Dot, Dots
+from analysis.tabular import Mean
+from coatlab.errors import InputError
+from tests.analysis.planted import frames
+from tests.support.commandline import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+TEXT = REPOSITORY / "analysis" / "results" / "README.md"
+
+
+@pytest.fixture(scope="module")
+def reports() -> list[Any]:
+    runs, histories = frames(seeds=3)
+    (claim,) = [one for one in load_claims("layouts") if one.key == "G, best"]
+    dots = [Dots("few images", "test accuracy", [Dot("CCTT", "CCTT", Mean(0.7866, 0.78, 0.79, 3))])]
+    judgements = judge([(claim, runs)], histories, np.random.default_rng(0))
+    return [SimpleNamespace(study="layouts", dots=dots, judgements=judgements)]
+
+
+def test_a_number_is_written_by_what_it_names_and_the_rest_is_left_alone(reports: list[Any]) -> None:
+    text = "in 2021, <!--= layouts | few images|CCTT -->99.9%<!--/--> of\n<!-- a comment --> 12"
+    found = cite(text, reports)
+    assert found == text.replace("99.9%", "78.7%")
+    assert cite(found, reports) == found
+
+
+def test_a_relation_of_a_claim_is_its_difference(reports: list[Any]) -> None:
+    (finding,) = [one for one in reports[0].judgements[0].findings if str(one.relation) == "CTTT >> ViT_REL"]
+    found = cite("<!--= layouts | G, best | CTTT >> ViT_REL --><!--/-->", reports)
+    assert f">{100 * finding.difference:+.1f} points<" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"), [("layouts | few images | CCC", "layouts | few images | CCTT"), ("layout | x", "valid: layouts")]
+)
+def test_what_no_report_has_is_refused(reports: list[Any], name: str, valid: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"no number called {name!r}")) as refused:
+        cite(f"<!--={name}-->1<!--/-->", reports)
+    assert valid in str(refused.value)
+
+
+def prose(path: Path) -> str:
+    """Return what people wrote of a text: not what it cites, its tables that are written, its code and its links."""
+    text = CITATION.sub("", path.read_text())
+    text = re.sub(r"<!-- results:.*?<!-- end of results -->", "", text, flags=re.DOTALL)
+    return re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)|<!--.*?-->", "", text, flags=re.DOTALL)
+
+
+def test_the_text_about_the_results_has_no_measured_number_of_its_own() -> None:
+    """Percentages and points are measured; numbers of images, seeds, epochs and pixels are chosen."""
+    assert CITATION.search(TEXT.read_text())
+    assert not re.findall(r"[\d.]+ ?(?:%|percent|points?\b)", prose(TEXT).replace("95 %", ""))
