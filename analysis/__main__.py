@@ -22,7 +22,7 @@ from analysis.read.results import load_results, published, write_results
 from analysis.report.contents import EVERY_RUN, MOST_COMMANDS, Report, make_report
 from analysis.report.files import publish
 from analysis.report.findings import findings
-from analysis.report.published import PAGE, publish_beside, write_section
+from analysis.report.published import PAGE, publish_beside, write_cited, write_section
 from analysis.report.text import terminal
 from analysis.report.wandb import TRACKERS, upload
 from analysis.tables.dots import summary_table
@@ -98,6 +98,7 @@ def _show_published(chosen: argparse.Namespace) -> None:
         reports.append(report)
     if not chosen.study:
         write_section(README, reports, RESULTS.relative_to(README.parent).as_posix())
+        write_cited(RESULTS / README.name, reports)
 
 
 def _show(report: Report, verbose: bool) -> None:

@@ -5,14 +5,15 @@ analysis/results/<study>/
     <figure>.svg   the figures
 
 The README of the repository has a section of them, between two comments: a figure, what the rows reach, and a sentence
-about each primary claim. `python -m analysis --results` writes all of it anew from the data that is committed, and
-prints what was found.
+about each primary claim. analysis/results/README.md is written by people and cites its numbers (cited.py). `python -m
+analysis --results` writes all of it anew from the data that is committed, and prints what was found.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.report.cited import cite
 from analysis.report.contents import Picture, Report
 from analysis.report.findings import findings, headlines
 from analysis.report.text import markdown
@@ -47,6 +48,17 @@ def write_section(readme: Path, reports: Sequence[Report], folder: str) -> None:
     _, _, after = rest.partition(END)
     text = "\n\n".join([f"{before}{BEGIN}", *_section(reports, folder), f"{END}{after}"])
     write_atomic(readme, lambda file: file.write(text.encode()))
+
+
+def write_cited(text: Path, reports: Sequence[Report]) -> None:
+    """Write anew the numbers that a text about the results cites, if there is one.
+
+    Raises:
+        InputError: it cites one that no report has.
+    """
+    if text.exists():
+        written = cite(text.read_text(encoding="utf-8"), reports)
+        write_atomic(text, lambda file: file.write(written.encode()))
 
 
 def _section(reports: Sequence[Report], folder: str) -> Iterator[str]:

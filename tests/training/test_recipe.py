@@ -152,7 +152,7 @@ def test_a_warm_up_that_is_not_shorter_than_the_run_is_cut_to_a_tenth(steps: int
 
 def test_the_record_and_the_plan_say_what_is_used(command: CommandLine) -> None:
     # ten batches per epoch, three a step: the last step of an epoch has one
-    words = ["recipe=in1k", "trainer.accumulate=3", "trainer.max_epochs=10", "recipe.warmup_steps=1"]
+    words = ["recipe=in1k", "trainer.accumulate=3", "trainer.max_epochs=6", "recipe.warmup_steps=1"]
     done = command.run(*words, "tracker=none")
     assert done.returncode == 0, done.stderr
     record = command.record()
@@ -163,16 +163,16 @@ def test_the_record_and_the_plan_say_what_is_used(command: CommandLine) -> None:
         "batch": 192,
         "reference_batch": 4096,
         "scale": 192 / 4096,
-        "steps": 40,
+        "steps": 24,
         "steps_per_epoch": 4,
     }
-    assert record["final"]["step"] == 40
+    assert record["final"]["step"] == 24
     assert record["final"]["lr"] == pytest.approx(record["recipe"]["min_lr"])
     plan = done.stdout.split("complete\n")[0]
     for told in (
         "CCTT, size nano",
         "fashion_mnist: 640 of 10 classes, 32 pixels",
-        "4 per epoch, 40 in all",
+        "4 per epoch, 24 in all",
         "192 (3 x 64)",
         "4.69e-05 to 4.69e-07, cosine, 21 steps of warm-up (0.001 is for a batch of 4096)",
         "in1k: softmax loss, label smoothing 0.1",
