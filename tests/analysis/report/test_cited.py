@@ -26,13 +26,13 @@ TEXT = REPOSITORY / "analysis" / "results" / "README.md"
 def reports() -> list[Any]:
     runs, histories = frames(seeds=3)
     (claim,) = [one for one in load_claims("layouts") if one.key == "G, best"]
-    dots = [Dots("few images", "test accuracy", [Dot("CCTT", "CCTT", Mean(0.7866, 0.78, 0.79, 3))])]
+    dots = [Dots("few images", "test accuracy", [Dot("CCTT", "CCTT", Mean(3, 0.7866))])]
     judgements = judge([(claim, runs)], histories, np.random.default_rng(0))
     return [SimpleNamespace(study="layouts", dots=dots, judgements=judgements)]
 
 
 def test_a_number_is_written_by_what_it_names_and_the_rest_is_left_alone(reports: list[Any]) -> None:
-    text = "in 2021, <!--= layouts | few images|CCTT -->99.9%<!--/--> of\n<!-- a comment --> 12"
+    text = "in 2021, <!--= layouts; few images;CCTT -->99.9%<!--/--> of\n<!-- a comment --> 12"
     found = cite(text, reports)
     assert found == text.replace("99.9%", "78.7%")
     assert cite(found, reports) == found
@@ -40,12 +40,12 @@ def test_a_number_is_written_by_what_it_names_and_the_rest_is_left_alone(reports
 
 def test_a_relation_of_a_claim_is_its_difference(reports: list[Any]) -> None:
     (finding,) = [one for one in reports[0].judgements[0].findings if str(one.relation) == "CTTT >> ViT_REL"]
-    found = cite("<!--= layouts | G, best | CTTT >> ViT_REL --><!--/-->", reports)
+    found = cite("<!--= layouts; G, best; CTTT >> ViT_REL --><!--/-->", reports)
     assert f">{100 * finding.difference:+.1f} points<" in found
 
 
 @pytest.mark.parametrize(
-    ("name", "valid"), [("layouts | few images | CCC", "layouts | few images | CCTT"), ("layout | x", "valid: layouts")]
+    ("name", "valid"), [("layouts; few images; CCC", "layouts; few images; CCTT"), ("layout; x", "valid: layouts")]
 )
 def test_what_no_report_has_is_refused(reports: list[Any], name: str, valid: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"no number called {name!r}")) as refused:
