@@ -27,9 +27,11 @@ def config_of(*words: str) -> dict[str, Any]:
 def test_files_are_read_and_networks_counted(read: list[str]) -> None:
     prepare(config_of())
     prepare(config_of("layout=CCCC", "seed=1"))
-    prepare(config_of("layout=CCCC", "seed=2", "data=fractals"))
-    assert read == ["fashion_mnist"] * 2
+    prepare(config_of("layout=CCCC", "seed=2", "recipe.lr=0.1"))
+    assert read == ["fashion_mnist"] * 3
     assert len(counted._counted) == 2
+    prepare(config_of("data=fractals"))
+    assert len(read) == 3
 
 
 def test_classes_that_are_not_ours_are_not_called(read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

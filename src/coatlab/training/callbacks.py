@@ -97,7 +97,7 @@ class Guard(L.Callback):
             if received:
                 raise Stopped(received)
         processed: int = trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
-        torch.manual_seed((trainer.global_rank << 48) + self.seed * SEED_STRIDE + processed)
+        _seed(trainer.strategy.root_device, (trainer.global_rank << 48) + self.seed * SEED_STRIDE + processed)
 
     def on_validation_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
         """Stop if asked to: the checkpoint is one step old."""
@@ -241,6 +241,16 @@ class MovingAverage(WeightAveraging):
         """Create the average on the device that trains."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
+
+
+def _seed(device: torch.device, number: int) -> None:
+    """Seed the random numbers of a step, on the CPU and on the device that trains.
+
+    torch.manual_seed does the same for every kind of device that there may be, and takes a traceback for each of them.
+    """
+    torch.default_generator.manual_seed(number)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(number)
 
 
 def _agree(trainer: L.Trainer, signals: Signals, due: bool) -> tuple[int, bool]:
