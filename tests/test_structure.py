@@ -39,6 +39,7 @@ REPORTS = [
     ["tables"],
     ["studies"],
     ["report"],
+    ["commands"],
 ]
 TOP = {
     "src", "conf", "sweeps", "analysis", "tests", "pyproject.toml", "Makefile", "README.md",

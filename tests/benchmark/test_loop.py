@@ -1,7 +1,9 @@
 """The loop benchmark: a run and its bare steps, and the parts of a start."""
 
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,17 +20,31 @@ def test_the_command_writes_speeds_and_parts(tmp_path: Path, capsys: pytest.Capt
     assert main(["loop", *WORDS, "--turns", "2", "--reports", str(tmp_path)]) == 0
     text = (tmp_path / "benchmark-loop" / "table.md").read_text()
     assert text in capsys.readouterr().out
-    for part in ("| run", "| bare", "import torch", "config", "images and network", "first step"):
+    for part in ("run / bare loop", "CPU time", "import torch", "config", "images and network", "first step"):
         assert part in text
     measured = pd.read_csv(tmp_path / "benchmark-loop" / "measured.csv")
-    assert (measured[["run", "bare"]] > 0).all(axis=None)
+    assert (measured[["run", "bare", "run, wall", "bare, wall"]] > 0).all(axis=None)
+    starts = pd.read_csv(tmp_path / "benchmark-loop" / "start.csv", index_col="part")
+    assert starts.index[0] == "python"
+    assert (starts[["seconds", "CPU seconds"]] >= 0).all(axis=None)
 
 
 def test_bare_loops_take_the_steps_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     monkeypatch.setattr(loop, "training_step", lambda *_: lambda images, labels: taken.append(len(labels)))
-    assert loop._bare([*WORDS, *loop.ALWAYS]) > 0
+    assert (loop._bare([*WORDS, *loop.ALWAYS]) > 0).all()
     assert taken == [64] * (640 // 64) * 3
+
+
+def test_evaluations_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(np.array([at, at]) for at in (1.0, 4.0, 10.0, 12.0))
+    monkeypatch.setattr(loop, "_now", lambda: next(clock))
+    watch, nothing = loop.Stopwatch(), (cast(Any, None), cast(Any, None))
+    watch.on_train_start(*nothing)
+    watch.on_validation_start(*nothing)
+    watch.on_validation_end(*nothing)
+    watch.on_train_end(*nothing)
+    assert watch.seconds.tolist() == [3 + 2] * 2
 
 
 def test_bad_words_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +40,7 @@ def test_the_command_writes_a_row_per_turn(tmp_path: Path, capsys: pytest.Captur
     (row,) = [line for line in text.splitlines() if line.startswith("|")][2:]
     sweep, bare, ratio = (float(cell) for cell in row.strip("|").split("|"))
     assert ratio == pytest.approx(sweep / bare, abs=0.01)
+    assert len(pd.read_csv(tmp_path / "benchmark-packing" / "measured.csv")) == 1
 
 
 def test_bad_words_are_refused() -> None:

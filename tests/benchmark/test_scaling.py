@@ -24,6 +24,26 @@ def test_known_exponents_are_found() -> None:
     assert np.isnan(exponents(rows, "seconds")[("training", "a")])
 
 
+def line_of(seconds: list[float]) -> pd.DataFrame:
+    tokens = [196, 784, 3136][: len(seconds)]
+    return pd.DataFrame({"pass": "training", "variant": "a", "tokens": tokens, "seconds": seconds})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentences"),
+    [
+        ([1.0, 8.0, 64.0], []),  # tokens^1.5
+        ([1.1, 7.0, 64.0], []),
+        ([1.0, 8.0], ["a in training (2 of 3 grids)"]),
+        ([1.0, 1.0, 64.0], ["a in training (a grid is 300% off the line)"]),
+        ([1.0, 0.5, 0.25], ["a in training (no attention grows so)"]),
+        ([1.0, 100.0, 10_000.0], ["a in training (no attention grows so)"]),
+    ],
+)
+def test_what_is_no_line_is_said(seconds: list[float], sentences: list[str]) -> None:
+    assert scaling.doubts(line_of(seconds), "seconds") == sentences
+
+
 def test_memory_is_the_peak_of_what_is_allocated() -> None:
     def step() -> None:
         first = torch.empty(1_000_000, dtype=torch.uint8)
@@ -66,7 +86,9 @@ def test_the_command_writes_table_numbers_and_figure(tmp_path: Path, capsys: pyt
     assert main([*words, "--reports", str(tmp_path)]) == 0
     folder = tmp_path / "benchmark-attention"
     assert {path.name for path in folder.iterdir()} == {"table.md", "measured.csv", "growth.svg", "growth.png"}
-    assert (folder / "table.md").read_text() in capsys.readouterr().out
+    text = (folder / "table.md").read_text()
+    assert text in capsys.readouterr().out
+    assert "Exponents of time not to be trusted: window in inference (2 of 3 grids)" in text
     assert len(pd.read_csv(folder / "measured.csv")) == 2 * 2 * 2
     assert "linear/feature_map=softmax" in (folder / "growth.svg").read_text()
 

@@ -85,6 +85,37 @@ def test_unpacked_files_in_a_given_folder_are_read(copied: Path) -> None:
     assert source(root=str(copied)).load().train.shape[0] == 60_000
 
 
+def test_files_that_were_read_ahead_are_not_unpacked_again(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fashion_mnist, "_kept", {})
+    source(root=str(copied)).read_ahead()
+
+    def again(self: object, path: Path, name: str) -> bytes:
+        raise InputError(f"{path.name} is unpacked")
+
+    monkeypatch.setattr(FashionMNIST, "_unpacked", again)
+    source(root=str(copied)).read_ahead()
+    images = source(root=str(copied)).load()
+    monkeypatch.undo()
+    expected = source(root=str(copied)).load()
+    for name in ("train", "train_labels", "test", "test_labels"):
+        assert torch.equal(getattr(images, name), getattr(expected, name))
+
+
+def test_files_that_have_changed_since_are_read_again(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fashion_mnist, "_kept", {})
+    source(root=str(copied)).read_ahead()
+    path = copied / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1] + b"\x03"))
+    with pytest.raises(InputError, match="does not have the expected content"):
+        source(root=str(copied)).load()
+
+
+def test_nothing_is_fetched_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fashion_mnist, "PACKAGE_FOLDER", tmp_path / "none")
+    monkeypatch.setattr(fashion_mnist, "_fetch_into", lambda *_: pytest.fail("fetched"))
+    source(cache=str(tmp_path)).read_ahead()
+
+
 def test_a_truncated_file_is_named(copied: Path) -> None:
     path = copied / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:100_000])

@@ -168,7 +168,7 @@ def test_settings_that_an_attention_ignores_are_dropped() -> None:
 
 @pytest.mark.slow
 def test_identity_and_records_never_import_torch() -> None:
-    modules = "coatlab.runs.identity, coatlab.runs.record, coatlab.runs.run, coatlab.config.rules, analysis.__main__"
+    modules = "coatlab.runs.identity, coatlab.runs.record, coatlab.runs.run, coatlab.config.rules, analysis.commands"
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -7,7 +7,7 @@ import pandas  # noqa: F401  (W&B and the reports use it)
 import wandb.apis.public
 import wandb.sdk.launch  # noqa: F401  (opening a run imports it)
 
-import analysis.__main__  # noqa: F401
+import analysis.commands  # noqa: F401
 import coatlab.sweep.sweeper
 import coatlab.tracking.mirror
 import coatlab.training.fit  # noqa: F401

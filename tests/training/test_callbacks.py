@@ -20,10 +20,11 @@ from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
 from coatlab.training import callbacks
 from coatlab.training.callbacks import MovingAverage
+from coatlab.training.checkpoints import AtomicCheckpoint
 from coatlab.training.fit import fit
 from coatlab.training.progress import epoch_line
 from coatlab.training.task import Task
-from tests.support.commandline import TINY
+from tests.support.commandline import TINY, last_of_each_key
 from tests.support.specs import spec_of
 
 DECAY = 0.8
@@ -170,3 +171,22 @@ def test_the_average_is_kept_where_the_network_trains() -> None:
     assert callback._average_model is not None
     assert {tensor.device.type for tensor in callback._average_model.module.parameters()} == {"meta"}
     assert {tensor.device.type for tensor in task.parameters()} == {"cpu"}
+
+
+@pytest.mark.slow
+def test_a_checkpoint_precedes_each_evaluation_and_no_other_epoch_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    save = AtomicCheckpoint.save_checkpoint
+
+    def note(self: AtomicCheckpoint, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        saved.append(checkpoint["global_step"])
+        save(self, checkpoint, path)
+
+    monkeypatch.setattr(AtomicCheckpoint, "save_checkpoint", note)
+    own = ["trainer=cpu", "trainer.progress=false", "tracker=none", "trainer.max_epochs=5", "trainer.eval_every=2"]
+    words = last_of_each_key([*TINY, *own, "trainer.eval_at=[150]", f"paths.runs={tmp_path}"])
+    with open_run(spec_of(*words)) as run:
+        fit(run)
+    assert saved == [2, 19, 39, 49]  # of 10 steps per epoch: one before 192 images, and before epochs 2, 4 and 5 end

@@ -6,6 +6,7 @@ import sys
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
 from coatlab.config.places import add_folder_option
+from coatlab.process.imports import uncollected
 
 SIDES = "14,20,28,40,56,80,112"
 
@@ -44,7 +45,8 @@ def main(words: list[str] | None = None) -> int:
     loop = commands.add_parser("loop", help=about, description=about, parents=[shared])
     loop.add_argument("override", nargs="*", help="overrides, as in layout=CCCC data.batch_size=64")
     chosen = parser.parse_args(words)
-    from coatlab.benchmark.commands import run  # torch is imported only where there is something to measure
+    with uncollected():
+        from coatlab.benchmark.commands import run  # torch is imported only where there is something to measure
 
     run(chosen)
     return 0

@@ -66,16 +66,24 @@ def _data(chosen: argparse.Namespace, device: torch.device) -> None:
     }
     for config in configs.values():
         check(config)
-    table = []
+    table, measured = [], []
     for name, config in configs.items():
-        rates = throughput.measure(config, device, seconds=chosen.seconds, turns=chosen.turns)
+        turns = throughput.measure(config, device, seconds=chosen.seconds, turns=chosen.turns)
+        measured.append(turns.assign(data=name))
+        rates = turns.median()
         cells = {"data": name, "layout": config["layout"]["name"], "size": config["size"]["name"]}
         cells |= {column: f"{rate:.0f}" for column, rate in rates.items()}
-        table.append(cells | {"both / model": f"{rates['both'] / rates['model']:.2f}"})
-    about = f"{_machine(device)}. Images per second; pipeline: everything up to a batch on the device; model: steps."
-    _report(
-        chosen.reports / "benchmark-data", f"# Do the data keep up?\n\n{about}\n\n{to_markdown(pd.DataFrame(table))}\n"
+        table.append(cells | {"both / model": f"{paired.ratio(turns, 'both', 'model'):.2f}"})
+    about = (
+        f"{_machine(device)}. Images per second, medians of {chosen.turns} turns; pipeline: everything up to a batch "
+        "on the device; model: steps."
     )
+    warnings = {paired.warning(turns.drop(columns="data")) for turns in measured}
+    folder = chosen.reports / "benchmark-data"
+    _write(folder / "measured.csv", pd.concat(measured).to_csv(index=False))
+    text = ["# Do the data keep up?", about, to_markdown(pd.DataFrame(table)), *sorted(warnings - {""})]
+    _report(folder, "\n\n".join(text) + "\n")
+    print(shown(folder / "measured.csv"))
 
 
 def _packing(chosen: argparse.Namespace, device: torch.device) -> None:
@@ -83,8 +91,12 @@ def _packing(chosen: argparse.Namespace, device: torch.device) -> None:
     table = packing.measure(chosen.override, runs=chosen.runs, turns=chosen.turns)
     about = f"{chosen.runs} runs, {_machine(torch.device('cpu'))}. Seconds from start to end, measured in turn."
     median = f"Median ratio: {table['ratio'].median():.3f}"
-    text = f"# What does packing cost?\n\n{about}\n\n{to_markdown(table.round(3))}\n\n{median}\n"
-    _report(chosen.reports / "benchmark-packing", text)
+    text = ["# What does packing cost?", about, to_markdown(table.round(3)), median]
+    text += filter(None, [paired.warning(table[["sweep", "bare"]])])
+    folder = chosen.reports / "benchmark-packing"
+    _write(folder / "measured.csv", table.to_csv(index=False))
+    _report(folder, "\n\n".join(text) + "\n")
+    print(shown(folder / "measured.csv"))
 
 
 def _step(chosen: argparse.Namespace, device: torch.device) -> None:
@@ -117,22 +129,30 @@ def _loop(chosen: argparse.Namespace, device: torch.device) -> None:
     starts = loop.start_up(chosen.override, times=min(chosen.turns, 3))
     folder = chosen.reports / "benchmark-loop"
     _write(folder / "measured.csv", measured.to_csv(index=False))
-    rows = pd.DataFrame(
-        {"way": measured.columns, "images/s": [f"{1 / measured[way].median():.0f}" for way in measured]}
-    )
-    parts = pd.DataFrame({"part": starts.index, "seconds": [f"{seconds:.2f}" for seconds in starts]})
+    _write(folder / "start.csv", starts.to_csv(index_label="part"))
+    rows = [
+        {
+            "clock": clock,
+            "run, images/s": f"{1 / measured['run' + which].median():.0f}",
+            "bare loop, images/s": f"{1 / measured['bare' + which].median():.0f}",
+            "run / bare loop": f"{paired.ratio(measured, 'run' + which, 'bare' + which):.3f}",
+        }
+        for clock, which in {"CPU time": "", "wall": ", wall"}.items()
+    ]
+    parts = starts.map("{:.2f}".format).rename_axis("part").reset_index()
     text = [
         "# What does the loop cost?",
-        f"{' '.join([*loop.RUN, *chosen.override])}. {_machine(torch.device('cpu'))}, {chosen.turns} rounds in turn.",
-        to_markdown(rows),
-        f"Median of the bare loop's speed over the run's: {paired.ratio(measured, 'run', 'bare'):.3f}",
+        f"{' '.join([*loop.RUN, *chosen.override])}. {_machine(torch.device('cpu'))}, {chosen.turns} rounds in turn; "
+        "medians.",
+        to_markdown(pd.DataFrame(rows)),
         "## The start, to the end of the first step",
         to_markdown(parts),
-        f"Together {starts.sum():.1f} seconds.",
-        *[sentence for sentence in [paired.warning(measured)] if sentence],
+        f"Together {starts['seconds'].sum():.1f} seconds, {starts['CPU seconds'].sum():.1f} of the CPU.",
+        *filter(None, [paired.warning(measured)]),
     ]
     _report(folder, "\n\n".join(text) + "\n")
-    print(shown(folder / "measured.csv"))
+    for name in ("measured.csv", "start.csv"):
+        print(shown(folder / name))
 
 
 def _report(folder: Path, text: str) -> None:
@@ -163,6 +183,10 @@ def _growth(rows: pd.DataFrame, slopes: dict[str, pd.Series], title: str) -> str
             cells["memory ~ N^"] = f"{slopes['bytes'].get((kind, name), float('nan')):.2f}"
             table.append(cells)
         parts += [f"## {kind}", to_markdown(pd.DataFrame(table))]
+    doubts = {"time": scaling.doubts(rows, "seconds"), "memory": scaling.doubts(rows, "bytes")}
+    parts += [f"Exponents of {what} not to be trusted: {'; '.join(found)}." for what, found in doubts.items() if found]
+    if (spread := float(rows["spread"].median())) > paired.QUIET:
+        parts.append(paired.unquiet(spread))
     return "\n\n".join(parts) + "\n"
 
 

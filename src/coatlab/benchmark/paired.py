@@ -51,8 +51,11 @@ def spread(seconds: pd.DataFrame) -> float:
 def warning(seconds: pd.DataFrame) -> str:
     """Return a sentence if the machine was not quiet, else nothing."""
     found = spread(seconds)
-    if found <= QUIET:
-        return ""
+    return unquiet(found) if found > QUIET else ""
+
+
+def unquiet(found: float) -> str:
+    """Return the sentence about a spread that is too large."""
     return (
         f"The machine is not quiet: half of the rounds differ by more than {found:.0%} of their median. Trust the "
         "ratios more than the times, and measure again when nothing else runs."

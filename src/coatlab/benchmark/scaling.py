@@ -34,6 +34,7 @@ from coatlab.model.attention.inner import InnerAttention
 PASSES = ("inference", "training")
 SECONDS = 0.15  # a variant is repeated for at least this long in each turn
 SPARE = 0.8  # the part of the free memory that may be used
+FEW, OFF, STEEPEST = 3, 0.5, 3.0  # grids that a line needs; how far one may be off it; exponents are below this
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def measure(variants: Sequence[str], setup: Setup) -> pd.DataFrame:
     """Measure all variants at all sides in both passes.
 
     Returns:
-        One row per variant, side and pass, with `seconds` and `bytes`. A pass that would probably not fit into memory
-        is left out: both are NaN, and `note` says how much it would need.
+        One row per variant, side and pass, with `seconds`, their `spread` over turns (paired.py), and `bytes`. A pass
+        that would probably not fit into memory is left out: all are NaN, and `note` says how much it would need.
     """
     rows: list[dict[str, Any]] = []
     total = len(setup.sides) * len(PASSES) * len(variants)
@@ -95,6 +96,26 @@ def measure(variants: Sequence[str], setup: Setup) -> pd.DataFrame:
                     rows.append(row)
                     progress.advance(task)
     return pd.DataFrame(rows)
+
+
+def doubts(rows: pd.DataFrame, column: str) -> list[str]:
+    """Say of which lines the exponent means little, and why: it rests on few points, or the points are on no line.
+
+    A time on small grids is that of calling operations, whatever they do: such a line bends.
+    """
+    found = []
+    for (kind, name), part in rows.dropna(subset=[column]).groupby(["pass", "variant"], sort=False):
+        x, y = np.log(part["tokens"]), np.log(part[column])
+        if len(part) < FEW:
+            found.append(f"{name} in {kind} ({len(part)} of {FEW} grids)")
+            continue
+        line = np.polyfit(x, y, 1)
+        off = float(np.exp(np.abs(y - np.polyval(line, x)).max())) - 1
+        if off > OFF:
+            found.append(f"{name} in {kind} (a grid is {off:.0%} off the line)")
+        elif not 0 <= line[0] <= STEEPEST:
+            found.append(f"{name} in {kind} (no attention grows so)")
+    return found
 
 
 def exponents(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -132,7 +153,11 @@ def _side(
             timer = Timer("step()", globals={"step": step}, num_threads=setup.threads)
             times[name].append(timer.blocked_autorange(min_run_time=SECONDS).median)
     for name, row in rows.items():
-        yield row | ({"seconds": float(np.median(times[name]))} if name in times else {})
+        if name not in times:
+            yield row | {"spread": math.nan}
+            continue
+        low, middle, high = np.quantile(times[name], (0.25, 0.5, 0.75))
+        yield row | {"seconds": float(middle), "spread": float((high - low) / middle)}
 
 
 def _step(attend: InnerAttention, qkv: list[Tensor]) -> Callable[[], None]:

@@ -2,15 +2,15 @@
 
 The pipeline is everything up to a normalized batch on the device. A step is forward, backward and optimizer on a batch
 that is already there. Both together are a training epoch without evaluation and records. The three are measured in
-turn, and each number is a median over the turns.
+turn.
 """
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import pandas as pd
 import torch
 
 from coatlab.benchmark.paired import wait
@@ -20,8 +20,8 @@ from coatlab.training.optim import make_optimizer
 from coatlab.training.task import Task
 
 
-def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, turns: int) -> dict[str, float]:
-    """Return images per second of `pipeline`, `model` and `both`: medians over turns of at least `seconds` each."""
+def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, turns: int) -> pd.DataFrame:
+    """Return images per second of `pipeline`, `model` and `both`: a row per turn, of at least `seconds` each."""
     data = make_data(config)
     data.setup()
     torch.manual_seed(config["seed"])
@@ -34,11 +34,8 @@ def measure(config: Mapping[str, Any], device: torch.device, *, seconds: float, 
         "model": lambda: step(images, labels),
         "both": lambda: step(*next(batches)),
     }
-    rates: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(turns):
-        for name, job in jobs.items():
-            rates[name].append(data.batch_size * _rate(job, device, seconds))
-    return {name: statistics.median(values) for name, values in rates.items()}
+    rows = [{name: data.batch_size * _rate(job, device, seconds) for name, job in jobs.items()} for _ in range(turns)]
+    return pd.DataFrame(rows)
 
 
 def endless_batches(data: ImageData, device: torch.device) -> Iterator[Batch]:

@@ -11,12 +11,14 @@ from multiprocessing.connection import wait
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log
 
+from coatlab.cluster.ahead import prepare
 from coatlab.cluster.board import Board
 from coatlab.cluster.fork import CellProcess
 from coatlab.cluster.job import cluster_settings, failed, outcome, reason
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.share import Share, share, visible_gpus
 from coatlab.output.text import shown
+from coatlab.process.imports import uncollected
 from coatlab.process.machine import asked_threads, cores
 from coatlab.process.signals import Signals
 from coatlab.runs.spec import Spec
@@ -36,7 +38,8 @@ class LocalLauncher(CoatlabLauncher):
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         machine = self._share(len(specs))
-        import coatlab.training.fit  # noqa: F401  (imports torch once: the cells are forked from here)
+        with uncollected():
+            import coatlab.training.fit  # noqa: F401  (imports torch once: the cells are forked from here)
 
         ended: dict[int, JobReturn] = {}
         todo = [(number, spec.with_threads(machine.threads)) for number, spec in enumerate(specs)]
@@ -49,6 +52,8 @@ class LocalLauncher(CoatlabLauncher):
                 while running or (todo and not asked):
                     while todo and free and signals.received is None:
                         number, spec = todo.pop(0)
+                        if len(specs) > 1:
+                            prepare(spec.config)
                         try:
                             running.append((number, self._start(spec, first + number, free[0], machine)))
                             del free[0]

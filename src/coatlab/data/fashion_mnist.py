@@ -29,6 +29,8 @@ PACKAGE = "dataset-fashion-mnist"
 PACKAGE_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 HEADER_BYTES = {"images-idx3-ubyte": 16, "labels-idx1-ubyte": 8}
 FETCH_SECONDS = 120
+Mark = tuple[str, int, int, str]
+_kept: dict[Mark, bytes] = {}  # unpacked files
 
 
 class FashionMNIST(InMemoryData):
@@ -56,19 +58,32 @@ class FashionMNIST(InMemoryData):
             labels[part] = self._read(folder, f"{part}-labels-idx1-ubyte").long()
         return Images(images["train"], labels["train"], images["t10k"], labels["t10k"])
 
+    def read_ahead(self) -> None:
+        """Unpack and verify the files, where they are there, and keep them for the runs of a sweep."""
+        if (folder := self._here()) is None:
+            return
+        for name in self.sha256:
+            path, mark = self._marked(folder, name)
+            if mark not in _kept:
+                _kept[mark] = self._unpacked(path, name)
+
+    def _here(self) -> Path | None:
+        """Return the folder of the files, if they need not be fetched."""
+        places = [Path(self.root)] if self.root is not None else [PACKAGE_FOLDER, self._cached()]
+        return next((folder for folder in places if self._in(folder)), None)
+
+    def _cached(self) -> Path:
+        return expand_home(self.cache) / "fashion_mnist"
+
     def _find(self) -> Path:
+        if (here := self._here()) is not None:
+            return here
         if self.root is not None:
-            if self._in(Path(self.root)):
-                return Path(self.root)
             raise InputError(
                 f"data.root={self.root} does not hold the files of {self.name}: "
                 f"{', '.join(self.sha256)} (.gz or unpacked)"
             )
-        if self._in(PACKAGE_FOLDER):
-            return PACKAGE_FOLDER
-        cache = expand_home(self.cache) / "fashion_mnist"
-        if self._in(cache):
-            return cache
+        cache = self._cached()
         tried = [f"the folder {PACKAGE_FOLDER}", f"the cache {cache}"]
         fetchers: list[tuple[str, Callable[[Path], Path]]] = [
             (f"Debian's package {PACKAGE}", _fetch_package),
@@ -91,8 +106,20 @@ class FashionMNIST(InMemoryData):
 
     def _read(self, folder: Path, name: str) -> Tensor:
         """Read one idx file as a flat uint8 tensor, after its header."""
+        path, mark = self._marked(folder, name)
+        content = _kept.get(mark) or self._unpacked(path, name)
+        header = next(size for ending, size in HEADER_BYTES.items() if name.endswith(ending))
+        return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).copy())
+
+    def _marked(self, folder: Path, name: str) -> tuple[Path, Mark]:
+        """Return the path of a file, and what tells it, and what it should hold, from another one."""
         path = _file(folder, name)
         assert path is not None
+        found = path.stat()
+        return path, (str(path.resolve()), found.st_size, found.st_mtime_ns, self.sha256[name])
+
+    def _unpacked(self, path: Path, name: str) -> bytes:
+        """Return the content of a file, verified."""
         try:
             content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         except (OSError, EOFError) as error:
@@ -104,8 +131,7 @@ class FashionMNIST(InMemoryData):
                 f"{path} does not have the expected content (SHA-256 differs); delete it to fetch it "
                 f"again, or point data.root elsewhere"
             )
-        header = next(size for ending, size in HEADER_BYTES.items() if name.endswith(ending))
-        return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).copy())
+        return content
 
 
 def _file(folder: Path, name: str) -> Path | None:

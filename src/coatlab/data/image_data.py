@@ -116,6 +116,9 @@ class ImageData(L.LightningDataModule, ABC):
         """Return what the run's record keeps about the images in addition to the config."""
         return {}
 
+    def read_ahead(self) -> None:
+        """Read files that runs share, in the process from which they are forked; most data sets need not."""
+
     def left_out(self, name: str) -> Tensor:
         """Return which images of a set could not be evaluated, (N,)."""
         return torch.zeros(len(self.sets[name]), dtype=torch.bool)

@@ -2,8 +2,9 @@
 
 On a CPU a resumed run is bit-identical to an undisturbed one. A checkpoint is taken at the start of a batch, when no
 gradient is pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
-nothing else has to be saved. One checkpoint is taken at the last batch of every epoch, and before each other step that
-is followed by an evaluation, so that a stop during the evaluation costs one step.
+nothing else has to be saved. Besides the regular ones, a checkpoint is taken before each step that is followed by an
+evaluation, so that a stop during the evaluation costs one step. An epoch that ends without one has none of its own: on
+few images it lasts a second, of which a checkpoint would take some per cent.
 """
 
 import math
@@ -49,7 +50,7 @@ class Guard(L.Callback):
         signals: armed again here, because Lightning replaces the handler of TERM.
         seed: the run's seed.
         every: seconds between checkpoints.
-        eval_at: numbers of images after which there is an evaluation.
+        eval_every, eval_at: epochs, and numbers of images, after which there is an evaluation, as `Measure` has them.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Guard(L.Callback):
         signals: Signals,
         seed: int,
         every: float,
+        eval_every: int = 1,
         eval_at: Sequence[int] = (),
     ) -> None:
         self.path, self.fingerprint, self.metrics = folder / LAST, fingerprint, metrics
-        self.signals, self.seed, self.every, self.eval_at = signals, seed, every, eval_at
+        self.signals, self.seed, self.every = signals, seed, every
+        self.eval_every, self.eval_at = eval_every, eval_at
         self.seconds = 0.0  # of training and evaluation, over all attempts
         self._started = self._saved = time.monotonic()
 
@@ -82,17 +85,19 @@ class Guard(L.Callback):
         """Save if it is time, stop if asked to, and seed the step."""
         window = trainer.accumulate_grad_batches
         if batch_idx % window == 0:  # gradients are not part of a checkpoint
-            evaluated = images_reached(trainer, batch_idx, self.eval_at)
-            last = batch_idx + window >= trainer.num_training_batches or evaluated
+            last = batch_idx + window >= trainer.num_training_batches
+            evaluated = (last and ends_evaluated(trainer, self.eval_every)) or images_reached(
+                trainer, batch_idx, self.eval_at
+            )
             due = time.monotonic() - self._saved >= self.every
             received, due = _agree(trainer, self.signals, due)
-            if last or due or received:
+            if evaluated or due or received:
                 trainer.save_checkpoint(self.path)
                 self._saved = time.monotonic()
             if received:
                 raise Stopped(received)
         processed: int = trainer.fit_loop.epoch_loop.batch_progress.total.processed  # type: ignore[attr-defined]
-        torch.manual_seed((trainer.global_rank << 48) + self.seed * SEED_STRIDE + processed)
+        _seed(trainer.strategy.root_device, (trainer.global_rank << 48) + self.seed * SEED_STRIDE + processed)
 
     def on_validation_batch_start(self, trainer: L.Trainer, *args: Any, **kwargs: Any) -> None:
         """Stop if asked to: the checkpoint is one step old."""
@@ -159,7 +164,7 @@ class Measure(L.Callback):
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         last = trainer.is_last_batch
         self._reached = images_reached(trainer, batch_idx, self.eval_at) if stepped or last else 0
-        self.due = self._reached > 0 or (last and self._ends_evaluated(trainer))
+        self.due = self._reached > 0 or (last and ends_evaluated(trainer, self.eval_every))
         if (last or self.due) and trainer.strategy.root_device.type == "cuda":
             torch.cuda.synchronize()  # a GPU lags behind the Python code that feeds it
         self._ended = time.perf_counter()
@@ -179,7 +184,7 @@ class Measure(L.Callback):
             self._log(trainer, {"images": self._reached, **found})
         if not trainer.is_last_batch:
             self._began += time.perf_counter() - self._ended  # the epoch's speed is that of training
-        elif self._ends_evaluated(trainer):
+        elif ends_evaluated(trainer, self.eval_every):
             self._found = found
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -198,14 +203,15 @@ class Measure(L.Callback):
         """Put what was found out about the test images into the record as well."""
         _tell_the_others(trainer)
 
-    def _ends_evaluated(self, trainer: L.Trainer) -> bool:
-        """Tell whether this epoch ends with an evaluation."""
-        epoch = trainer.current_epoch + 1
-        return epoch % self.eval_every == 0 or epoch == trainer.max_epochs
-
     def _log(self, trainer: L.Trainer, row: dict[str, float]) -> None:
         for logger in trainer.loggers:
             logger.log_metrics(row, step=trainer.global_step)
+
+
+def ends_evaluated(trainer: L.Trainer, every: int) -> bool:
+    """Tell whether this epoch ends with an evaluation, as every `every`-th and the last one do."""
+    epoch = trainer.current_epoch + 1
+    return epoch % every == 0 or epoch == trainer.max_epochs
 
 
 def images_reached(trainer: L.Trainer, batch_idx: int, numbers: Sequence[int]) -> int:
@@ -235,6 +241,16 @@ class MovingAverage(WeightAveraging):
         """Create the average on the device that trains."""
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
+
+
+def _seed(device: torch.device, number: int) -> None:
+    """Seed the random numbers of a step, on the CPU and on the device that trains.
+
+    torch.manual_seed does the same for every kind of device that there may be, and takes a traceback for each of them.
+    """
+    torch.default_generator.manual_seed(number)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(number)
 
 
 def _agree(trainer: L.Trainer, signals: Signals, due: bool) -> tuple[int, bool]:

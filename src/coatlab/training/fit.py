@@ -8,6 +8,7 @@ import signal
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from coatlab.tracking.mirror import WandbMirror
 
 
-def fit(run: Run) -> None:
-    """Train a run to its end and write its outcome into the record.
+def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
+    """Train a run to its end and write its outcome into the record; `callbacks` are there to watch.
 
     Raises:
         InputError: the data cannot be had, or a GPU is asked for where there is none.
@@ -58,9 +59,11 @@ def fit(run: Run) -> None:
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
         mirror = _mirror(run, signals) if run.leads else None
         mark, eval_at = run.record["fingerprint"], settings["eval_at"] or ()
-        guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], eval_at)
-        measure = Measure(settings["log_every"], settings["eval_every"], eval_at)
-        trainer = make_trainer(run, [*filter(None, (metrics, mirror)), *local_loggers(run)], guard, measure)
+        evaluated = settings["eval_every"], eval_at
+        guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], *evaluated)
+        measure = Measure(settings["log_every"], *evaluated)
+        loggers = [*filter(None, (metrics, mirror)), *local_loggers(run)]
+        trainer = make_trainer(run, loggers, [guard, measure, *callbacks], measure)
         device = device_facts(trainer)
         run.record["attempts"][-1] |= {key: device[key] for key in ("device", "gpu", "devices", "threads")}
         run.update(

@@ -8,7 +8,8 @@ from typing import Any
 
 import lightning as L
 
-from coatlab.budget.cost import Cost, cost_of
+from coatlab.budget.cost import Cost
+from coatlab.budget.counted import SHAPE, counted
 from coatlab.create import network_of
 from coatlab.data.image_data import ImageData, make_data
 from coatlab.model.network import Network
@@ -66,9 +67,9 @@ def make_start(run: Run, here: Place, world: int) -> Start:
     config, settings = run.config, run.config["trainer"]
     data = _data(run, here, world)
     L.seed_everything(config["seed"], verbose=False)
-    shape = {"image_size": data.image_size, "num_classes": data.num_classes, "channels": data.channels}
+    shape = {key: getattr(data, key) for key in SHAPE}
     network = network_of(config, **shape, stochastic_depth=config["recipe"]["stochastic_depth"])
-    cost = cost_of(network)
+    cost = counted(config, shape, network)
     checkpoint = newest(run.folder, run.record["fingerprint"], leads=run.leads)
     if checkpoint:
         data.batches.start_at(*position(checkpoint[1], len(data.batches)))

@@ -17,15 +17,14 @@ from coatlab.errors import InputError
 from coatlab.process.machine import asked_threads
 from coatlab.process.place import place
 from coatlab.runs.run import Run
-from coatlab.training.callbacks import Guard, Measure, MovingAverage
+from coatlab.training.callbacks import Measure, MovingAverage
 from coatlab.training.checkpoints import AtomicCheckpoint
 from coatlab.training.progress import LiveProgress
 
 
-def make_trainer(run: Run, loggers: list[Any], guard: Guard, measure: Measure) -> L.Trainer:
-    """Build the trainer of a run."""
+def make_trainer(run: Run, loggers: list[Any], callbacks: list[L.Callback], measure: Measure) -> L.Trainer:
+    """Build the trainer of a run; `measure`, one of the callbacks, has what is displayed."""
     settings, recipe = run.config["trainer"], run.config["recipe"]
-    callbacks: list[L.Callback] = [guard, measure]
     if recipe["ema_decay"] is not None:
         callbacks.append(MovingAverage(recipe["ema_decay"]))
     if settings["progress"] and run.leads:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.__main__ import README, RESULTS, main
+from analysis.__main__ import main
+from analysis.commands import README, RESULTS
 from analysis.read.results import published
 from analysis.report.published import PAGE
 from tests.support.made_runs import make_study
@@ -18,8 +19,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("analysis.__main__.RESULTS", tmp_path / "analysis" / "results")
-    monkeypatch.setattr("analysis.__main__.README", tmp_path / "README.md")
+    monkeypatch.setattr("analysis.commands.RESULTS", tmp_path / "analysis" / "results")
+    monkeypatch.setattr("analysis.commands.README", tmp_path / "README.md")
     (tmp_path / "README.md").write_text(README.read_text())
     return tmp_path / "analysis" / "results"
 
