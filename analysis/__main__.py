@@ -29,7 +29,7 @@ from analysis.tables.dots import summary_table
 from analysis.tables.family import FAMILY, family_runs
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
-from coatlab.config.places import add_folder_option, train_command
+from coatlab.config.places import add_folder_option, require_chosen, train_command
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import line, shown
 from coatlab.sweep.commands import read_commands
@@ -46,10 +46,12 @@ def main(words: list[str] | None = None) -> None:
     """Read the arguments, load the study's runs, print what was found, and write its report.
 
     Raises:
-        InputError: there is no such study, no run of it, or its runs must not be compared.
+        InputError: there is no such folder or study, no run of it, or its runs must not be compared.
     """
     studies = [*choices("sweep"), *NO_SWEEP]
     chosen = _arguments(studies, words)
+    if chosen.publish or (chosen.source == "folders" and not chosen.results):
+        require_chosen("runs", chosen.runs)
     if chosen.results or chosen.publish:
         _show_published(chosen)
         return
