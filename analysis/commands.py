@@ -24,7 +24,7 @@ from analysis.report.wandb import upload
 from analysis.tables.dots import summary_table
 from analysis.tables.family import FAMILY, family_runs
 from coatlab.config.files import choices
-from coatlab.config.places import train_command
+from coatlab.config.places import require_chosen, train_command
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import line, shown
 from coatlab.sweep.commands import read_commands
@@ -48,6 +48,8 @@ def run(chosen: argparse.Namespace, words: list[str] | None) -> None:
         InputError: there is no such study, no run of it, or its runs must not be compared.
     """
     studies = [*choices("sweep"), *NO_SWEEP]
+    if chosen.publish or (chosen.source == "folders" and not chosen.results):
+        require_chosen("runs", chosen.runs)
     if chosen.results or chosen.publish:
         _show_published(chosen)
         return

@@ -50,6 +50,16 @@ def test_a_stop_has_the_shells_exit_code(error: BaseException, code: int) -> Non
             ["data=fractals", "data.rendr=device"],
             "the key data.rendr does not exist with data=fractals (did you mean data.re",
         ),
+        # another choice of the group has the key: adding it with + would not make it count
+        (
+            ["data=fractals", "data.root=/x"],
+            "the key data.root does not exist with data=fractals, only with data=cifar10, ",
+        ),
+        (
+            ["tracker=none", "tracker.project=x"],
+            "the key tracker.project does not exist with tracker=none, only with tracker=wandb; v",
+        ),
+        (["tracker=csv", "tracker.mode=offline"], "the key tracker.mode does not exist with tracker=csv"),
         (["size=big,nano", "trainr.threads=1"], "the key trainr does not exist (did you mean trainer?); valid: "),
         (["seed=1", "+seed=2"], "seed is given twice, as seed=1 and +seed=2; give it once"),
         (["tracker=null"], "tracker=null is not valid; every run needs a choice of tracker"),
@@ -105,6 +115,12 @@ def test_an_error_of_hydra_that_is_not_about_words_stays_as_it_is() -> None:
         (["sweep=smoke", "paths.runs=/a=b"], "paths.runs=/a=b has to be in quotes that reach the command; write 'pa"),
         # with a mistake in the command, Hydra does not see that it is a sweep's
         (["sweep=smoke", "seed=0,1", "layot=CCTT"], "the key layot does not exist (did you mean layout?); valid: "),
+        (
+            ["sweep=transfer", "init.pretrain={data.train_size:500}"],
+            "init.pretrain={data.train_size:500} adds keys to init.pretrain, which sweep=transfer sets; write "
+            "'++init.pretrain={data.train_size:500}'",
+        ),
+        (["sweep=smoke", "init.pretrain={data:fractals}"], "the key init.pretrain does not exist"),
         (["sweep=smoke", "seed=0,1", "lr=0.1"], "the key lr does not exist (did you mean recipe.lr?); valid: "),
         (["sweep=smoke", "seed=range(0,2)", "trainer.max_epoch=1"], "the key trainer.max_epoch does not exist ("),
         (["sweep=smoke", "seed=0,1", "tracker=foo"], "tracker=foo does not exist; valid: csv, none, tensor"),

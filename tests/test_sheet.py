@@ -23,6 +23,12 @@ def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert sheet.size == (8 * 66 + 2, 8 * 66 + 2)
 
 
+@pytest.mark.parametrize("option", ["--classes", "--images"])
+def test_a_sheet_has_an_image(option: str) -> None:
+    with pytest.raises(InputError, match=f"^{option}=0 is not valid; it must be a whole number of at least 1$"):
+        main(["fractals", option, "0"])
+
+
 def test_rows_are_classes() -> None:
     data = source(eval_size=500)
     data.setup()

@@ -159,7 +159,9 @@ def test_cells_of_one_layout_are_told_apart_by_what_differs(tmp_path: Path, caps
     assert names == [f"{start}{blocks}" for blocks in ("[2, 1, 2, 5, 1]", "[2, 1, 1, 6, 1]", "[2, 1, 3, 4, 1]")]
 
 
-@pytest.mark.parametrize("words", [["--runs", "/nope"], ["smoke", "--runs", "/nope"]])
+@pytest.mark.parametrize(
+    "words", [["--runs", "/nope"], ["smoke", "--runs", "/nope"], ["--clean", "--yes", "--runs", "/nope"]]
+)
 def test_a_folder_that_was_typed_has_to_be_there(words: list[str]) -> None:
     with pytest.raises(InputError, match=r"^--runs=/nope is not valid: there is no such folder$"):
         main(words)

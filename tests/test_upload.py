@@ -29,6 +29,21 @@ done
 """
 
 
+@pytest.mark.parametrize("option", ["runs", "reports"])
+def test_a_folder_that_was_typed_has_to_be_there(option: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"^--{option}=/nope is not valid: there is no such folder$"):
+        main([f"--{option}", "/nope"])
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match=f"^--{option}={tmp_path}/file is not valid: it is not a folder$"):
+        main([f"--{option}", f"{tmp_path}/file"])
+
+
+def test_a_folder_without_runs_has_nothing_to_upload(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "runs").mkdir()
+    main(["--runs", str(tmp_path / "runs")])
+    assert capsys.readouterr().out == "0 uploaded, 0 uploaded before, 0 still running and left alone\n"
+
+
 class Server(BaseHTTPRequestHandler):
     """A W&B server as far as being there."""
 

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from coatlab.config.compose import closed, known_keys
@@ -103,7 +105,7 @@ def _of_hydra(error: BaseException) -> str:
     if text.startswith("Could not override 'hydra."):
         return text.partition(" Key ")[0]
     if key := re.match(r"Could not (?:override|delete from config\.) '([\w.]+)'", text):
-        return line(_unknown_key(key[1])) if key[1] not in known_keys({}) else text
+        return _added_to(key[1]) or _unknown_key(key[1]) or text
     if text.startswith(NO_SWEEP):
         return _of_several_values() or text
     if error.__cause__ is not None and not isinstance(error, OmegaConfBaseException):
@@ -135,10 +137,20 @@ def _of_several_values() -> str | None:
     return line(several(sweeps[0], meant))
 
 
-def _unknown_key(key: str) -> InputError:
-    """Word a key that the config of the command line does not have, with the keys of its choices."""
+def _unknown_key(key: str) -> str | None:
+    """Word a key that the config of the command line does not have, with the keys of its choices; None: it has it."""
     valid = _chosen(read(_typed()))
-    return unknown_key(key, known_keys(valid), valid)
+    known = known_keys(valid)
+    return None if key in known else line(unknown_key(key, known, valid))
+
+
+def _added_to(key: str) -> str | None:
+    """Word a value that adds keys to what a study gives to one, which Hydra takes for a key that is not there."""
+    typed = next((word for word in _typed() if word.startswith(f"{key}=")), None)
+    study = [word for word in _typed() if word.startswith("sweep=")]
+    if typed is None or not study or OmegaConf.select(composed(conf_dir(), study), key) is None:
+        return None
+    return f"{typed} adds keys to {key}, which {study[0]} sets; write {shlex.quote(f'++{typed}')}"
 
 
 def _chosen(overrides: list[Override]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from coatlab.cli import one_sentence_errors
 from coatlab.config.catalog import with_content
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import choices
+from coatlab.config.kinds import whole
 from coatlab.config.places import add_folder_option
 from coatlab.config.rules import check_keys
 from coatlab.output.files import write_atomic
@@ -37,6 +38,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=8, help="number of images per class")
     add_folder_option(parser, "reports", "folder of reports")
     chosen = parser.parse_args(words)
+    for name in ("classes", "images"):
+        whole(1)(f"--{name}", getattr(chosen, name))
     config = with_content(resolve(compose([f"data={chosen.data}", *chosen.override])))
     check_keys({"data": config["data"]})
     # torch is imported only where there is something to draw

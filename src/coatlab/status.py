@@ -82,18 +82,17 @@ def main(words: list[str] | None = None) -> None:
     chosen = parser.parse_intermixed_args(words)
     own = chosen.config_dir and Path(os.path.expanduser(chosen.config_dir))
     if own is not None:
-        places.require_folder("config-dir", own)
+        places.require_folder("--config-dir", own)
         studies = sorted({*studies, *(path.stem for path in (own / "sweep").glob("*.yaml"))})
     if chosen.study is not None and chosen.study not in studies:
         raise not_one_of("study", chosen.study, studies)
+    places.require_chosen("runs", chosen.runs)
     if chosen.clean:
         if other := "--json" if chosen.json else " ".join(chosen.override):
             raise InputError(f"{other} is not valid with --clean; give a study or none, --runs and --yes")
         clean(chosen.runs, chosen.study, ask=not chosen.yes)
         return
     typed = chosen.runs != places.folder("runs")
-    if typed:
-        places.require_folder("runs", chosen.runs)
     runs_override = [word("paths.runs", str(chosen.runs))] if typed else []
     overrides = [f"sweep={chosen.study}", *map(at_home, chosen.override), *runs_override] if chosen.study else []
     cells = _cells_of(chosen.study, overrides, own) if chosen.study else []

@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
-from coatlab.config.places import add_folder_option
+from coatlab.config.places import add_folder_option, require_chosen
 from coatlab.errors import Held, InputError, RunError, not_one_of
 from coatlab.output.text import line, printable
 from coatlab.runs.lock import take_lock
@@ -38,7 +38,7 @@ def main(words: list[str] | None = None) -> None:
     """Read the arguments, upload what W&B does not have yet, and print what was done.
 
     Raises:
-        InputError: a study that does not exist, or W&B settings that are not valid.
+        InputError: a folder or a study that does not exist, or W&B settings that are not valid.
         RunError: the server does not answer, or a run could not be uploaded; its files are unchanged.
     """
     parser = argparse.ArgumentParser(
@@ -48,6 +48,8 @@ def main(words: list[str] | None = None) -> None:
     add_folder_option(parser, "runs", "folder of run folders")
     add_folder_option(parser, "reports", "folder of reports")
     chosen = parser.parse_args(words)
+    require_chosen("runs", chosen.runs)
+    require_chosen("reports", chosen.reports)
     runs, running = tracked(chosen.runs, chosen.study)
     if chosen.study is not None and chosen.study not in choices("sweep") and not runs and not running:
         raise not_one_of("study", chosen.study, choices("sweep"))  # one from --config-dir has runs

@@ -16,11 +16,21 @@ pytestmark = pytest.mark.slow
 
 def test_a_place_for_reports_that_is_a_file_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "reports").write_text("mine")
+    (tmp_path / "runs").mkdir()
     with pytest.raises(SystemExit), one_sentence_errors():
         main(["family", "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports")])
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith(f"error: Not a directory ({tmp_path / 'reports'}")
     assert (tmp_path / "reports").read_text() == "mine"
+
+
+@pytest.mark.parametrize("words", [["layouts"], ["family"], ["--publish", "layouts"], []])
+def test_a_folder_of_runs_that_was_typed_has_to_be_there(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^--runs=/nope is not valid: there is no such folder$"):
+        main([*words, "--runs", "/nope"])
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match=f"^--runs={tmp_path}/file is not valid: it is not a folder$"):
+        main([*words, "--runs", str(tmp_path / "file")])
 
 
 def test_no_study_lists_them(capsys: pytest.CaptureFixture[str]) -> None:

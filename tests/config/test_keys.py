@@ -56,6 +56,11 @@ def test_the_keys_of_the_choices_are_taken() -> None:
             {"size": {"local": {"window": 2, "lr": {"x": 3}}, "plans": {}}},
             "the key size.local.lr does not exist; valid: size.local.window",
         ),
+        # another choice has them
+        (
+            {"attention": {"name": "window", "_target_": WINDOW, "window": 2, "kernel_size": 3}},
+            "the key attention.kernel_size does not exist with attention=window, only with attention=neighborhood; ",
+        ),
         ({"size": {"local": 5, "plans": {}}}, "size.local=5 is not valid; its keys are size.local.window"),
         ({"recipe": None}, "recipe=null is not valid; its keys are recipe.lr, recipe.randaugment"),
         ({"recipe": {"randaugment": None}}, "the key recipe.lr is missing; keys cannot be removed, only given another"),

@@ -1,6 +1,7 @@
 """Where things go: the variable, else the repository; the same for options, configs and printed commands."""
 
 import argparse
+import errno
 import os
 import pwd
 import shlex
@@ -28,6 +29,32 @@ def option(*words: str, name: str = "runs") -> Path:
     parser = argparse.ArgumentParser()
     places.add_folder_option(parser, name, "folder, 100 % of it")
     return Path(getattr(parser.parse_args(words), name))
+
+
+def test_a_chosen_folder_can_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    places.require_chosen("runs", tmp_path)
+    places.require_chosen("runs", tmp_path / ".." / tmp_path.name)
+    for path, reason in {
+        "nope": "there is no such folder",
+        "file": "it is not a",
+        "file/x": "it is not a",
+    }.items():
+        with pytest.raises(InputError, match=f"^--runs={tmp_path / path} is not valid: {reason}"):
+            places.require_chosen("runs", tmp_path / path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", denied)
+        with pytest.raises(InputError, match=r"is not valid: it cannot be listed \(Permission denied\)"):
+            places.require_chosen("runs", tmp_path)
+    monkeypatch.setenv("COATLAB_RUNS", str(tmp_path / "later"))  # may come later
+    places.require_chosen("runs", tmp_path / "later")
+    monkeypatch.setenv("COATLAB_RUNS", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=f"^COATLAB_RUNS={tmp_path / 'file'} is not valid: it is not a folder"):
+        places.require_chosen("runs", tmp_path / "file")
+
+
+def denied(path: Path) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 @pytest.mark.parametrize("name", ["runs", "reports"])

@@ -78,6 +78,18 @@ def test_the_words_of_a_description_are_read_as_they_were_meant(tmp_path: Path) 
         (["init.run=CCCC"], r"has another network: .*layout\.name is CCCC there and CCTT here; layout.stages"),
         (["init.pretrain={layout:CTTT}"], "changes layout=CTTT; a donor has this run's network"),
         (["init.pretrain={seed:3}"], "changes seed=3"),
+        (["init.pretrain={tracker:none}"], "changes tracker=none; a donor has this run's tracker"),
+        (["init.pretrain={trainer.threads:1}"], "changes trainer.threads=1; a donor has this run's trainer.threads"),
+        (["init.pretrain={cluster:local}"], "changes cluster=local; a donor has this run's cluster"),
+        (["init.pretrain={budget:matched}"], "changes budget=matched; a donor has this run's budget"),
+        (
+            ["init.pretrain={data:fractals,data.pad:0}"],
+            "data.pad does not exist with data=fractals, only with data=cifar10, cifar100, fashion_mn",
+        ),
+        (
+            ["init.pretrain={data:fractals,trainer.max_epoch:3}"],
+            "trainer.max_epoch does not exist .did you mean trainer",
+        ),
         (["init.pretrain=fractals"], "init.pretrain=fractals is not valid; give keys, as in"),
         (["init.pretrain={data:fractals}"], "is not there; only a complete run"),
     ],

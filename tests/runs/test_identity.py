@@ -17,7 +17,17 @@ from coatlab.config.files import choices
 from coatlab.config.targets import python_path
 from coatlab.config.words import flatten
 from coatlab.errors import InputError
-from coatlab.runs.identity import AS_BEFORE, OPTED_OUT, PER_SEED, diff, experiment, fingerprint, folder_name, per_seed
+from coatlab.runs.identity import (
+    AS_BEFORE,
+    OPTED_OUT,
+    PER_SEED,
+    diff,
+    experiment,
+    fingerprint,
+    folder_name,
+    per_seed,
+    plan_name,
+)
 
 
 def config(*overrides: str) -> dict[str, Any]:
@@ -216,3 +226,22 @@ GOLDEN = Path(__file__).with_name("fingerprints.csv")
 def test_no_refactoring_changes_an_identity(row: dict[str, str]) -> None:
     """An intended change bumps the schema of records and updates this file."""
     assert fingerprint(config(*shlex.split(row["words"]))) == row["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "used"),
+    [
+        ("", "reference"),
+        ("plan.blocks=[2,1,3,4,1]", "reference"),  # as it is anyway
+        ("plan.blocks=[2,1,1,6,1]", "typed"),
+        ("plan.strides=[2,2,2,2,2]", "typed"),
+        ("attention=window budget=matched", "matched"),
+        ("attention=window budget=matched plan.blocks=[1,1,1,1,1]", "typed"),
+        ("attention=window budget=reference", "reference"),
+        ("attention=relative budget=matched", "matched"),  # whose plan is the reference
+        ("layout=CCCC budget=matched", "matched"),
+        ("size=coatnet_0 data.image_size=224", "reference"),
+    ],
+)
+def test_a_plan_is_called_by_the_budget_that_it_is_of(words: str, used: str) -> None:
+    assert plan_name(resolve(compose(words.split()))) == used

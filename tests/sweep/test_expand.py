@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coatlab.config.compose import compose
-from coatlab.config.files import choices
+from coatlab.config.composer import loader_of
+from coatlab.config.files import choices, conf_dir
 from coatlab.config.words import word
 from coatlab.errors import InputError
 from coatlab.sweep.expand import expand
@@ -24,6 +25,18 @@ def points(params: Mapping[str, Any], cells: Sequence[Mapping[str, Any]], *words
     found = [frozenset(tuple(word.split("=", 1)) for word in cell) for cell in expanded]
     assert len(found) == len(set(found))
     return set(found)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("layout=glob(Z*)", r"^layout=glob\(Z\*\) stands for no value; valid: CCCC, CCCT, CCTT, CTTT, ViT_REL$"),
+        ("seed=range(3,3)", r"^seed=range\(3,3\) stands for no value$"),
+    ],
+)
+def test_a_sweep_over_nothing_is_refused(word: str, sentence: str) -> None:
+    with loader_of(conf_dir()) as loader, pytest.raises(InputError, match=sentence):
+        expand({"params": {}, "cells": [], "pick": {}}, [word], OverridesParser.create(config_loader=loader))
 
 
 def written(found: Axes) -> dict[str, str]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wandb.sdk import wandb_setup
 
 from coatlab.config.compose import compose, resolve
 from coatlab.errors import InputError
 from coatlab.runs.spec import make_spec
+from coatlab.tracking.session import asked_mode
 from tests.support.commandline import CommandLine
 from tests.tracking.live_server import LiveServer, live
 
@@ -74,6 +76,31 @@ def test_no_variable_makes_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     assert fingerprint() == before == fingerprint("tracker.tags=[a]", "tracker.notes=b")
+
+
+@pytest.mark.slow  # W&B starts git
+@pytest.mark.parametrize(
+    ("stored", "variable", "mode"),
+    [
+        (None, None, None),
+        ("online", None, None),
+        ("offline", None, "offline"),  # by `wandb offline`
+        ("disabled", None, "disabled"),
+        ("disabled", "online", "online"),
+        (None, "offline", "offline"),
+    ],
+)
+def test_the_mode_is_that_of_the_variable_or_of_the_files_of_w_and_b(
+    stored: str | None, variable: str | None, mode: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wandb_setup, "_singleton", None)
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    if stored:
+        (tmp_path / "settings").write_text(f"[default]\nmode = {stored}\n")
+    if variable:
+        monkeypatch.setenv("WANDB_MODE", variable)
+    assert asked_mode() == mode
 
 
 @pytest.fixture

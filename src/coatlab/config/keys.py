@@ -9,6 +9,9 @@ class that is none of ours: its signature decides.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from coatlab.config.files import choices, conf_dir
 from coatlab.config.targets import TARGET, is_ours
 from coatlab.config.words import is_below, written
 from coatlab.errors import InputError, not_one_of_keys
@@ -44,6 +47,7 @@ MEANT = {
     "dataset": "data",
     "accumulate_grad_batches": "trainer.accumulate",
     "amp": "trainer.precision",
+    "device": "trainer.accelerator",
 }
 
 
@@ -74,16 +78,30 @@ def check_closed(config: Mapping[str, Any], known: Mapping[str, Any], choices: M
             raise InputError(f"the key {needed} is missing; keys cannot be removed, only given another value")
 
 
-def unknown_key(key: str, known: Iterable[str], choices: Mapping[str, str]) -> InputError:
+def unknown_key(key: str, known: Iterable[str], chosen: Mapping[str, str]) -> InputError:
     """Word a key that does not exist: the part of it that is not there, and the keys that could have been meant."""
     every, names = list(known), key.split(".")
     depth = next(i for i, node in enumerate([*_ancestors(key), key]) if not _below(node, every))
     prefix = "".join(f"{name}." for name in names[:depth])
-    where = f" with {names[0]}={choices[names[0]]}" if depth and names[0] in choices else ""
+    where = f" with {names[0]}={chosen[names[0]]}" if depth and names[0] in chosen else ""
     elsewhere = [entry for entry in every if entry.endswith(f".{names[-1]}")]
     elsewhere = elsewhere if len(elsewhere) <= FEW else []  # every group has a `name`
     elsewhere = [MEANT[names[-1]]] if MEANT.get(names[-1]) in {*every, *_below("", every)} else elsewhere
+    if others := _choices_with(names[0], ".".join(names[1:])):
+        where, elsewhere = f"{where}, only with {names[0]}={', '.join(others)}", []
     return not_one_of_keys(prefix + names[depth], _below(prefix[:-1], every), where, elsewhere)
+
+
+def _choices_with(group: str, key: str) -> list[str]:
+    """List the choices of a group that have a key."""
+    found = []
+    for choice in choices(group) if key else ():
+        plain = OmegaConf.to_container(OmegaConf.load(conf_dir() / group / f"{choice}.yaml"))
+        own = (
+            plain.get(group, plain) if isinstance(plain, dict) else {}
+        )  # in the package _global_ it is below the group
+        found += [choice] if isinstance(own, dict) and key in dict(leaves(own)) else []
+    return found
 
 
 def is_free_form(key: str) -> bool:

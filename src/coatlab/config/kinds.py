@@ -15,6 +15,7 @@ from coatlab.errors import InputError, not_one_of
 
 Rule = Callable[[str, Any], None]
 LONGEST_NAME = 50
+MOST_SHARDS = 1_000_000
 
 
 def invalid(key: str, value: Any, valid: str) -> InputError:
@@ -40,6 +41,16 @@ def number(low: float, high: float = math.inf) -> Rule:
         if not is_number(value) or not low <= value <= high:
             upper = "" if high == math.inf else f" and at most {high:g}"
             raise invalid(key, value, f"a number of at least {low:g}{upper}")
+
+    return rule
+
+
+def above(low: float) -> Rule:
+    """Take finite numbers above a bound."""
+
+    def rule(key: str, value: Any) -> None:
+        if not is_number(value) or value <= low:
+            raise invalid(key, value, f"a number above {low:g}")
 
     return rule
 
@@ -91,10 +102,16 @@ def path(key: str, value: Any) -> None:
 
 def shards(key: str, value: Any) -> None:
     """Take names of shards below their root, with braces or wildcards."""
+    if isinstance(value, list):
+        raise invalid(key, value, "one text for all of them, as in train-{0000..0146}.tar or {a,b}.tar")
     path(key, value)
     below = not value.startswith(("/", "~")) and ".." not in value.split("/")
     if not below or "://" in value or value.startswith("pipe:") or value.count("{") != value.count("}"):
         raise invalid(key, value, "names of files below data.root, as in train-{0000..0146}.tar or train-*.tar")
+    ranges = re.findall(r"\{(-?\d+)\.\.(-?\d+)(?:\.\.-?(\d+))?\}", value)
+    names = math.prod(1 + abs(int(last) - int(first)) // max(1, int(step or 1)) for first, last, step in ranges)
+    if names > MOST_SHARDS:  # all of them would be made before the first is looked for
+        raise invalid(key, value, f"at most {MOST_SHARDS:,} names")
 
 
 def label(key: str, value: Any) -> None:

@@ -62,14 +62,38 @@ def add_folder_option(parser: argparse.ArgumentParser, name: str, meaning: str) 
     parser.add_argument(f"--{name}", type=_typed, default=default, metavar="DIR", help=described.replace("%", "%%"))
 
 
-def require_folder(option: str, path: Path) -> None:
-    """Check that a folder that was typed as an option is there.
+def require_folder(stated: str, path: Path) -> None:
+    """Check that a folder can be listed.
+
+    Args:
+        stated: how it was named: `--config-dir`, COATLAB_RUNS.
+        path: of the folder.
 
     Raises:
-        InputError: it is not.
+        InputError: it cannot.
     """
-    if not path.is_dir():
-        raise InputError(f"--{option}={shown(path)} is not valid: there is no such folder")
+    try:
+        os.scandir(path).close()
+    except FileNotFoundError:
+        reason = "there is no such folder"
+    except NotADirectoryError:
+        reason = "it is not a folder"
+    except OSError as error:
+        reason = f"it cannot be listed ({error.strerror})"
+    else:
+        return
+    raise InputError(f"{stated}={shown(path)} is not valid: {reason}")
+
+
+def require_chosen(name: str, path: Path) -> None:
+    """Check that the folder that an option of `add_folder_option` chose can be listed; the usual one need not be there.
+
+    Raises:
+        InputError: it cannot.
+    """
+    usual = path == folder(name)
+    if not usual or os.path.lexists(path):
+        require_folder(VARIABLES[name] if usual else f"--{name}", path)
 
 
 def train_command(words: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from coatlab.config.consistency import check_data, check_rate_is_listed, check_recipe, check_size_is_listed
 from coatlab.config.kinds import (
     Rule,
+    above,
     augmentation,
     each_of,
     invalid,
@@ -166,14 +167,14 @@ RULES: dict[str, Rule] = {
     "recipe.optimizer": one_of("AdamW"),
     "recipe.batch_size": or_null(whole(1)),
     "recipe.scale_lr": BOOLEAN,
-    "recipe.lr": number(0),
+    "recipe.lr": above(0),
     "recipe.min_lr": number(0),
     "recipe.schedule": one_of("cosine", "linear", "constant"),
     "recipe.warmup_steps": whole(0),
     "recipe.warmup_epochs": number(0),
     "recipe.warmup_share": number(0, 1),
     "recipe.weight_decay": number(0),
-    "recipe.gradient_clip": or_null(number(0)),
+    "recipe.gradient_clip": or_null(above(0)),  # Lightning takes 0 for null
     "recipe.ema_decay": or_null(number(0, 1)),
     "recipe.epochs": whole(1),
     "init.name": name,

@@ -4,18 +4,23 @@
 attention, plan, network and seed are this run's. The fingerprint of a described donor is known before it exists.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from coatlab.config.catalog import with_content
-from coatlab.config.compose import compose, resolve
-from coatlab.config.words import written
+from coatlab.config.compose import compose, known_keys, resolve
+from coatlab.config.composer import running_folders
+from coatlab.config.files import choices, conf_dir, groups
+from coatlab.config.keys import is_free_form, unknown_key
+from coatlab.config.typed.reading import read
+from coatlab.config.words import is_below, written
 from coatlab.errors import InputError
 from coatlab.runs.identity import diff, fingerprint, folder_name
 from coatlab.runs.record import read_record, read_records
 
 NETWORK = ("layout", "attention", "plan", "network", "size")  # must be equal for the weights to fit
+SHARED = ("seed", "budget", "paths", "tracker", "cluster", "study", "sweep")  # with this run
 SAME_MACHINE = (
     "accelerator",
     "threads",
@@ -46,13 +51,34 @@ def described(config: Mapping[str, Any]) -> dict[str, Any]:
         InputError: the words change the network, or start from a donor themselves.
     """
     words = pretraining(config)
+    kept = (*NETWORK, *SHARED, "init", *(f"trainer.{key}" for key in SAME_MACHINE))
     for word in words:
-        if word.lstrip("+~").partition("=")[0].partition(".")[0] in (*NETWORK, "seed", "init", "paths"):
-            raise InputError(f"init.pretrain changes {word}; a donor has this run's network, seed and folder")
+        key = word.lstrip("+~").partition("=")[0]
+        if is_below(key, kept):
+            raise InputError(f"init.pretrain changes {word}; a donor has this run's {_called(key)}")
+    _check_known(words, config["size"]["name"])
     donor = with_content(resolve(compose([f"size={config['size']['name']}", *words])))
-    shared = {key: config[key] for key in (*NETWORK, "seed", "budget", "paths", "tracker", "cluster", "study")}
+    shared = {key: config[key] for key in (*NETWORK, *SHARED)}
     trainer = donor["trainer"] | {key: config["trainer"][key] for key in SAME_MACHINE}
     return donor | shared | {"trainer": trainer}
+
+
+def _called(key: str) -> str:
+    group = key.partition(".")[0]
+    return "network, seed and folder" if group in (*NETWORK, "seed", "init", "paths") else key
+
+
+def _check_known(words: Sequence[str], size: str) -> None:
+    """Refuse a key that the donor's choices do not have; Hydra would say so of this run's."""
+    overrides = read(words)
+    chosen = {each.key_or_group: str(each.value()) for each in overrides if each.key_or_group in groups()}
+    if any(choice not in choices(group) for group, choice in chosen.items()):
+        return  # it is refused when it is composed
+    known = known_keys({"size": size, **chosen}, running_folders(conf_dir()))
+    for override in overrides:
+        key = override.key_or_group
+        if key not in {*known, *groups()} and not is_free_form(key):
+            raise unknown_key(key, known, chosen)
 
 
 def find(config: Mapping[str, Any]) -> Path:

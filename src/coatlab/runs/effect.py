@@ -1,22 +1,24 @@
 """What was typed has an effect, or is refused: a setting that nothing uses would be asked for and not done.
 
-In a sweep a setting may be without effect in some cells, which are then the same experiment; so keys are looked at
-where a single run was asked for, and the launcher in both.
+In a sweep a setting may be without effect in some cells, which are then the same experiment, but not in all of them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra.conf import HydraConf
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from coatlab.config.compose import known_keys, resolve
+from coatlab.config.catalog import own_test
+from coatlab.config.compose import compose, known_keys, resolve
 from coatlab.config.composer import choices_of, folders_of
 from coatlab.config.files import conf_dir, groups
+from coatlab.config.targets import TARGET, is_ours
 from coatlab.config.typed.reading import read
 from coatlab.config.words import flatten, is_below
 from coatlab.errors import InputError
-from coatlab.runs.identity import OPTED_OUT, PROCESSES, experiment
+from coatlab.runs.identity import OPTED_OUT, PROCESSES, experiment, letters_of
 
 OURS = "coatlab_"  # how the launchers begin that conf/cluster/ chooses
 # What counts only where something else refers to it, among the keys outside of the identity.
@@ -26,16 +28,94 @@ ASIDE = tuple(entry for entry in (*OPTED_OUT, *PROCESSES) if not entry.startswit
 OF_SWEEPS = ("hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra/launcher", "hydra/sweeper")
 
 Config = Mapping[str, Any]
-# Keys of the identity, or outside of it, that do nothing in some company: what the company is.
-UNUSED: dict[str, tuple[str, Callable[[Config], bool]]] = {
-    "recipe.min_lr": ("recipe.schedule=constant", lambda config: config["recipe"]["schedule"] == "constant"),
-    "recipe.scale_lr": ("recipe.batch_size=null", lambda config: config["recipe"]["batch_size"] is None),
-    "recipe.batch_size": ("recipe.scale_lr=false", lambda config: not config["recipe"]["scale_lr"]),
-    "trainer.sync_batchnorm": ("one process", lambda config: _world(config) == 1),
-    "trainer.eval_at": ("so few images", lambda config: _beyond_the_end(config)),
-    "sweep.retry": ("a single run", lambda config: True),
-    "sweep.part": ("a single run", lambda config: True),
+Company = Callable[[Config, Config], str | None]
+
+
+def _without_convolution(config: Config) -> str | None:
+    """Say why there are no statistics of whole batches."""
+    if _world(config) == 1:
+        return "one process"
+    if not config["trainer"]["sync_batchnorm"]:
+        return None  # without GPUs it has to be false
+    if "C" not in letters_of(config):
+        return f"layout={config['layout']['name']}, which has no batch norm"
+    norm = config["network"]["norm"]
+    return f"network.norm={norm}" if norm != "batch" else None
+
+
+def _typed_plan(config: Config, other: Config) -> str | None:
+    """Say why neither budget's plan is used, where an attention has a plan of its own."""
+    same = config["plan"] == other["plan"]
+    own = "T" in letters_of(config) and config["attention"]["name"] != "relative"  # whose plan is the reference
+    return "a plan whose blocks, widths and strides are typed" if same and own else None
+
+
+def _divided(config: Config) -> str | None:
+    """Say that there is nothing to pad; other stems than patches are refused elsewhere."""
+    first, size = config["plan"]["strides"][0], config["data"]["image_size"]
+    sides = [*(first if isinstance(first, list) else [first]), size]
+    whole = all(isinstance(side, int) and side > 0 and size % side == 0 for side in sides)
+    if not whole or config["layout"]["stem"] != "patch":
+        return None
+    return f"data.image_size={size}, which is a whole number of patches"
+
+
+def _of_one_size(data: Config) -> str | None:
+    """Say that nothing is cut off: images in memory are evaluated whole."""
+    ours = "on_corrupt" not in data and is_ours("data", data.get(TARGET, data["name"]))
+    return f"data={data['name']}, whose images have one size" if ours else None
+
+
+def _fixed_places(config: Config) -> str | None:
+    """Say why the number of GPUs does not decide how many cells run at the same time."""
+    if (jobs := config["cluster"].get("jobs")) is not None:
+        return f"cluster.jobs={jobs}"
+    return "trainer.accelerator=cpu" if config["trainer"]["accelerator"] == "cpu" else None
+
+
+def _beyond_the_end(config: Config) -> str | None:
+    """Say that a run ends before it has seen one of the numbers of images."""
+    batches, numbers = _batches(config), config["trainer"]["eval_at"]
+    if batches is None or not isinstance(numbers, list):
+        return None
+    batch, epochs = config["data"]["batch_size"], config["trainer"]["max_epochs"]
+    if not isinstance(batch, int) or not isinstance(epochs, int):  # which their rules refuse
+        return None
+    seen = batches * batch * epochs
+    late = any(isinstance(number, int) and number > seen for number in numbers)
+    return f"so few images: the run sees {seen}" if late else None
+
+
+def _whole_epochs(config: Config) -> str | None:
+    limit, batches = config["trainer"]["limit_train_batches"], _batches({**config, "trainer": {}})
+    few = batches is not None and isinstance(limit, int) and limit >= batches
+    return f"epochs of {batches} batches" if few else None
+
+
+def _when(company: str, unused: Callable[[Config], bool]) -> Company:
+    return lambda config, other: company if unused(config) else None
+
+
+# Keys of the identity, or outside of it, that do nothing in some company: what the company is, for a config with the
+# value that was typed and the same config without it.
+UNUSED: dict[str, Company] = {
+    "recipe.min_lr": _when("recipe.schedule=constant", lambda config: config["recipe"]["schedule"] == "constant"),
+    "recipe.scale_lr": _when("recipe.batch_size=null", lambda config: config["recipe"]["batch_size"] is None),
+    "recipe.batch_size": _when("recipe.scale_lr=false", lambda config: not config["recipe"]["scale_lr"]),
+    "recipe.center_crop": lambda config, _: _of_one_size(config["data"]),
+    "trainer.sync_batchnorm": lambda config, _: _without_convolution(config),
+    "trainer.eval_at": lambda config, _: _beyond_the_end(config),
+    "trainer.limit_train_batches": lambda config, _: _whole_epochs(config),
+    "data.test_size": lambda config, _: own_test(config["data"]),
+    "plan.pad": lambda config, _: _divided(config),
+    "budget": _typed_plan,
+    "cluster.per_gpu": lambda config, _: _fixed_places(config),
+    "cluster.poll": _when("cluster.detach=true", lambda config: bool(config["cluster"].get("detach"))),
+    "sweep.retry": _when("a single run", lambda config: True),
+    "sweep.part": _when("a single run", lambda config: True),
 }
+# what has an effect on a sweep itself, not on its cells
+OF_A_SWEEP = ("sweep", "study")
 
 
 def check_launcher(config: DictConfig, hydra: HydraConf | DictConfig, sweeps: bool) -> None:
@@ -86,42 +166,68 @@ def check_effect(config: DictConfig, hydra: HydraConf | DictConfig, words: Seque
     for typed in hydra.overrides.hydra:
         if str(typed).lstrip("+~").startswith(OF_SWEEPS):
             raise InputError(f"{typed} has no effect on a single run; add --multirun")
-    with_it = resolve(config.copy())
-    counted = _counts(with_it)
     chosen = {group: str(choice) for group, choice in choices_of(hydra).items() if group in groups() and choice}
-    chosen.pop("sweep", None)
-    known = known_keys(chosen, folders_of(hydra, conf_dir()))
-    for override in read(words):
+    for override, company in _ignored(config, chosen, folders_of(hydra, conf_dir()), read(words)):
+        raise InputError(f"{override.input_line} has no effect with {company}; leave it out")
+
+
+def check_effect_on_cells(cells: Sequence[Sequence[str]], words: Sequence[str], folders: Sequence[str]) -> None:
+    """Check that every key with one value for all cells of a sweep has an effect on at least one of them.
+
+    Args:
+        cells: the words of each.
+        words: what was typed for the sweep.
+        folders: where choices are looked for besides conf/.
+
+    Raises:
+        InputError: one has no effect on any.
+    """
+    fixed = [each for each in read(words) if not each.is_sweep_override()]
+    typed = [each for each in fixed if not is_below(each.key_or_group, OF_A_SWEEP)]
+    company = ""
+    for cell in cells:
+        if not typed:
+            return
+        chosen = {each.key_or_group: str(each.value()) for each in read(cell) if each.key_or_group in groups()}
+        ignored = _ignored(compose(list(cell), folders=folders), chosen, folders, typed)
+        typed, company = [override for override, _ in ignored], ignored[0][1] if ignored else ""
+    if typed:
+        raise InputError(
+            f"{typed[0].input_line} has no effect on any run of this sweep (the last one has {company}); leave it out"
+        )
+
+
+def _ignored(
+    config: DictConfig, chosen: Mapping[str, str], folders: Sequence[str], overrides: Sequence[Override]
+) -> list[tuple[Override, str]]:
+    """Return the words that have no effect on a run, each with the company in which it has none."""
+    chosen = {group: choice for group, choice in chosen.items() if group != "sweep"}
+    known, with_it = known_keys(chosen, folders), resolve(config.copy())
+    counted, found = _counts(with_it), []
+    for override in overrides:
         key = override.key_or_group
         if key not in known or (key in counted and key not in UNUSED):
             continue  # it counts: another value would be another experiment
-        if company := _ignored(key, config, with_it, known[key]):
-            raise InputError(f"{override.input_line} has no effect with {company}; leave it out")
+        if company := _company(key, config, with_it, known[key]):
+            found.append((override, company))
+    return found
 
 
-def _ignored(key: str, config: DictConfig, with_it: Config, default: Any) -> str | None:
+def _company(key: str, config: DictConfig, with_it: Config, default: Any) -> str | None:
     """Say with what a key has no effect; None: it has one, or was given the value that it has anyway."""
     aside = is_below(key, ASIDE)
-    without_it = None if aside and not _refers(default) else _resolved(config, key, default)
-    if flatten(with_it).get(key) == (default if without_it is None else flatten(without_it).get(key)):
+    if aside and key not in UNUSED:
         return None
-    if key in UNUSED:
-        company, unused = UNUSED[key]
-        return company if unused(with_it) else None
-    if aside or without_it is None or _counts(with_it) != _counts(without_it):
+    plain = config.copy()
+    OmegaConf.update(plain, key, default)
+    without_it = resolve(plain)
+    if flatten(with_it).get(key) == flatten(without_it).get(key):
+        return None
+    if key in UNUSED and (company := UNUSED[key](with_it, without_it)):
+        return company
+    if aside or _counts(with_it) != _counts(without_it):
         return None
     return f"layout={with_it['layout']['name']} and the other choices of this run"
-
-
-def _resolved(config: DictConfig, key: str, value: Any) -> Config:
-    """Return a config with another value of a key; finding what refers to it takes a copy of all."""
-    other = config.copy()
-    OmegaConf.update(other, key, value)
-    return resolve(other)
-
-
-def _refers(value: Any) -> bool:
-    return isinstance(value, str) and "${" in value
 
 
 def _counts(config: Config) -> dict[str, Any]:
@@ -130,12 +236,18 @@ def _counts(config: Config) -> dict[str, Any]:
 
 
 def _world(config: Config) -> int:
-    return int(config["trainer"]["devices"] * config["trainer"]["nodes"])
+    devices, nodes = config["trainer"]["devices"], config["trainer"]["nodes"]
+    return devices * nodes if isinstance(devices, int) and isinstance(nodes, int) else 0
 
 
-def _beyond_the_end(config: Config) -> bool:
-    """Tell whether a run ends before it has seen one of the numbers of images."""
-    images, numbers = config["data"]["train_size"], config["trainer"]["eval_at"]
-    if images is None or not isinstance(numbers, list):
-        return False
-    return any(isinstance(number, int) and number > images * config["trainer"]["max_epochs"] for number in numbers)
+def _batches(config: Config) -> int | None:
+    """Return how many batches an epoch has; None: only the data can tell."""
+    size, batch, limit = (
+        config["data"]["train_size"],
+        config["data"]["batch_size"],
+        config["trainer"].get("limit_train_batches"),
+    )
+    known = [limit] if isinstance(limit, int) else []
+    if isinstance(size, int) and isinstance(batch, int) and batch:
+        known.append(size // batch)
+    return min(known, default=None)

@@ -70,7 +70,7 @@ ONLY_WITH_ATTENTION = ("attention", "plan.head_size", "size.head_size")
 
 def experiment(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what counts of a resolved config, as a flat dictionary from dotted key to value."""
-    letters, flat = _letters(config), flatten(config)
+    letters, flat = letters_of(config), flatten(config)
     dropped: tuple[str, ...] = OPTED_OUT
     if "T" not in letters:
         dropped += ONLY_WITH_ATTENTION
@@ -124,7 +124,16 @@ def per_seed(configs: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def attention_name(config: Mapping[str, Any]) -> str:
     """Return the attention that a run really has: `none` for a layout without a T."""
-    return str(config["attention"]["name"]) if "T" in _letters(config) else "none"
+    return str(config["attention"]["name"]) if "T" in letters_of(config) else "none"
+
+
+def plan_name(config: Mapping[str, Any]) -> str:
+    """Return whose plan a run has: reference, matched or, where blocks, widths or strides are other ones, typed."""
+    size, layout = config["size"], config["layout"]["name"]
+    matched = ((size.get("matched") or {}).get(config["attention"]["name"]) or {}).get(layout)
+    own = (matched if config["budget"] == "matched" else None) or size["plans"].get(layout)
+    same = own is not None and all(config["plan"][key] == own[key] for key in ("blocks", "widths", "strides"))
+    return str(config["budget"]) if same else "typed"
 
 
 def folder_name(config: Mapping[str, Any]) -> str:
@@ -147,7 +156,7 @@ def _normalizes_apart(config: Mapping[str, Any], letters: str) -> bool:
     return several and not trainer["sync_batchnorm"] and "C" in letters and config["network"]["norm"] == "batch"
 
 
-def _letters(config: Mapping[str, Any]) -> str:
+def letters_of(config: Mapping[str, Any]) -> str:
     """Return C and T as the network will have them; a mixed stage adds a C to its T."""
     letters = str(config["layout"]["stages"])
     mixed = any(isinstance(entry, list | tuple) for entry in config["plan"]["blocks"])

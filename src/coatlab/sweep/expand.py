@@ -20,6 +20,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from coatlab.config.files import choices, groups
 from coatlab.config.typed.overrides import check_overrides
 from coatlab.config.words import written
 from coatlab.errors import InputError, not_one_of
@@ -89,4 +90,8 @@ def _values(word: str, parser: OverridesParser) -> tuple[str, list[str]]:
         return override.get_key_element(), [override.get_value_element_as_str()]
     if not override.is_discrete_sweep():
         raise InputError(f"{word} is not valid in a sweep; give the values, as in {override.get_key_element()}=1,2,3")
-    return override.get_key_element(), list(override.sweep_string_iterator())
+    values = list(override.sweep_string_iterator())
+    if not values:  # a pattern that no choice has, or an empty range: the sweep would have no cell
+        listed = choices(override.key_or_group) if override.key_or_group in groups() else []
+        raise InputError(f"{word} stands for no value" + (f"; valid: {', '.join(listed)}" if listed else ""))
+    return override.get_key_element(), values

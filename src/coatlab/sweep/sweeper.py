@@ -27,7 +27,7 @@ from coatlab.config.places import expand_home
 from coatlab.errors import RunError
 from coatlab.output.files import write_atomic
 from coatlab.output.text import shown
-from coatlab.runs.effect import check_launcher
+from coatlab.runs.effect import check_effect_on_cells, check_launcher
 from coatlab.runs.spec import make_specs
 from coatlab.sweep.commands import note_command
 from coatlab.sweep.expand import expand
@@ -64,7 +64,9 @@ class StudySweeper(Sweeper):
         master, loader = self._config, self._context.config_loader
         check_launcher(master, master.hydra, sweeps=True)
         cells = expand(self.study, arguments, OverridesParser.create(config_loader=loader))
-        specs = make_specs(cells, folders_of(master.hydra, conf_dir()))
+        folders = folders_of(master.hydra, conf_dir())
+        specs = list(make_specs(cells, folders))
+        check_effect_on_cells(cells, arguments, folders)
         runs, dry = expand_home(master.paths.runs), bool(master.sweep.dry_run)
         todo = make_todo(specs, retry=master.sweep.retry == "failed", queued=self._launcher.queued, tidy=not dry)
         show_todo(todo, runs, master.study)

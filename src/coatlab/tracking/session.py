@@ -50,7 +50,7 @@ def open_session(
 
     mode = settings["mode"]
     if mode == "auto":
-        mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+        mode = asked_mode() or ("online" if has_key() else "offline")
     if unused := [name for name in NOT_USED if os.environ.get(name)]:
         say(f"{' and '.join(unused)} not used: a run's id in W&B is its fingerprint, and it is resumed by that")
     place = files_of(settings, folder)
@@ -90,6 +90,19 @@ def shown_as(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return name, tags and notes of a W&B run, as wandb.init takes them."""
     name, tags, notes = (settings.get(key) for key in ("run_name", "tags", "notes"))
     return {"name": name or folder.name, "tags": tags or None, "notes": notes}
+
+
+def asked_mode() -> str | None:
+    """Return the mode that WANDB_MODE, or W&B's own files of settings (`wandb offline`), ask for; None: they do not.
+
+    What reads the files without starting W&B's service process is private; tried with wandb 0.31.0.
+    """
+    if mode := os.environ.get("WANDB_MODE"):
+        return mode
+    from wandb.sdk import wandb_setup
+
+    stored = str(wandb_setup.singleton().settings.mode)
+    return stored if stored != "online" else None  # which is W&B's default as well
 
 
 def has_key() -> bool:

@@ -3,7 +3,6 @@
 `dry_run` tries one batch instead: `trainer.fast_dev_run=true`.
 """
 
-import os
 import signal
 import statistics
 import sys
@@ -190,7 +189,12 @@ def _mirror(run: Run, signals: Signals) -> "WandbMirror | None":
 
 def _no_tracker(run: Run) -> dict[str, Any]:
     """Return the tracker's entry for the record where there is none, by config, by environment, or for trouble."""
-    return {"name": "none", **({"mode": "disabled"} if os.environ.get("WANDB_MODE") == "disabled" else {})}
+    settings, mode = run.config["tracker"], None
+    if settings["name"] == "wandb" and settings["mode"] == "auto":
+        from coatlab.tracking.session import asked_mode
+
+        mode = asked_mode()
+    return {"name": "none", **({"mode": mode} if mode == "disabled" else {})}
 
 
 def _median_speed(folder: Path) -> float:

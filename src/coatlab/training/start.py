@@ -15,6 +15,7 @@ from coatlab.data.image_data import ImageData, make_data
 from coatlab.model.network import Network
 from coatlab.process.place import Place
 from coatlab.runs.donor import find
+from coatlab.runs.identity import plan_name
 from coatlab.runs.run import Run
 from coatlab.training.checkpoints import newest, position
 from coatlab.training.recipe import for_run
@@ -118,10 +119,11 @@ def _data(run: Run, here: Place, world: int) -> ImageData:
 
 def _budget(config: Mapping[str, Any], cost: Cost) -> dict[str, Any]:
     """Return which plan was used and, at the budget's own resolution, how far its cost is off the budget."""
+    plan = {"plan": plan_name(config)}
     reference = config["size"].get("budget")
     data = config["data"]
     shared = ("image_size", "channels", "num_classes")
     if reference is None or any(reference[key] != data[key] for key in shared):
-        return {"plan": config["budget"]}
+        return plan
     off = {key: round(getattr(cost, key) / reference[key] - 1, 5) for key in ("parameters", "macs")}
-    return {"plan": config["budget"], "reference": dict(reference), "off": off}
+    return plan | {"reference": dict(reference), "off": off}

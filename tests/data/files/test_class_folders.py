@@ -48,6 +48,40 @@ def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
     assert scan(tmp_path).classes == before.classes
 
 
+@pytest.mark.parametrize("name", ["__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN"])
+def test_what_systems_put_beside_classes_is_left_out(name: str, tmp_path: Path) -> None:
+    files = write_folders(tmp_path, each=2)
+    before = scan(tmp_path)
+    for place in (tmp_path / name, files[0].parent / name):  # thumbnails would be trained on
+        place.mkdir()
+        shutil.copy(files[0], place)
+    scan.cache_clear()
+    after = scan(tmp_path)
+    assert (after.content, after.classes, after.faults) == (before.content, before.classes, ())
+    assert after.aside == ()
+
+
+def test_names_that_look_alike_are_said_or_refused(tmp_path: Path) -> None:
+    write_folders(tmp_path / "train", each=2, classes=2)
+    upper, composed, decomposed = (tmp_path / "train" / name for name in ("Class_0", "caf\u00e9", "cafe\u0301"))
+    shutil.copytree(tmp_path / "train" / "class_0", upper)
+    (upper / "left").mkdir()
+    shutil.copy(upper / "000.JPEG", upper / "left" / "other.JPEG")
+    shutil.copytree(upper, composed)
+    assert scan(tmp_path).aside == (
+        "folders in class folders are no classes: left",
+        "classes that differ in capitals only: Class_0 and class_0",
+    )
+    shutil.copytree(upper, tmp_path / "test" / decomposed.name)
+    scan.cache_clear()
+    hint = f"it has {composed.name}, in other capitals or another form of Unicode"
+    with pytest.raises(InputError, match=f"test has the class {decomposed.name}, which .*train does not have; {hint}"):
+        scan(tmp_path)
+    shutil.copytree(upper, decomposed)
+    with pytest.raises(InputError, match=r"train has 2 folders that are called .*, in several forms of Unicode"):
+        scan(tmp_path)
+
+
 def test_without_a_train_folder_the_root_has_the_classes(tmp_path: Path) -> None:
     write_folders(tmp_path, each=2)
     found = scan(tmp_path)

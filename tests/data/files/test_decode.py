@@ -17,6 +17,7 @@ from tests.data.image_files import encoded, pictures
 FORMATS = [
     ("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "L"), ("PNG", "P"),
     ("PNG", "LA"), ("PNG", "1"), ("WEBP", "RGB"), ("GIF", "P"), ("BMP", "RGB"), ("TIFF", "RGB"), ("PPM", "RGB"),
+    ("TIFF", "CMYK"),
 ]  # fmt: skip
 
 
@@ -34,6 +35,15 @@ def test_pixels_are_those_of_pil(kind: str, mode: str, channels: int) -> None:
     expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB" if channels == 3 else "L"))
     assert seen.shape == (channels, 36, 40)
     assert np.array_equal(seen.permute(1, 2, 0).numpy(), expected.reshape(36, 40, channels))
+
+
+def test_grey_of_lab_is_grey_of_its_colours() -> None:
+    file = io.BytesIO()
+    Image.new("LAB", (4, 4), (150, 128, 128)).save(file, "TIFF")
+    red, green, blue = decode(file.getvalue(), 3)
+    assert torch.equal(red, green)  # a and b are 0: a neutral colour
+    assert torch.equal(red, blue)
+    assert torch.equal(decode(file.getvalue(), 1)[0], red)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])

@@ -1,8 +1,11 @@
 """Which image a sample has is never guessed: what is not plain is named; every member of a shard is accounted for."""
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -160,3 +163,13 @@ def test_what_is_no_shard_is_one_sentence(tmp_path: Path) -> None:
             read_shard(tmp_path / "x.tar")
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
         read_shard(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pack", "kind"), [(gzip.compress, "gzip"), (bz2.compress, "bzip2"), (lzma.compress, "xz")], ids=["gz", "bz2", "xz"]
+)
+def test_a_packed_shard_is_named_as_one(pack: Callable[[bytes], bytes], kind: str, tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.tar", GOOD)
+    (tmp_path / "a.tar").write_bytes(pack(plain.read_bytes()))
+    with pytest.raises(InputError, match=rf"a\.tar is packed \({kind}\); unpack it to a plain tar file"):
+        read_shard(tmp_path / "a.tar")

@@ -1,6 +1,8 @@
 """An index of shards has the same samples as webdataset's own reader, by number."""
 
+import os
 import shutil
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,9 +48,8 @@ def test_samples_are_those_of_webdataset(tmp_path: Path) -> None:
 
 def test_the_index_is_kept_and_a_damaged_one_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_shards(str(tmp_path / "%03d.tar"), each=8)
-    first, content = index(tmp_path, "*.tar", tmp_path / "cache")
+    first, _ = index(tmp_path, "*.tar", tmp_path / "cache")
     (kept,) = (tmp_path / "cache" / "shards").iterdir()
-    assert kept.stem == content
     with monkeypatch.context() as patch:
         patch.setattr("coatlab.data.files.shards._index", lambda paths: pytest.fail("indexed again"))
         index.cache_clear()
@@ -58,6 +59,51 @@ def test_the_index_is_kept_and_a_damaged_one_replaced(tmp_path: Path, monkeypatc
     assert read(index(tmp_path, "*.tar", tmp_path / "cache")[0]) == read(first)
     index.cache_clear()
     assert np.load(kept)["labels"].tolist() == first.labels.tolist()
+
+
+def relabelled(shard: Path) -> None:
+    """Write other labels into a shard, in the same places: it keeps its name and its size."""
+    content = shard.read_bytes()
+    with tarfile.open(shard) as tar:
+        for member in tar:
+            if member.name.endswith(".cls"):
+                place = member.offset_data
+                content = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+    shard.write_bytes(content)
+
+
+def test_other_labels_of_the_same_length_are_read_and_make_another_experiment(tmp_path: Path) -> None:
+    write_shards(str(tmp_path / "%03d.tar"), each=16)
+    first, content = index(tmp_path, "*.tar", tmp_path / "cache")
+    shard = tmp_path / "001.tar"
+    size = shard.stat().st_size
+    relabelled(shard)
+    assert shard.stat().st_size == size
+    index.cache_clear()
+    second, other = index(tmp_path, "*.tar", tmp_path / "cache")
+    assert read(second) == read_by_webdataset(list(second.paths))
+    assert second.labels.tolist() != first.labels.tolist()
+    assert other != content
+
+
+def test_the_index_of_other_shards_with_the_same_names_and_sizes_is_not_taken(tmp_path: Path) -> None:
+    for place in ("one", "other"):
+        (tmp_path / place).mkdir()
+        write_shards(str(tmp_path / place / "%03d.tar"), each=16)
+    for shard in (tmp_path / "other").iterdir():
+        relabelled(shard)
+    for shard in (tmp_path / "one").iterdir():
+        os.utime(tmp_path / "other" / shard.name, ns=(shard.stat().st_atime_ns, shard.stat().st_mtime_ns))
+    both = [index(tmp_path / place, "*.tar", tmp_path / "cache")[0] for place in ("one", "other")]
+    assert [read(shards) for shards in both] == [read_by_webdataset(list(shards.paths)) for shards in both]
+
+
+def test_shards_that_are_moved_are_the_same_experiment(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    write_shards(str(tmp_path / "one" / "%03d.tar"), each=16)
+    shutil.copytree(tmp_path / "one", tmp_path / "other")
+    os.utime(tmp_path / "other" / "000.tar", (1, 1))
+    assert len({index(tmp_path / place, "*.tar", tmp_path / "cache")[1] for place in ("one", "other")}) == 1
 
 
 def test_different_shards_have_different_hashes(tmp_path: Path) -> None:

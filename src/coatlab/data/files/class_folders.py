@@ -11,7 +11,8 @@ Classes are numbered in the order of their names. What is not an image, and what
 
 import hashlib
 import os
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -90,7 +91,7 @@ def scan(root: Path, tests: tuple[str, ...] = ("test", "val")) -> ClassFolders:
         sums.hexdigest()[:16],
         tuple(walk.faults),
         _found(parts, train, test),
-        (*parts.aside, *_aside(walk), *_without_test(classes, test if parts.test else None)),
+        (*parts.aside, *_aside(walk), *_doubtful(walk, classes), *_without_test(classes, test if parts.test else None)),
     )
 
 
@@ -115,6 +116,15 @@ def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
     return {"num_classes": len(found.classes), "content": found.content}
 
 
+def own_test(data: Mapping[str, Any]) -> str | None:
+    """Say where the test images are; None: they are held out of the training images."""
+    root = data["root"]
+    if not isinstance(root, str) or not os.path.isdir(root):
+        return None  # refused elsewhere
+    test = find_parts(Path(root), ("test", "val")).test
+    return f"test images in {printable(test)}" if test else None
+
+
 def _classes(parts: Parts) -> list[str]:
     """Return the names of the classes, in order."""
     classes = folders(parts.train)
@@ -123,10 +133,33 @@ def _classes(parts: Parts) -> list[str]:
         hint = "; its images are not in class folders" if loose else ""
         raise InputError(f"{printable(parts.train)} must have one folder per class, and has none{hint}")
     _check_level(parts.train, classes)
+    for same in _alike(classes, _as_seen):
+        raise InputError(
+            f"{printable(parts.train)} has {len(same)} folders that are called {printable(same[0])}, in several forms "
+            "of Unicode; make them one class"
+        )
     if parts.test and (unknown := sorted(set(folders(parts.test)) - set(classes))):
         test, train = printable(parts.test), printable(parts.train)
-        raise InputError(f"{test} has the class {printable(unknown[0])}, which {train} does not have")
+        twin = next((name for name in classes if _as_read(name) == _as_read(unknown[0])), None)
+        hint = "" if twin is None else f"; it has {printable(twin)}, in other capitals or another form of Unicode"
+        raise InputError(f"{test} has the class {printable(unknown[0])}, which {train} does not have{hint}")
     return classes
+
+
+def _as_seen(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _as_read(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def _alike(names: list[str], form: Callable[[str], str]) -> list[list[str]]:
+    """Return the groups of several names that have the same form."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(form(name), []).append(name)
+    return [same for same in groups.values() if len(same) > 1]
 
 
 def _walk_classes(walk: Walk, parts: list[Path], classes: list[str]) -> None:
@@ -180,6 +213,14 @@ def _aside(walk: Walk) -> list[str]:
     kinds = [f"{count} {ending}" for ending, count in walk.aside.most_common(NAMED)]
     more = f" and {len(walk.aside) - NAMED} other endings" if len(walk.aside) > NAMED else ""
     return [f"files in class folders: {', '.join(kinds)}{more}"] if kinds else []
+
+
+def _doubtful(walk: Walk, classes: list[str]) -> list[str]:
+    """Say what may be meant otherwise: folders in class folders, and classes that differ in capitals only."""
+    inner = [printable(name) for name in sorted(walk.inner)]
+    said = [f"folders in class folders are no classes: {listed(inner)}"] if inner else []
+    alike = [" and ".join(map(printable, same)) for same in _alike(classes, _as_read)]
+    return said + ([f"classes that differ in capitals only: {listed(alike)}"] if alike else [])
 
 
 def _without_test(classes: list[str], test: Listing | None) -> list[str]:

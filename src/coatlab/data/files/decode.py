@@ -51,7 +51,11 @@ def decode(content: bytes, channels: int, upright: bool = True) -> Tensor:
                 if image.format != "MPO" and getattr(image, "is_animated", False):
                     raise CorruptImage("it has several pictures, as an animation or pages")
                 image.load()
-                plain = _opaque(_in_8_bits(image)).convert("RGB" if channels == 3 else "L")
+                plain = _opaque(_in_8_bits(image))
+                if channels == 3 or plain.mode == "LAB":  # from which PIL converts to nothing else
+                    plain = plain.convert("RGB")
+                if channels == 1:
+                    plain = plain.convert("L")
                 pixels: Tensor = pil_to_tensor(_turned(plain, image) if upright else plain)
                 return pixels
     except UnidentifiedImageError:

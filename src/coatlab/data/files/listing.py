@@ -1,8 +1,9 @@
 """List the image files of class folders, and name what only looks like one.
 
-Links are followed. Hidden files are left out without a word; files of other kinds are counted by their endings. A file
-that two paths lead to is listed once, because otherwise a held-out image could be trained on as well. If the paths are
-of different classes, its class is unknown, and it is not listed at all.
+Links are followed. Hidden files, and folders that systems put beside a user's, are left out without a word; files of
+other kinds are counted by their endings. A file that two paths lead to is listed once, because otherwise a held-out
+image could be trained on as well. If the paths are of different classes, its class is unknown, and it is not listed at
+all.
 """
 
 import errno
@@ -20,6 +21,7 @@ from coatlab.data.files.faults import Fault, printable, why
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 _Image = tuple[str, int, tuple[int, int], bool]  # path, size, device and inode, whether other paths may lead to it
+SYSTEMS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found")  # in any case
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -58,6 +60,7 @@ class Walk:
         paths, labels, parts, sizes: of the images found so far: path, class, part (0 training, 1 test) and bytes.
         faults: what cannot be used, and why.
         aside: how many files of other kinds there are, by ending.
+        inner: names of folders directly in class folders.
     """
 
     root: str
@@ -67,6 +70,7 @@ class Walk:
     sizes: "array[int]" = field(default_factory=lambda: array("q"))
     faults: list[Fault] = field(default_factory=list)
     aside: Counter[str] = field(default_factory=Counter)
+    inner: set[str] = field(default_factory=set)
     _files: "array[int]" = field(default_factory=lambda: array("Q"))  # device and inode in turn
     _linked: bytearray = field(default_factory=bytearray)  # whether another path may lead to the same file
     _folders: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -87,7 +91,9 @@ class Walk:
             self._linked.append(linked)
         self.labels.extend([label] * len(images))
         self.parts.extend([part] * len(images))
-        return [os.path.basename(path) for path, _ in inner or []]
+        names = [os.path.basename(path) for path, _ in inner or []]
+        self.inner.update(names)
+        return names
 
     def enter(self, folder: str) -> bool:
         """Note that a folder is walked; if another path has led to it already, note a fault and return False."""
@@ -111,7 +117,7 @@ class Walk:
             self._fault(folder, f"cannot be listed ({why(error)})")
             return inner
         for entry in entries:
-            if entry.name.startswith("."):
+            if is_hidden(entry.name):
                 continue
             try:
                 status = entry.stat()
@@ -164,6 +170,11 @@ class Walk:
                 reason = f"is the same file as {printable(self.paths[other])}{', of another class' * several}"
                 self._fault(os.path.join(self.root, os.fsdecode(self.paths[one])), reason)
         return keep
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder is none that a user put there."""
+    return name.startswith(".") or name.casefold() in SYSTEMS
 
 
 def is_image(name: str) -> bool:

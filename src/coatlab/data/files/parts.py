@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coatlab.data.files.faults import listed, printable, why
-from coatlab.data.files.listing import is_image, unreachable
+from coatlab.data.files.listing import is_hidden, is_image, unreachable
 from coatlab.errors import InputError
 
 PARTS = {"train": ("train", "training"), "test": ("test", "testing"), "val": ("val", "valid", "validation")}
@@ -134,6 +134,6 @@ def _has_images(folder: Path) -> bool:
 def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
+            return [entry for entry in entries if not is_hidden(entry.name)]
     except OSError as error:
         raise InputError(f"{printable(folder)} cannot be listed ({why(error)})") from error

@@ -19,6 +19,7 @@ from coatlab.errors import InputError
 LABEL = "cls"
 LONGEST_LABEL = 18  # digits that an int64 holds
 CHUNK = 1 << 20
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\3\4": "zip"}
 CUT, MORE = "ends too early", "has more after its end, such as a second archive"
 
 
@@ -66,7 +67,7 @@ def read_shard(path: Path) -> Shard:
             if shard.broken in ("", MORE) or (last.images and last.label is not None):
                 _close(last, shard)  # otherwise it is what the damage has left of a sample
     except tarfile.ReadError as error:
-        raise InputError(f"{printable(path)} cannot be read as a tar file ({error})") from error
+        raise InputError(f"{printable(path)} {_no_tar(path) or f'cannot be read as a tar file ({error})'}") from error
     except OSError as error:
         raise InputError(f"{printable(path)} cannot be read ({why(error)})") from error
     if not shard.samples:
@@ -74,6 +75,16 @@ def read_shard(path: Path) -> Shard:
         found = found or [shard.broken or "no file has a key and an image's ending"]
         raise InputError(f"{printable(path)} has no sample that can be used: {listed(found)}")
     return shard
+
+
+def _no_tar(path: Path) -> str:
+    """Say what a file is instead of a tar file; nothing if it is not known."""
+    with open(path, "rb") as file:
+        first = file.read(6)
+    kind = next((kind for mark, kind in PACKED.items() if first.startswith(mark)), None)
+    return (
+        f"is packed ({kind}); unpack it to a plain tar file, in which images are read at their places" if kind else ""
+    )
 
 
 def _read(tar: tarfile.TarFile, length: int, shard: Shard) -> tuple[_Open, bool]:

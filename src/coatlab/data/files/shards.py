@@ -79,9 +79,10 @@ class Shards:
 
 @lru_cache(maxsize=4)
 def index(root: Path, pattern: str, cache: Path) -> tuple[Shards, str]:
-    """Return the index of the shards that a pattern names, and a hash of their names and sizes.
+    """Return the index of the shards that a pattern names, and a hash of their names, their sizes and the index.
 
-    The index is read from the cache if it is there. Further calls with the same arguments return the first result.
+    The index is read from the cache if it is there and no shard was written since. Further calls with the same
+    arguments return the first result.
 
     Args:
         root: folder of the shards.
@@ -94,15 +95,16 @@ def index(root: Path, pattern: str, cache: Path) -> tuple[Shards, str]:
     try:
         paths = tuple(_expand(root, pattern))
         _refuse_same_files(f"data.shards={pattern}", paths)
-        sums = hashlib.sha256(READING)
+        sums, state = hashlib.sha256(READING), hashlib.sha256(READING)
         for path in paths:
-            sums.update(os.fsencode(path.relative_to(root)) + b"\0%d\n" % path.stat().st_size)
+            status = path.stat()
+            sums.update(os.fsencode(path.relative_to(root)) + b"\0%d\n" % status.st_size)
+            state.update(os.fsencode(path.absolute()) + b"\0%d %d\n" % (status.st_size, status.st_mtime_ns))
     except OSError as error:
         raise InputError(
             f"data.shards={pattern}: {printable(error.filename or root)} cannot be read ({why(error)})"
         ) from error
-    content = sums.hexdigest()[:16]
-    kept = cache / "shards" / f"{content}.npz"
+    kept = cache / "shards" / f"{state.hexdigest()[:16]}.npz"
     try:
         with np.load(kept, allow_pickle=False) as stored:
             arrays, notes = {name: stored[name] for name in COLUMNS}, json.loads(stored["notes"].tobytes())
@@ -113,9 +115,11 @@ def index(root: Path, pattern: str, cache: Path) -> tuple[Shards, str]:
             write_atomic(kept, lambda file: np.savez_compressed(file, allow_pickle=False, notes=bytes_, **arrays))
         except OSError as error:  # a cache only saves time
             print(f"data.cache={cache} cannot be written ({error.strerror}); the shards are indexed again in every run")
+    for name in COLUMNS:  # tar files are padded: other labels seldom change their size
+        sums.update(arrays[name].astype("<i8").tobytes())
     broken = tuple(Fault(printable(paths[shard]), reason) for shard, reason in notes["broken"])
     faults = tuple(Fault(f"{printable(paths[shard])}:{key}", reason) for shard, key, reason in notes["faults"])
-    return Shards(paths, broken=broken, faults=faults, aside=notes["aside"], **arrays), content
+    return Shards(paths, broken=broken, faults=faults, aside=notes["aside"], **arrays), sums.hexdigest()[:16]
 
 
 def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,6 +148,11 @@ def catalog(data: Mapping[str, Any]) -> dict[str, Any]:
     held = data["test_size"] if len(both) == 1 else 0
     check_parts(counts, train_size=data["train_size"], eval_size=data["eval_size"], test_size=held)
     return {"num_classes": data["num_classes"] or there, "content": content}
+
+
+def own_test(data: Mapping[str, Any]) -> str | None:
+    """Say where the test images are; None: they are held out of the training images."""
+    return data["test_shards"] and f"data.test_shards={data['test_shards']}"
 
 
 def index_all(root: str, patterns: Iterable[str | None], cache: str, on_corrupt: str) -> tuple[list[Shards], str]:
