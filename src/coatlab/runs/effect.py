@@ -203,7 +203,10 @@ def _ignored(
     """Return the words that have no effect on a run, each with the company in which it has none."""
     chosen = {group: choice for group, choice in chosen.items() if group != "sweep"}
     known, with_it = known_keys(chosen, folders), resolve(config.copy())
-    counted, found = _counts(with_it), []
+    try:
+        counted, found = _counts(with_it), []
+    except (TypeError, ValueError):
+        return []  # a value is not valid, which its rule says
     for override in overrides:
         key = override.key_or_group
         if key not in known or (key in counted and key not in UNUSED):
