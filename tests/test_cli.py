@@ -107,7 +107,10 @@ def test_an_error_of_hydra_that_is_not_about_words_stays_as_it_is() -> None:
         (["sweep=smoke", "seed=0,1", "layot=CCTT"], "the key layot does not exist (did you mean layout?); valid: "),
         (["sweep=smoke", "seed=0,1", "lr=0.1"], "the key lr does not exist (did you mean recipe.lr?); valid: "),
         (["sweep=smoke", "seed=range(0,2)", "trainer.max_epoch=1"], "the key trainer.max_epoch does not exist ("),
-        (["sweep=smoke", "seed=0,1", "tracker=foo"], "tracker=foo does not exist; valid: csv, none, tensorboard, wandb"),
+        (
+            ["sweep=smoke", "seed=0,1", "tracker=foo"],
+            "tracker=foo does not exist; valid: csv, none, tensorboard, wandb",
+        ),
         (["sweep=smok", "seed=0,1"], "sweep=smok does not exist (did you mean smoke?)"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
