@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
@@ -19,7 +18,7 @@ from analysis.report.contents import EVERY_RUN, MOST_COMMANDS, Report, make_repo
 from analysis.report.files import publish
 from analysis.report.findings import findings
 from analysis.report.published import PAGE, publish_beside, write_cited, write_section
-from analysis.report.text import terminal
+from analysis.report.text import sentence, terminal
 from analysis.report.wandb import upload
 from analysis.tables.dots import summary_table
 from analysis.tables.family import FAMILY, family_runs
@@ -113,9 +112,9 @@ def _show(report: Report, verbose: bool) -> None:
     if report.dots:
         terminal(summary_table(report.dots), console)
     for note in (*report.notes, *report.absent) if verbose else report.short_notes:
-        console.print(Text(line(note)), soft_wrap=True)
+        sentence(line(note), console)
     for text in findings(report.judgements):
-        console.print(Text(text), soft_wrap=True)
+        sentence(text, console)
 
 
 def _load(chosen: argparse.Namespace, study: str | None) -> Loaded:

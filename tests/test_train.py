@@ -1,5 +1,6 @@
 """The command line, end to end on real images: it trains, records, skips, refuses and explains."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -62,8 +63,12 @@ def test_a_run_trains_records_and_is_skipped_the_second_time(command: CommandLin
 
 
 def test_the_recorded_weights_give_the_recorded_accuracy(command: CommandLine) -> None:
-    assert command.run("tracker=none").returncode == 0
-    config = command.record()["config"]
+    assert command.run("tracker=csv").returncode == 0
+    config, final = command.record()["config"], command.record()["final"]
+    with open(command.folder() / "csv" / "metrics.csv", newline="") as file:
+        rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+    test = {key: final[key] for key in ("step", "test/loss", "test/accuracy", "test/images")}
+    assert rows == [*read_metrics(command.folder()), test]
     data = make_data(config)
     data.setup()
     network = create_model("CCTT", size="nano", image_size=32, channels=1, num_classes=10, plan=config["plan"]).eval()

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.claims.decide import UNDECIDED
+from analysis.claims.decide import UNDECIDED, Finding
 from analysis.claims.judge import NO_RUN, Judgement
+from analysis.compare.finished import BUDGET, Lack
 from analysis.stats.looks import PLANNED
 from coatlab.config.places import train_command
 from coatlab.output.text import duration
@@ -24,6 +25,7 @@ class Step:
         settles: what it does, as the rest of a sentence about the seeds; empty before a first look.
         seconds: that it takes, by the runs of the seeds that there are; NaN if it is not known.
         command: that does it.
+        lacks: trainings under other budgets, if it is not seeds that are missing.
     """
 
     seeds: int
@@ -31,11 +33,19 @@ class Step:
     settles: str
     seconds: float
     command: str
+    lacks: Sequence[Lack] = ()
 
     @property
     def words(self) -> str:
         """Say how many seeds there are to run, how long that takes, and what it settles."""
-        new = f"{self.more} more" + ("" if np.isnan(self.seconds) else f", about {duration(self.seconds)}")
+        time = "" if np.isnan(self.seconds) else f"about {duration(self.seconds)}"
+        if self.lacks:
+            number = sum(len(lack.seeds) * len(lack.budgets) for lack in self.lacks)
+            *first, last = (lack.name for lack in self.lacks)
+            names = f"{', '.join(first)} and {last}" if first else last
+            what = f"{number} more training{'s' * (number > 1)}, of {names},"
+            return f"Some seeds cannot be compared yet; {what} may change that{f' ({time})' * bool(time)}"
+        new = ", ".join(filter(None, [f"{self.more} more", time]))
         if not self.settles:
             return f"The first look needs {self.seeds} seeds ({new})"
         return f"{self.seeds} seeds in all ({new}) {self.settles}"
@@ -53,6 +63,8 @@ def next_step(judgement: Judgement) -> Step | None:
     if not undecided or not judgement.seeds:
         return None
     have = min(finding.seeds for finding in undecided)
+    if (filled := _filled(judgement, undecided)) is not None:
+        return filled
     if any(finding.seeds for finding in undecided) and not any(finding.used >= PLANNED[0] for finding in undecided):
         return _step(judgement, have, PLANNED[0], "")
     helped = [finding for finding in undecided if finding.needed is not None]
@@ -92,9 +104,29 @@ def seed_word(seeds: Sequence[int], needed: int) -> str:
     return f"seed={','.join(map(str, wanted))}"
 
 
+def _filled(judgement: Judgement, undecided: Sequence[Finding]) -> Step | None:
+    """Return the trainings that give seeds a number which have none, where a look waits for it; else None.
+
+    More seeds would be as likely to have none, so these come first.
+    """
+    waiting = [one.relation for one in undecided if one.used < PLANNED[0] <= len(judgement.seeds)]
+    names = {name for relation in waiting for name in (relation.left, relation.right)}
+    lacks = [lack for lack in judgement.lacks if lack.name in names and lack.budgets]
+    if not lacks or judgement.claim.called:
+        return None
+    begin = [f"sweep={judgement.claim.study}", *_runs_words(judgement)]
+    commands = []
+    for lack in lacks:
+        name = f"{judgement.claim.names.removesuffix('.name')}={lack.name}"
+        budgets, seeds = f"{BUDGET}={','.join(map(str, lack.budgets))}", seed_word(lack.seeds, len(lack.seeds))
+        commands.append(train_command([*begin, name, budgets, seeds]))
+    return Step(len(judgement.seeds), 0, "", sum(lack.seconds for lack in lacks), " && ".join(commands), lacks)
+
+
 def _step(judgement: Judgement, have: int, needed: int, settles: str) -> Step:
-    words = [f"sweep={judgement.claim.study}", *_runs_words(judgement), seed_word(judgement.seeds, needed)]
     more = needed - have
+    seeds = seed_word(judgement.seeds, len(judgement.seeds) + more)  # some may be without a number, and stay so
+    words = [f"sweep={judgement.claim.study}", *_runs_words(judgement), seeds]
     return Step(needed, more, settles, more * judgement.seconds, train_command(words))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis.claims.claim import Claim
 from analysis.claims.ordering import Relation
+from analysis.compare.finished import Lack
 from analysis.stats import Floats
 from analysis.stats.looks import MOST_SEEDS, Looks, take_looks
 
@@ -28,6 +29,7 @@ class Evidence:
         out_of_reach: it is refused since the scale of its runs cannot speak about the claim (`analysis.claims.scale`).
         seconds: what one more seed of all names takes; NaN if it is not known.
         notes: what a reader must know about the runs.
+        lacks: the trainings without which some of the seeds have no number.
     """
 
     claim: Claim
@@ -40,6 +42,7 @@ class Evidence:
     out_of_reach: bool = False
     seconds: float = float("nan")
     notes: Sequence[str] = ()
+    lacks: Sequence[Lack] = ()
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from analysis.claims.evidence import DIVERGED, Evidence
 from analysis.claims.ordering import names_of
 from analysis.claims.scale import OUT_OF_REACH, out_of_reach, unlooked
 from analysis.compare.confounds import Donors, require_comparable, setup_warnings
-from analysis.compare.finished import BUDGET, EVAL, LOSS, MEASURES, TEST, Measured, measured
+from analysis.compare.finished import BUDGET, EVAL, LOSS, MEASURES, TEST, Lack, Measured, measured
 from analysis.compare.panels import covering_notes
 from analysis.stats.looks import MOST_SEEDS
 from coatlab.errors import InputError
@@ -39,7 +39,7 @@ class Judgement:
     """A claim's verdict, the findings for its relations, and what a reader must know about them.
 
     Attributes:
-        claim, verdict, findings, notes: as they are called.
+        claim, verdict, findings, notes, lacks: as they are called.
         seeds: the numbers of the seeds that were judged, ascending.
         seconds: what one more seed of all names takes; NaN if it is not known.
     """
@@ -50,6 +50,7 @@ class Judgement:
     notes: list[str] = field(default_factory=list)
     seeds: Sequence[int] = ()
     seconds: float = stats.NAN
+    lacks: Sequence[Lack] = ()
 
     @property
     def needed(self) -> int | None:
@@ -80,7 +81,7 @@ def judge(
         found = [replace(finding, verdict=verdict or finding.verdict) for finding in found]
         findings = [_with_improvement(finding, one, generator) for finding in found]
         verdict = weakest([finding.verdict for finding in findings])
-        judged.append(Judgement(one.claim, verdict, findings, list(one.notes), one.seeds, one.seconds))
+        judged.append(Judgement(one.claim, verdict, findings, list(one.notes), one.seeds, one.seconds, one.lacks))
     return judged
 
 
@@ -142,6 +143,7 @@ def gather(
         out_of_reach=beyond is not None,
         seconds=seconds_per_seed(about, names),
         notes=[*notes, *found.notes],
+        lacks=found.lacks,
     )
 
 

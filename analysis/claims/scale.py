@@ -20,7 +20,7 @@ import pandas as pd
 
 from analysis.claims.claim import Claim
 from analysis.claims.ordering import names_of
-from analysis.compare.finished import EVAL
+from analysis.compare.finished import EVAL, metric_words
 from analysis.compare.scaling import with_images_seen
 
 OUT_OF_REACH = "out of reach"  # a verdict beside supported, contradicted and undecided
@@ -43,14 +43,15 @@ def out_of_reach(claim: Claim, about: pd.DataFrame, histories: pd.DataFrame) -> 
     if means.empty:
         return None
     best, worst, (low, high) = str(means.idxmax()), str(means.idxmin()), rule.best_between
-    told = f"the best, {best}, ends with a {rule.metric} of {means.max():.1%}"
+    words = metric_words(rule.metric)
+    told = f"the best, {best}, ends with a {words} of {means.max():.1%}"
     if means.max() > high:
         return f"{told}, above {high:.0%}: the images are too easy to tell capacities apart"
     if means.max() < low:
         return f"{told}, below {low:.0%}: nobody has learned enough to tell capacities apart"
     if means.min() <= rule.all_above:
         return (
-            f"{worst} ends with a {rule.metric} of {means.min():.1%}, not above {rule.all_above:.0%}: it has hardly "
+            f"{worst} ends with a {words} of {means.min():.1%}, not above {rule.all_above:.0%}: it has hardly "
             "begun to learn, so the order is that of how fast layouts learn"
         )
     return None if rule.settled is None else _unsettled(claim, rule.settled, about, histories)

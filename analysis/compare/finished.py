@@ -35,7 +35,7 @@ B budgets, S seeds, N images.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,37 @@ Cell = tuple[str, Any]  # a name and a seed
 AT_EQUAL_LOSS, WHEN_FITTED, AT_BEST = "finished/accuracy", "fitted/accuracy", "best/accuracy"
 MEASURES = (AT_EQUAL_LOSS, WHEN_FITTED, AT_BEST)
 LOSS, TEST, EVAL, BUDGET = "train_eval/loss", "test/accuracy", "eval/accuracy", "trainer.max_epochs"
+WORDS = {
+    AT_EQUAL_LOSS: "test accuracy at equal training loss",
+    WHEN_FITTED: "test accuracy of the first fit",
+    AT_BEST: "test accuracy at the best budget",
+    "train_eval/loss": "training loss",
+    "eval/accuracy": "held-out accuracy",
+}
 FITTED = 0.01  # nats: the right class has a probability of 99 %
 SMALLEST = 1e-8  # nats: a loss of exactly 0 has no logarithm; no mean in float32 means more than this
 MORE = 1.5  # a budget that is missing is this much above the largest, or below the smallest
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Trainings under other budgets that a name lacks, so that some of its seeds have no number.
+
+    Attributes:
+        name, seeds: whose.
+        budgets: of epochs, one training each; none if no budget can help.
+        seconds: that they take, by the epochs of the name's runs; NaN if it is not known.
+    """
+
+    name: str
+    seeds: Sequence[Any]
+    budgets: Sequence[int]
+    seconds: float = np.nan
+
+    @property
+    def words(self) -> str:
+        """Say what to add."""
+        return " and ".join(f"{BUDGET}={budget}" for budget in self.budgets)
 
 
 @dataclass(frozen=True)
@@ -60,11 +88,13 @@ class Measured:
         values: the numbers, by name and seed; NaN where there is none.
         weights: of the test accuracies of runs in each number, by fingerprint; empty where there is none.
         notes: sentences on what was chosen and what is missing.
+        lacks: the trainings that would give the seeds without one a number, as the notes say.
     """
 
     values: pd.Series
     weights: Mapping[Cell, pd.Series]
     notes: Sequence[str] = ()
+    lacks: Sequence[Lack] = ()
 
     def table(self, names: Sequence[str]) -> pd.DataFrame:
         """Return the numbers with a row per seed and a column per name, NaN where there is none."""
@@ -91,6 +121,11 @@ class Measured:
         return list(own), np.array(scores)
 
 
+def metric_words(metric: str) -> str:
+    """Say a metric in words: `test/accuracy` is test accuracy."""
+    return WORDS.get(metric, metric.replace("/", " ").replace("_", " "))
+
+
 def measured(metric: str, runs: pd.DataFrame, losses: tuple[float, float] | None = None) -> Measured:
     """Measure every name and seed of some runs: by one of `MEASURES`, or by a final metric of their only run.
 
@@ -114,28 +149,31 @@ def at_equal_loss(runs: pd.DataFrame, losses: tuple[float, float]) -> Measured:
     """Measure finished/accuracy over a range of losses, (low, high); `measured` describes the runs."""
     low, high = np.log(losses)
     known = runs.dropna(subset=[LOSS, TEST])
-    notes = [sentence for name, own in known.groupby("name", sort=False) for sentence in _unspanned(name, own, losses)]
-    return _weighted(
+    short = [found for name, own in known.groupby("name", sort=False) if (found := _unspanned(name, own, losses))]
+    made = _weighted(
         known.sort_values(LOSS),
         TEST,
         lambda own: range_weights(np.log(own[LOSS].to_numpy(float).clip(SMALLEST)), low, high),
-        notes,
+        [note for note, _ in short],
         cells=_cells(runs),
     )
+    return replace(made, lacks=[lack for _, lack in short])
 
 
 def when_fitted(runs: pd.DataFrame) -> Measured:
     """Measure fitted/accuracy; `measured` describes the runs."""
-    notes = []
+    notes, lacks = [], []
     for name, own in runs.groupby("name", sort=False):
         least = own.groupby("seed")[LOSS].min()
         if slow := [seed for seed in least.index if not least[seed] < FITTED]:
+            lacks.append(_lack(str(name), slow, [_more(own)], own))
             notes.append(
                 f"{name}, {_seeds(slow)}: no training ended below a training loss of {FITTED}; the lowest is "
-                f"{least[slow].min():.3g}, so add {BUDGET}={_more(own)}"
+                f"{least[slow].min():.3g}, so add {lacks[-1].words}"
             )
     fits = runs[runs[LOSS] < FITTED].sort_values(BUDGET)
-    return _weighted(fits, TEST, lambda own: np.eye(1, len(own))[0], notes, cells=_cells(runs))
+    made = _weighted(fits, TEST, lambda own: np.eye(1, len(own))[0], notes, cells=_cells(runs))
+    return replace(made, lacks=lacks)
 
 
 def at_best(runs: pd.DataFrame) -> Measured:
@@ -204,21 +242,28 @@ def _cells(runs: pd.DataFrame) -> list[Cell]:
     return list(dict.fromkeys(zip(runs["name"], runs["seed"], strict=True)))
 
 
-def _unspanned(name: str, runs: pd.DataFrame, losses: tuple[float, float]) -> list[str]:
-    """Say which seeds of a name do not reach both ends of the range, and which budgets would."""
+def _unspanned(name: str, runs: pd.DataFrame, losses: tuple[float, float]) -> tuple[str, Lack] | None:
+    """Say which seeds of a name do not reach both ends of the range, and which budgets would; None if all do."""
     ends = runs.groupby("seed")[LOSS].agg(["min", "max"])
     above, below = ends[ends["min"] > losses[0]], ends[ends["max"] < losses[1]]
     short = ends.loc[[*dict.fromkeys([*above.index, *below.index])]]
     if short.empty:
-        return []
-    wanted = [] if above.empty else [f"{BUDGET}={_more(runs)}"]
+        return None
+    wanted = [] if above.empty else [_more(runs)]
     if len(below) and runs[BUDGET].min() > 1:
-        wanted.append(f"{BUDGET}={int(runs[BUDGET].min() / MORE)}")
-    advice = f"so add {' and '.join(wanted)}" if wanted else "and no budget is smaller than one epoch"
-    return [
+        wanted.append(int(runs[BUDGET].min() / MORE))
+    lack = _lack(name, short.index.tolist(), wanted, runs)
+    advice = f"so add {lack.words}" if wanted else "and no budget is smaller than one epoch"
+    note = (
         f"{name}, {_seeds(short.index)}: final training losses from {short['min'].min():.3g} to "
         f"{short['max'].max():.3g} do not span {losses[0]:g} to {losses[1]:g} in each seed, {advice}"
-    ]
+    )
+    return note, lack
+
+
+def _lack(name: str, seeds: Sequence[Any], budgets: Sequence[int], runs: pd.DataFrame) -> Lack:
+    each = float((runs["seconds"] / runs[BUDGET]).mean()) if "seconds" in runs else np.nan
+    return Lack(name, seeds, budgets, each * sum(budgets) * len(seeds))
 
 
 def _more(runs: pd.DataFrame) -> int:

@@ -191,9 +191,14 @@ def _titles(panels: Mapping[str, Sequence[int]], keys: Sequence[str]) -> dict[st
     values = {panel: json.loads(panel) for panel in panels}
     shown = [i for i in range(len(keys)) if i == 0 or len({json.dumps(one[i]) for one in values.values()}) > 1]
     return {
-        panel: ", ".join(f"{keys[i]}={value_text(one[i])}" for i in shown) if keys else "all"
+        panel: ", ".join(_said(keys[i], one[i], keys) for i in shown) if keys else "all"
         for panel, one in values.items()
     }
+
+
+def _said(key: str, value: Any, keys: Sequence[str]) -> str:
+    """Write a value that a panel has; the name of a data set says itself what it is."""
+    return value_text(value) if key == "data.name" else f"{short_key(key, keys)} {value_text(value)}"
 
 
 def _unequal(cells: Sequence[pd.DataFrame]) -> list[str]:

@@ -182,8 +182,9 @@ def _compared(runs: pd.DataFrame) -> str:
         for name, size in runs[["data.name", "data.train_size"]].drop_duplicates().itertuples(index=False)
     ]
     parts = [f"{', '.join(sorted(data)[:MOST_DATA])}{', ...' * (len(data) > MOST_DATA)}"]
-    seeds = runs["seed"].nunique()
-    parts.append(f"{seeds} seed{'s' * (seeds > 1)}")
+    seeds = runs.groupby(["data.name", "data.train_size"], dropna=False)["seed"].nunique()
+    least, most = int(seeds.min()), int(seeds.max())
+    parts.append(f"{least if least == most else f'{least} to {most}'} seed{'s' * (most > 1)}")
     sizes = in_order(map(str, runs["size.name"].unique())) if "size.name" in runs else []
     parts += [f"size {', '.join(sizes)}"] if sizes else []
     for key, unit, form in (("parameters", "M parameters", 1e6), ("macs", "M multiply-adds", 1e6)):
@@ -211,7 +212,8 @@ def _draw_figures(figures: Sequence[str], runs: pd.DataFrame, history: pd.DataFr
         module = importlib.import_module(f"analysis.figures.{name}")
         draw: Callable[[pd.DataFrame, pd.DataFrame], Figure] = module.draw
         try:
-            pictures.append(Picture(name, line(module.__doc__), draw(runs, history)))
+            caption = line(module.__doc__).replace("`", "")  # a page is no Markdown
+            pictures.append(Picture(name, caption, draw(runs, history)))
         except InputError as error:
             absent.append(f"No figure {name}: {error}.")
     return pictures, absent

@@ -25,6 +25,7 @@ from analysis.claims.standing import (
     standing,
 )
 from analysis.claims.variants import agreement
+from analysis.stats.looks import PLANNED
 
 MOST = 2  # relations that a headline tells
 
@@ -49,7 +50,7 @@ def unrun(judgements: Sequence[Judgement]) -> list[str]:
     if not silent:
         return []
     commands = "; ".join(dict.fromkeys(map(first_runs, silent)))
-    return [f"without runs, so not judged: {'; '.join(one.claim.key for one in silent)} ({commands})"]
+    return [f"without runs, so not judged: {'; '.join(one.claim.key for one in silent)}: {commands}"]
 
 
 def headlines(judgements: Sequence[Judgement]) -> list[str]:
@@ -68,8 +69,9 @@ def relation_words(finding: Finding, judgement: Judgement) -> str:
     """Say of a relation its difference, where it stands, and how many seeds it lacks."""
     claim, stands = judgement.claim, standing(finding)
     parts = [difference_words(finding, claim), stands, leaning(finding, claim)]
-    if finding.needed is not None and stands in (TOO_FEW, TOO_NOISY):
-        more = finding.needed - finding.seeds
+    needed = PLANNED[0] if stands == TOO_FEW else finding.needed
+    if needed is not None and stands in (TOO_FEW, TOO_NOISY):
+        more = needed - finding.seeds
         parts.append(f"{more} more seed{'s' * (more != 1)}")
     return ", ".join(filter(None, parts))
 
@@ -98,6 +100,8 @@ def _headline(judgement: Judgement) -> str:
         return f"{begin}: the order of the paper does not hold. {_told(counted[FAILS], judgement)}"
     of_all = f"of {len(found)} relations" if len(found) > 1 else "relation"
     numbers = [f"{len(some)} {of_all} {_plural(word, some)}" for word, some in counted.items() if some]
+    if len(counted["open"]) == len(found) > 1:
+        numbers = [f"none of {len(found)} relations is decided yet"]
     reasons = dict.fromkeys(standing(one) for one in counted["open"])
     told = f"{begin}: {', '.join(numbers)} ({', '.join(reasons)})."
     if decided := counted[FAILS] + counted[HOLDS]:
@@ -110,8 +114,8 @@ _GROUPS = {HOLDS: (HOLDS,), FAILS: (FAILS,), "open": OPEN}
 
 
 def _plural(word: str, some: Sequence[Finding]) -> str:
-    plural = {HOLDS: "hold", FAILS: "do not hold", "open": "are open"}
-    single = {HOLDS: "holds", FAILS: "does not hold", "open": "is open"}
+    plural = {HOLDS: "hold", FAILS: "do not hold", "open": "are undecided"}
+    single = {HOLDS: "holds", FAILS: "does not hold", "open": "is undecided"}
     return (plural if len(some) > 1 else single)[word]
 
 

@@ -16,9 +16,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.claims.advice import advice, first_runs, has_runs
+from analysis.claims.advice import first_runs, has_runs, next_step
 from analysis.claims.decide import CONTRADICTED, SUPPORTED, UNDECIDED
 from analysis.claims.scale import OUT_OF_REACH
+from analysis.compare.finished import metric_words
 from analysis.report.contents import ABOUT_COMMANDS, Report
 from analysis.report.findings import headlines, relation_words, settling, why_silent
 from analysis.report.tracks import dot_tracks, forest
@@ -80,12 +81,13 @@ def _environment() -> Environment:
         "darkened": darkened,
         "folded": folded,
         "value": _value,
-        "advice": advice,
+        "next_step": next_step,
         "first_runs": first_runs,
         "has_runs": has_runs,
         "headlines": headlines,
         "settling": settling,
         "why_silent": why_silent,
+        "metric_words": metric_words,
         "relation_words": relation_words,
         "dot_tracks": dot_tracks,
         "forest": forest,

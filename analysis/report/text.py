@@ -50,7 +50,21 @@ def terminal(table: Table, console: Console, notes: bool = True) -> None:
         console.print(shown)
     for text in (table.caption, *((*legend(table), *table.notes) if notes else ())):
         if text:
-            console.print(Text(line(text)))
+            sentence(line(text), console)
+
+
+def sentence(text: str, console: Console) -> None:
+    """Print a sentence; a terminal's lines end between words, and a command at its end has a line of its own.
+
+    A terminal would cut a number at its edge, and a command that is broken into lines cannot be copied.
+    """
+    if not console.is_terminal:
+        console.print(Text(text), soft_wrap=True)
+        return
+    words, colon, command = text.partition(": python ")
+    console.print(Text(words + colon[:1]))
+    if command:
+        console.print(Text(f"    python {command}"), soft_wrap=True)
 
 
 def _cell(cell: Marked, between: str) -> Text:

@@ -7,6 +7,7 @@ import numpy as np
 from analysis.claims.advice import advice
 from analysis.claims.decide import Finding
 from analysis.claims.judge import Judgement
+from analysis.compare.finished import metric_words
 from analysis.stats.looks import PLANNED, SHARES
 from analysis.stats.several import LEVEL
 from analysis.tabular import Cell, Column, Mean, Table
@@ -52,7 +53,7 @@ def verdict_table(judgement: Judgement) -> Table:
         Column("why undecided"),
     ]
     margins = [f"{sign}: {size:{form}}" for sign, size in (("≈ and >=", claim.about), (">>", claim.far)) if size]
-    says = f"{judgement.verdict}: {'; '.join(claim.ordering)} in {claim.metric}, sec. {claim.section}"
+    says = f"{judgement.verdict}: {'; '.join(claim.ordering)} in {metric_words(claim.metric)}, sec. {claim.section}"
     caption = f"{says}; margins {', '.join(margins)}" if margins else says
     rows = [_row(finding, images, waiting) for finding in judgement.findings]
     notes = [*filter(None, [advice(judgement), _spent(judgement.findings)]), *judgement.notes]

@@ -117,9 +117,9 @@ def test_an_allowed_key_needs_to_be_of_one_data_set_alone(tmp_path: Path) -> Non
         make_run(tmp_path / "runs", f"layout={'CTTT' if len(words) == 2 else 'CCTT'}", *words)
     text, rows = tables(tmp_path, "layouts", "--allow", "data.classes_seed")
     assert [(row["table"], row["layout"]) for row in rows] == [
-        ("data.name=fashion_mnist", "CCTT"),
-        ("data.name=fractals", "CCTT"),
-        ("data.name=fractals", "CTTT"),
+        ("fashion_mnist", "CCTT"),
+        ("fractals", "CCTT"),
+        ("fractals", "CTTT"),
     ]
     assert "(--allow data.classes_seed)" in text
     assert "does not exist" not in (tmp_path / "reports" / "layouts" / "verdicts.md").read_text()
@@ -206,8 +206,8 @@ def test_data_sets_are_tables_of_their_own_and_what_one_lacks_is_said(tmp_path: 
     make_run(tmp_path / "runs", "layout=CCTT", "data=fractals")
     text, rows = tables(tmp_path, "layouts")
     assert {row["table"]: row["layout"] for row in rows} == {
-        "data.name=fashion_mnist": "CCTT",
-        "data.name=fractals": "CCTT",
+        "fashion_mnist": "CCTT",
+        "fractals": "CCTT",
     }
     assert len(rows) == 3
     assert text.count("Missing, because no run of it is complete here: CCCC.") == 1
@@ -236,7 +236,7 @@ def test_transfer_compares_layouts_and_starts_at_a_resolution(tmp_path: Path) ->
         make_run(tmp_path / "runs", f"layout={layout}", "init=finetune", study="transfer", donor=donor)
     text, rows = tables(tmp_path, "transfer")
     assert [(row["table"], row["layout"], row["init"]) for row in rows if "fashion" in row["table"]] == [
-        ("data.name=fashion_mnist", layout, start) for layout in ("CCTT", "CTTT") for start in ("scratch", "finetune")
+        ("fashion_mnist", layout, start) for layout in ("CCTT", "CTTT") for start in ("scratch", "finetune")
     ]
     assert len(rows) == 6
     assert "Missing" not in text

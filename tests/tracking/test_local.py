@@ -1,15 +1,16 @@
-"""Trackers in the run folder hold the rows of metrics.jsonl, once each."""
+"""Trackers in the run folder hold what W&B is sent: the config, the rows of metrics.jsonl once each, and the test."""
 
 import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from coatlab.errors import InputError
 from coatlab.runs.record import METRICS
 from coatlab.tracking import local
-from coatlab.tracking.local import chosen, local_loggers
+from coatlab.tracking.local import chosen, local_loggers, log_test
 
 ROWS = '{"step": 2, "lr": 0.1}\n{"step": 4, "lr": 0.2, "eval/loss": null}\n{"step": 4, "epoch": 1, "eval/loss": 0.5}\n'
 
@@ -21,6 +22,10 @@ class Run:
 
     def __init__(self, folder: Path, **tracker: Any) -> None:
         self.folder, self.config = folder, {"tracker": tracker}
+        self.record = {"config": {"recipe": {"lr": 0.1}, "seed": 3}}
+
+
+FINAL = {"eval/loss": 0.5, "test/loss": 0.75, "test/accuracy": None, "test/images": 8, "step": 6}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,11 @@ def test_a_table_begins_with_the_rows_that_there_are(tmp_path: Path) -> None:
         assert table(tmp_path) == expected
         logger.log_metrics({"lr": 0.3}, step=6)
         assert table(tmp_path) == [*expected, {"step": "6", "lr": "0.3"}]
+    logger.finalize("success")  # as Lightning does when the training has ended
+    log_test([logger], FINAL)
+    assert table(tmp_path)[-1] == {"step": "6", "test/loss": "0.75", "test/images": "8"}
+    assert len(table(tmp_path)) == 5
+    assert yaml.safe_load((tmp_path / "csv" / "hparams.yaml").read_text()) == {"recipe": {"lr": 0.1}, "seed": 3}
 
 
 def test_tensorboard_holds_the_same(tmp_path: Path) -> None:
@@ -60,14 +70,16 @@ def test_tensorboard_holds_the_same(tmp_path: Path) -> None:
     for _ in range(2):
         (logger,) = local_loggers(Run(tmp_path, name="none", also=["tensorboard"]))  # type: ignore[arg-type]
         logger.log_metrics({"lr": 0.25}, step=6)
-        logger.save()
         logger.finalize("success")
+        log_test([logger], FINAL)
     found = EventAccumulator(str(tmp_path / "tensorboard"))
     found.Reload()
     assert [(event.step, event.value) for event in found.Scalars("lr")] == [
         (2, pytest.approx(0.1)), (4, pytest.approx(0.2)), (6, 0.25),
     ]  # fmt: skip
     assert [(event.step, event.value) for event in found.Scalars("eval/loss")] == [(4, 0.5)]
+    assert [(event.step, event.value) for event in found.Scalars("test/loss")] == [(6, 0.75)]
+    assert yaml.safe_load((tmp_path / "tensorboard" / "hparams.yaml").read_text())["seed"] == 3
 
 
 def test_without_the_package_tensorboard_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

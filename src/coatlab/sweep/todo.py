@@ -111,7 +111,8 @@ def show_todo(todo: Todo, runs: Path, study: str | None) -> None:
         "same as another": todo.same,
         "to do": len(launched) - followed,
     }
-    title = f"{study or 'sweep'}: {len(todo.entries)} runs"
+    number = len(todo.entries)
+    title = f"{study or 'sweep'}: {number} run{'s' * (number != 1)}"
     console = _console()
     console.print(f"[bold]{escape(title)}[/]")
     _row(console, "folder", shown(runs))

@@ -1,11 +1,12 @@
 """Trackers without a server: CSV and TensorBoard, by Lightning's own loggers, in the run folder.
 
 `tracker=csv` and `tracker=tensorboard` choose one; `tracker.also=[csv,tensorboard]` adds them to another. They hold
-what metrics.jsonl holds: when a run is resumed, they are written anew from the rows that belong to its checkpoint.
+what W&B is sent: the config, the rows of metrics.jsonl, and in the end a row of what was measured on the test images.
+When a run is resumed, they are written anew from the rows that belong to its checkpoint.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,6 +16,7 @@ from lightning.pytorch.loggers.logger import Logger
 from coatlab.errors import InputError
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import Run
+from coatlab.tracking.content import values_of
 
 LOCAL = ("csv", "tensorboard")
 
@@ -39,9 +41,23 @@ def local_loggers(run: Run) -> list[Logger]:
         if name == "csv":
             loggers.append(CSVLogger(run.folder, name, version="", flush_logs_every_n_steps=1))
         else:
-            loggers.append(TensorBoardLogger(run.folder, name, version=""))
+            loggers.append(TensorBoardLogger(run.folder, name, version="", default_hp_metric=False))
+    for logger in loggers:
+        logger.log_hyperparams(run.record["config"])
     for row in read_metrics(run.folder) if loggers else []:
         for logger in loggers:
-            values = {key: value for key, value in row.items() if key != "step" and value is not None}
-            logger.log_metrics(values, step=row["step"])
+            logger.log_metrics(values_of(row), step=row["step"])
     return loggers
+
+
+def log_test(loggers: Iterable[Logger], final: Mapping[str, Any]) -> None:
+    """Add the row of the test images, which metrics.jsonl does not have: the record holds them, and W&B's summary.
+
+    Args:
+        loggers: as `local_loggers` opened them.
+        final: the final measures of the run, with their step.
+    """
+    row = {key: value for key, value in final.items() if key.startswith("test/") and value is not None}
+    for logger in loggers:
+        logger.log_metrics(row, step=final["step"])
+        logger.finalize("success")  # once more: Lightning has done so at the end of the training

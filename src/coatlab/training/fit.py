@@ -24,7 +24,7 @@ from coatlab.runs.record import read_metrics
 from coatlab.runs.run import Run, open_run
 from coatlab.runs.spec import Spec
 from coatlab.runs.summary import show_start
-from coatlab.tracking.local import local_loggers
+from coatlab.tracking.local import local_loggers, log_test
 from coatlab.training.callbacks import Diverged, Guard, Measure
 from coatlab.training.checkpoints import drop_training_state, save_weights
 from coatlab.training.distributed.leader import Meet, followers
@@ -61,7 +61,8 @@ def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
         evaluated = settings["eval_every"], eval_at
         guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], *evaluated)
         measure = Measure(settings["log_every"], *evaluated)
-        loggers = [*filter(None, (metrics, mirror)), *local_loggers(run)]
+        others = local_loggers(run)
+        loggers = [*filter(None, (metrics, mirror)), *others]
         trainer = make_trainer(run, loggers, [guard, measure, *callbacks], measure)
         device = device_facts(trainer)
         run.record["attempts"][-1] |= {key: device[key] for key in ("device", "gpu", "devices", "threads")}
@@ -80,6 +81,7 @@ def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
             correct = start.task.correct(start.data)
             final |= {**measure.row, **start.task.measures("test"), "test/images": len(correct)}
             final["step"] = trainer.global_step
+            log_test(others, final)  # before the run is complete: else nobody would write this row again
             if metrics:
                 _complete(run, start, final, correct, metrics, guard.elapsed())
             code = 0

@@ -8,10 +8,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from analysis.claims.advice import advice, seed_word
 from analysis.claims.decide import SUPPORTED, UNDECIDED, Finding
 from analysis.claims.judge import Judgement
+from analysis.compare.finished import Lack
 from coatlab.sweep.expand import expand
 from tests.analysis.claims.planted import G
 
-CLAIM = replace(G, study="layouts", rows={"data.name": ["fractals"]})
+CLAIM = replace(G, study="layouts", names="layout.name", rows={"data.name": ["fractals"]})
 
 
 def judgement(*needed: int | None, seeds: int = 5, used: int = 5, seconds: float = 60.0) -> Judgement:
@@ -57,3 +58,27 @@ def test_the_seeds_are_those_that_there_are_and_the_next_ones(seeds: list[int], 
     assert seed_word(seeds, needed) == f"seed={word}"
     cells = expand({"params": {}, "cells": [], "pick": {}}, [seed_word(seeds, needed)], OverridesParser.create())
     assert len(cells) == needed
+
+
+def test_where_seeds_have_no_number_it_names_the_trainings_that_give_them_one() -> None:
+    """The seeds are there, so running them again would change nothing."""
+    fine = Finding(G.relations[0], UNDECIDED, seeds=3, used=3)
+    short = Finding(G.relations[3], UNDECIDED, seeds=2, used=2)  # CTTT >> ViT_REL
+    lacks = (Lack("ViT_REL", [1], [57], 60.0), Lack("CTTT", [0, 2], [42, 6], 120.0), Lack("CCCC", [0], [99], 1.0))
+    one = Judgement(CLAIM, UNDECIDED, [fine, short], seeds=range(3), seconds=60.0, lacks=lacks)
+    begin = "python src/train.py sweep=layouts data=fractals layout="
+    assert advice(one) == (
+        "Some seeds cannot be compared yet; 5 more trainings, of ViT_REL and CTTT, may change that (about 3 min 0 s): "
+        f"{begin}ViT_REL trainer.max_epochs=57 seed=1 && {begin}CTTT trainer.max_epochs=42,6 seed=0,2"
+    )
+    assert advice(replace(one, findings=[fine])) == ""  # all have been looked at
+
+
+def test_seeds_without_a_number_that_stay_so_are_not_offered_again() -> None:
+    """A seed that diverged never has one: three others are needed."""
+    short = Finding(G.relations[0], UNDECIDED, seeds=2, used=2)
+    told = advice(Judgement(CLAIM, UNDECIDED, [short], seeds=range(3), seconds=60.0))
+    assert told == (
+        "The first look needs 3 seeds (1 more, about 1 min 0 s): "
+        "python src/train.py sweep=layouts data=fractals seed=0,1,2,3"
+    )

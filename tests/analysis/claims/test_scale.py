@@ -40,9 +40,9 @@ def test_a_scale_within_the_rule_speaks_and_without_a_rule_every_scale_does() ->
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"CCCC": 0.99}, "the best, CCCC, ends with a test/accuracy of 98.0%, above 80%: the images are too easy"),
-        (dict.fromkeys(REACHED, 0.3), "ends with a test/accuracy of 29.0%, below 40%: nobody has learned enough"),
-        ({"ViT_REL": 0.05}, "ViT_REL ends with a test/accuracy of 4.0%, not above 20%: it has hardly begun to learn"),
+        ({"CCCC": 0.99}, "the best, CCCC, ends with a test accuracy of 98.0%, above 80%: the images are too easy"),
+        (dict.fromkeys(REACHED, 0.3), "ends with a test accuracy of 29.0%, below 40%: nobody has learned enough"),
+        ({"ViT_REL": 0.05}, "ViT_REL ends with a test accuracy of 4.0%, not above 20%: it has hardly begun to learn"),
     ],
 )
 def test_ease_and_speed_are_named(changes: dict[str, float], said: str) -> None:

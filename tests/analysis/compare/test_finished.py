@@ -179,6 +179,9 @@ def test_what_does_not_span_the_range_has_no_number_and_is_told_which_budget_to_
     }  # fmt: skip
     (note,) = found.notes
     assert note.startswith("ViT_REL, seed 1: final training losses from 0.1 to 0.4 do not span 0.03 to 0.2")
+    (lack,) = at_equal_loss(slow.assign(seconds=10.0 * slow["trainer.max_epochs"]), (0.03, 0.2)).lacks
+    assert (lack.name, list(lack.seeds), list(lack.budgets)) == ("ViT_REL", [1], [54])
+    assert lack.seconds == pytest.approx(540)
     quick = at_equal_loss(runs[runs["trainer.max_epochs"] > 4], (0.03, 0.2))
     assert quick.values.isna().all()
     assert all(note.endswith("so add trainer.max_epochs=8") for note in quick.notes)
@@ -192,6 +195,7 @@ def test_fitted_is_the_smallest_budget_below_the_loss_and_says_what_is_missing()
     assert list(found.notes) == []
     short = when_fitted(runs[(runs["trainer.max_epochs"] == 4) | (runs["seed"] == 0)])
     assert short.values.isna().tolist() == [False, True]
+    assert [(lack.name, list(lack.seeds), list(lack.budgets)) for lack in short.lacks] == [("CCCC", [1], [54])]
     assert list(short.notes) == [
         "CCCC, seed 1: no training ended below a training loss of 0.01; the lowest is 0.4, so add trainer.max_epochs=54"
     ]

@@ -51,7 +51,7 @@ def test_what_is_open_comes_with_the_command_that_settles_it() -> None:
 def test_claims_without_runs_share_a_line_and_one_that_is_refused_says_why() -> None:
     runs, _ = frames(seeds=3)
     lines = told((claim("TTTT > TCTC", key="X"), runs), (claim("TTCC > CTCT", key="Y"), runs))
-    assert lines == ["without runs, so not judged: X; Y (python src/train.py sweep=layouts data=fashion_mnist)"]
+    assert lines == ["without runs, so not judged: X; Y: python src/train.py sweep=layouts data=fashion_mnist"]
     twice = pd.concat([runs, runs.rename(index=lambda mark: f"{mark}-again")])
     title, _, reason = told((claim("CCCT >= CCTT"), twice))
     assert title.endswith(": undecided")

@@ -63,7 +63,7 @@ def test_it_lists_studies_with_runs_and_verdicts_and_is_made_anew(tmp_path: Path
     )
     publish(made, tmp_path)
     best = "CCTT 80.0% [70.0%, 90.0%] highest of 2: test accuracy, few, 3 seeds"
-    verdicts = "✓ 1 supported ✗ 1 contradicted ? 1 undecided"
+    verdicts = "✓ 1 claim supported ✗ 1 claim contradicted ? 1 claim undecided"
     layouts = f"{best} {verdicts} 3 of 5 runs complete, 2 failed; today"
     assert rows(tmp_path) == [["layouts", layouts], ["transfer", "– 10 of 10 runs complete"]]
     assert index_page(tmp_path).count("data:image/svg+xml") == 2  # light and dark

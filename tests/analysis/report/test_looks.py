@@ -1,10 +1,18 @@
 """Where things are on the page, on a wide screen and on a phone, in light and in dark."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
+from analysis.claims.claim import load_claims
+from analysis.claims.decide import Finding
+from analysis.claims.judge import Judgement
+from analysis.report.contents import Report
+from analysis.report.files import publish
+from analysis.tables.verdicts import verdict_table
+from analysis.tabular import Column, Table
 from tests.analysis.report.browser import opened
 from tests.analysis.report.test_html import browser, folder  # noqa: F401 (fixtures)
 
@@ -61,3 +69,33 @@ def test_figures_have_a_dark_variant_that_draws_the_same(browser: Browser, folde
     light, dark = sources["light"], sources["dark"]
     assert light[0] != dark[0]
     assert (light[1]["width"], light[1]["height"]) == (dark[1]["width"], dark[1]["height"])
+
+
+def test_evidence_with_everything_in_it_fits_a_wide_page(browser: Browser, tmp_path: Path) -> None:
+    """Its widest: looks at some relations and not at others, errors of seeds and of images, seeds that wait."""
+    (claim,) = [one for one in load_claims("layouts") if one.key == "G"]
+    numbers = {"left": 0.774, "right": 0.776, "difference": -0.022, "p": 0.0012, "level": 0.02}
+    errors = {
+        "low": -0.026,
+        "high": 0.023,
+        "seed_error": 0.0084,
+        "image_error": 0.0005,
+        "improvement": (0.44, 0.0, 1.0),
+    }
+    looked = {"seeds": 4, "used": 3, **numbers, **errors, "reason": "even 80 seeds would probably not settle it"}
+    waits = {"seeds": 2, "used": 2, **numbers, "reason": "2 seeds in common; the first look needs 3"}
+    findings = [
+        Finding(relation, "undecided", **(waits if place % 2 else looked))
+        for place, relation in enumerate(claim.relations)
+    ]
+    findings[0] = replace(findings[0], verdict="contradicted", reason="")
+    judged = Judgement(claim, "undecided", findings, seeds=range(4))
+    publish(
+        Report("wide", Table("Runs", [Column("run")], [["a"]]), judgements=[judged], verdicts=[verdict_table(judged)]),
+        tmp_path,
+    )
+    with opened(browser, tmp_path / "wide" / "report.html", 1400) as (shown_page, _):
+        over = "all => all.map(one => one.scrollWidth - one.clientWidth)"
+        assert shown_page.eval_on_selector_all(".scroll", over) == [0, 0]
+        titles = shown_page.locator("#evidence-1 ~ .scroll").first.locator("th").all_text_contents()
+    assert {"error of images", "seeds waiting", "why undecided"} <= set(titles)

@@ -94,7 +94,7 @@ def test_an_offline_run_holds_the_tables_figures_and_verdicts(runs: Path, capsys
     cost, main_table = sorted(key for key in row if key.startswith("tables/"))
     assert cost.startswith("tables/Cost")
     sent = frame(segment, row[main_table]).infer_objects().replace({None: np.nan})
-    written = written[written["table"] == "data.name=fashion_mnist"].reset_index(drop=True)
+    written = written[written["table"] == "fashion_mnist"].reset_index(drop=True)
     pd.testing.assert_frame_equal(sent, written[sent.columns], check_dtype=False)
     assert written.drop(columns=["table", *sent.columns]).isna().all(axis=None)  # columns of the other table
     means = dict(zip(sent["layout"], sent["eval acc."], strict=True))
