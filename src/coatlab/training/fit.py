@@ -57,10 +57,7 @@ def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
         start.data.on_wait = signals.stop_if_waiting
         metrics = MetricsFile(run.folder, keep=start.metrics_bytes) if run.leads else None
         mirror = _mirror(run, signals) if run.leads else None
-        mark, eval_at = run.record["fingerprint"], settings["eval_at"] or ()
-        evaluated = settings["eval_every"], eval_at
-        guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], *evaluated)
-        measure = Measure(settings["log_every"], *evaluated)
+        guard, measure = _callbacks(run, metrics, signals)
         others = local_loggers(run)
         loggers = [*filter(None, (metrics, mirror)), *others]
         trainer = make_trainer(run, loggers, [guard, measure, *callbacks], measure)
@@ -97,6 +94,13 @@ def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
                 ended = mirror.finish(final, code, run.record, hurry=signals.received is not None)
                 run.update(tracker=mirror.entry() | {"ended": ended})
         signals.stop_if_received()  # it came too late for this run, but others may follow
+
+
+def _callbacks(run: Run, metrics: MetricsFile | None, signals: Signals) -> tuple[Guard, Measure]:
+    settings, mark = run.config["trainer"], run.record["fingerprint"]
+    evaluated = settings["eval_every"], settings["eval_at"] or ()
+    guard = Guard(run.folder, mark, metrics, signals, run.config["seed"], settings["checkpoint_every"], *evaluated)
+    return guard, Measure(settings["log_every"], *evaluated)
 
 
 def dry_run(spec: Spec) -> None:
