@@ -39,13 +39,20 @@ def test_evaluation_is_resize_and_center_crop_or_the_whole_image() -> None:
 def test_training_is_the_usual_chain_of_transforms() -> None:
     views, picture = Views(EVERYTHING, 32, seed=5), image(50, 40)
     chain = v2.Compose([v2.RandomResizedCrop(32, antialias=True), v2.RandomHorizontalFlip(), v2.RandAugment(2, 15)])
-    seeds: list[int] = []
-    manual_seed = torch.manual_seed
+    states: list[torch.Tensor] = []
+    crop = views.random_crop
+    assert crop is not None
+
+    def noted(picture: torch.Tensor) -> torch.Tensor:
+        states.append(torch.random.get_rng_state())
+        return crop(picture)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "manual_seed", lambda seed: (seeds.append(seed), manual_seed(seed))[1])
+        patch.setattr(views, "random_crop", noted)
         view = views.training(picture, 2, 7)
-    torch.manual_seed(seeds[0])
-    assert torch.equal(view, chain(picture))
+    with torch.random.fork_rng(devices=[]):
+        torch.random.set_rng_state(states[0])
+        assert torch.equal(view, chain(picture))
 
 
 def test_without_augmentation_training_sees_what_evaluation_sees() -> None:
