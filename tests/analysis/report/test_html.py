@@ -188,7 +188,7 @@ ELEMENTS = {
     "picture", "source",
 }  # fmt: skip
 ATTRIBUTES = {
-    "lang", "charset", "http-equiv", "content", "name", "class", "href", "id", "aria-hidden", "aria-label",
+    "lang", "charset", "http-equiv", "content", "name", "class", "href", "id", "aria-hidden", "aria-label", "aria-live",
     "aria-labelledby", "aria-sort", "role", "tabindex", "scope", "type", "data-value", "src", "alt", "media", "srcset",
     "x", "y", "width", "height", "x1", "x2", "y1", "y2", "cx", "cy", "r",
 }  # fmt: skip

@@ -177,7 +177,7 @@ def test_no_number_is_cut_however_narrow_the_terminal_is(measures: int, width: i
     columns = [Column("layout"), *(Column(f"test acc. {i}", ".1%", best="high") for i in range(measures))]
     rows = [[name, *(Mean(5, 0.7 + i / 100, 0.6, 0.8) for i in range(measures))] for name in ("CCCC", "ViT_REL")]
     file = io.StringIO()
-    terminal(Table("t", columns, rows), Console(file=file, width=width))
+    terminal(Table("t", columns, rows), Console(file=file, width=width, force_terminal=True, color_system=None))
     printed = file.getvalue()
     for i in range(measures):
         assert printed.count(f"{0.7 + i / 100:.1%}") >= 2
