@@ -83,7 +83,7 @@ class Attempt:
 
     @property
     def said(self) -> str:
-        return self._said.read_text()
+        return self._said.read_text() if self._said.exists() else ""  # it has not begun
 
     @property
     def clean(self) -> bool:
@@ -274,11 +274,14 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.training.faults", description="Inject faults into runs.")
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first fault; each is made of seed and number"
+    )
     parser.add_argument("--only", choices=KINDS, help="faults of this kind; default: of all kinds but the tracker's")
     chosen = parser.parse_args(words)
     folder, count = Path(tempfile.mkdtemp(prefix="coatlab-faults-")), Counter[str]()
     campaign = Campaign(folder)
-    for number in range(chosen.faults):
+    for number in range(chosen.first, chosen.first + chosen.faults):
         what, how = campaign.hit(random.Random(chosen.seed * 1_000_003 + number), chosen.only)
         count[how if how in FINE else "wrong"] += 1
         print(f"{number}: {what}: {how}", flush=True)

@@ -19,6 +19,7 @@ import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -59,7 +60,7 @@ def add_folder_option(parser: argparse.ArgumentParser, name: str, meaning: str) 
     """Give a command the option --runs or --reports, with the folder above as its default."""
     default = folder(name)
     described = f"{meaning} (default: {shown(default)}; environment: {VARIABLES[name]})"
-    parser.add_argument(f"--{name}", type=_typed, default=default, metavar="DIR", help=described.replace("%", "%%"))
+    parser.add_argument(f"--{name}", action=_Folder, default=default, metavar="DIR", help=described.replace("%", "%%"))
 
 
 def require_folder(stated: str, path: Path) -> None:
@@ -105,12 +106,11 @@ def _home() -> Path:
     return repository() or Path.cwd()
 
 
-def _typed(path: str) -> Path:
-    """Return `expand_home(path)`; argparse has an exception of its own for what is not valid."""
-    try:
-        return expand_home(path)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+class _Folder(argparse.Action):
+    """Store `expand_home` of what was typed; a `type` of argparse could not raise our error, which is a sentence."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        setattr(namespace, self.dest, expand_home(values))
 
 
 def _if_known(name: str) -> str:

@@ -180,11 +180,12 @@ def test_a_shard_that_is_named_twice_is_refused(tmp_path: Path, pattern: str) ->
         listed(tmp_path, f"data.shards='{pattern}'")
 
 
-def test_a_shard_that_is_trained_on_and_tested_on_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["?.tar", "b.tar"])
+def test_a_shard_that_is_trained_on_and_tested_on_is_refused(pattern: str, tmp_path: Path) -> None:
     write(tmp_path / "a.tar", [0, 1] * 5)
     write(tmp_path / "b.tar", [0, 1] * 5)
     with pytest.raises(InputError, match=r"data.test_shards: .*b\.tar is the same file as .*b\.tar"):
-        listed(tmp_path, "data.shards=?.tar", "data.test_shards=b.tar")
+        listed(tmp_path, f"data.shards={pattern}", "data.test_shards=b.tar")
 
 
 def test_a_copy_of_a_shard_is_refused_but_not_a_shard_that_is_alike(tmp_path: Path) -> None:

@@ -217,8 +217,9 @@ def _refuse_same_files(key: str, paths: Iterable[Path]) -> None:
     seen: dict[tuple[int, int], Path] = {}
     for path in paths:
         status = path.stat()
-        if (first := seen.setdefault((status.st_dev, status.st_ino), path)) is not path:
+        if first := seen.get((status.st_dev, status.st_ino)):
             raise InputError(f"{key}: {printable(path)} is the same file as {printable(first)}; name every shard once")
+        seen[status.st_dev, status.st_ino] = path
 
 
 def _refuse_copies(both: Sequence[Shards]) -> None:
