@@ -55,7 +55,7 @@ class Forked:
     times (preload.py).
     """
 
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context("forkserver")  # a process has one fork server, so all tests share this one
     context.set_forkserver_preload(["tests.support.preload"])
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:

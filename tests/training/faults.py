@@ -8,7 +8,6 @@ system fail or are the last that happens; attempts have the tracker in several m
 
 import argparse
 import copy
-import multiprocessing
 import os
 import random
 import shutil
@@ -25,7 +24,7 @@ import torch
 from coatlab.cli import one_sentence_errors
 from coatlab.runs.record import read_metrics, read_record
 from coatlab.runs.spec import Spec
-from tests.support.commandline import tiny_words, wait_for
+from tests.support.commandline import Forked, tiny_words, wait_for
 from tests.support.specs import spec_of
 from tests.tracking.live_server import live
 from tests.tracking.test_repair import assert_as_in
@@ -49,12 +48,7 @@ FINE = ("equal", "refused")
 
 
 class Attempt:
-    """The command for a run, in a process that is forked from one that has imported torch and composes nothing."""
-
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["coatlab.training.fit", "coatlab.training.entry", "tests.support.specs", "coatlab.tracking.mirror", "pandas"]
-    )
+    """The command for a run, in a process that is forked as those of other tests are, and composes nothing."""
 
     def __init__(
         self,
@@ -65,7 +59,7 @@ class Attempt:
     ) -> None:
         self._said = spec.folder.parent.with_suffix(".said")
         arguments = (spec, self._said, failing, dict(environment or {}), uploads)
-        self.process = self.context.Process(target=_command, args=arguments)
+        self.process = Forked.context.Process(target=_command, args=arguments)
         self.process.start()
 
     def end(self) -> "Attempt":
