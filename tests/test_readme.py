@@ -94,6 +94,8 @@ def small(command: str) -> list[str]:
     if set(BY_OTHER_TESTS) & set(words):
         return [*words, *(["--help"] if "--help" not in words else [])]
     if words[0] == "src/train.py" and not {"--help", "sweep.dry_run=true"} & set(words):
+        if "trainer.limit_train_batches=2" in words:
+            words.append("data.batch_size=32")  # else there are fewer
         images = ["data.test_size=100"] if "data=fractals" in words else small_images.WORDS
         return last_of_each_key([*words, *SMALL, *images])
     if words[1] == "coatlab.benchmark":

@@ -18,7 +18,8 @@ from tests.training.test_resume import assert_same_run, steps
 
 pytestmark = pytest.mark.external
 
-ON_SLURM = ["cluster=slurm", "cluster.partition=low", "cluster.cpus=1", "cluster.memory_gb=1", "cluster.poll=0.5"]
+JOBS = ["cluster=slurm", "cluster.partition=low", "cluster.cpus=1", "cluster.memory_gb=1"]
+ON_SLURM = [*JOBS, "cluster.poll=0.5"]
 # some seconds of training with random draws at every step; only a signal makes a checkpoint inside an epoch
 LONG = ["trainer.max_epochs=14", "trainer.checkpoint_every=1000", "recipe.stochastic_depth=0.3"]
 
@@ -52,7 +53,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def test_more_cells_than_an_array_takes_become_several_arrays(slurm: Cluster, on_slurm: CommandLine) -> None:
-    words = ["--multirun", "seed=range(0,6)", *ON_SLURM, "tracker=none", "cluster.detach=true", "cluster.throttle=2"]
+    words = ["--multirun", "seed=range(0,6)", *JOBS, "tracker=none", "cluster.detach=true", "cluster.throttle=2"]
     done = on_slurm.run(*words, "cluster.memory_gb=null")
     assert done.returncode == 0, done.stderr
     (arrays,) = re.findall(r"submitted 6 cells as job (\d+) and (\d+)\n", done.stdout)
@@ -154,8 +155,9 @@ def test_cancelled_and_killed_tasks_and_a_lost_controller_lose_nothing(slurm: Cl
 
 
 def test_detached_jobs_go_on_alone_and_the_same_command_waits_for_them(slurm: Cluster, on_slurm: CommandLine) -> None:
-    sweep = ["--multirun", "seed=0,1", *ON_SLURM, "tracker=none"]
+    sweep = ["--multirun", "seed=0,1", *JOBS, "tracker=none"]
     left = on_slurm.run(*sweep, "cluster.detach=true", "cluster.extra={hold: true}")
+    sweep.append("cluster.poll=0.5")
     assert left.returncode == 0, left.stderr
     (array,) = {job.partition("_")[0] for job in slurm.jobs()}
     assert f"submitted 2 cells as job {array}" in left.stdout
