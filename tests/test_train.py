@@ -43,7 +43,7 @@ def test_a_run_trains_records_and_is_skipped_the_second_time(command: CommandLin
     assert record["attempts"][-1]["device"] == record["hardware"]["device"]
     assert record["hardware"]["float32"] == "highest"
     assert rows_damage(command.folder(), record["rows"], whole=True) is None
-    assert record["budget"]["plan"] == "reference"
+    assert record["budget"]["plan"] == "typed"
     assert record["budget"]["off"]["parameters"] == round(record["cost"]["parameters"] / 410538 - 1, 5)
     for told in ("layout", "CCTT", "parameters", "MACs", "train loss", "evaluation accuracy", "gap", "time"):
         assert told in done.stdout

@@ -27,8 +27,8 @@ def test_a_row_is_made_of_its_budgets_and_every_budget_has_a_row_of_its_own(tmp_
     plant(tmp_path, "CTTT", {4: 0.71, 12: 0.73, 36: 0.74})
     rows, text = report(tmp_path, "layouts")
     rows = rows[~rows["table"].str.startswith(COST)]
-    over = rows[rows["table"] == "data.name=fashion_mnist"].set_index("layout")
-    apart = rows[rows["table"] == "Every budget, data.name=fashion_mnist"]
+    over = rows[rows["table"] == "fashion_mnist"].set_index("layout")
+    apart = rows[rows["table"] == "Every budget, fashion_mnist"]
     assert over["seeds"].tolist() == [2, 2]
     assert over["test acc. when fitted"].to_dict() == pytest.approx({"CCCC": 0.81, "CTTT": 0.73})
     assert over["test acc. at best"].to_dict() == pytest.approx({"CCCC": 0.82, "CTTT": 0.73})

@@ -42,7 +42,7 @@ def test_cost_and_speed_are_means_of_the_records(tmp_path: Path) -> None:
         columns={"parameters": "parameters (M)", "macs": "MACs (M)", "activations": "activations (MB)"}
     )
     means = plain.groupby("layout").mean()
-    found = rows[rows["table"] == f"{COST}data.name=fashion_mnist"].set_index("layout")[means.columns]
+    found = rows[rows["table"] == f"{COST}fashion_mnist"].set_index("layout")[means.columns]
     pd.testing.assert_frame_equal(found.astype(float), means, check_dtype=False)
     assert "trained on CPU a processor, precision 32-true" in text
 

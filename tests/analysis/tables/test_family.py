@@ -22,6 +22,7 @@ ACCURACY = {"1K": "top1_in1k", "21K to 1K": "top1_in21k_to_in1k"}
 
 def tables(tmp_path: Path) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Run the command; return the rows of both tables, and table.md."""
+    (tmp_path / "runs").mkdir(exist_ok=True)
     main(["family", "--runs", str(tmp_path / "runs"), "--reports", str(tmp_path / "reports")])
     rows = pd.read_csv(tmp_path / "reports" / "family" / "table.csv")
     (plans, costs) = (rows[rows["table"] == title] for title in rows["table"].unique())
