@@ -94,6 +94,7 @@ def test_reports_are_sent_as_runs_are(
         folder.mkdir(parents=True)
     for study in ("layouts", "smoke", "data_size"):
         (reports / study / "report.json").write_text("{}")
+    (tmp_path / "runs").mkdir(exist_ok=True)
     runs = ["--runs", str(tmp_path / "runs")]
     main(["smoke", *runs])
     assert wandb_program.read_text().splitlines() == [f"sync {parts[1]}"]
@@ -112,6 +113,7 @@ def offline_report(reports: Path, study: str) -> Path:
 def test_a_report_that_is_refused_is_named_the_others_are_sent_and_it_is_tried_again(
     tmp_path: Path, reports: Path, wandb_program: Path, server: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "runs").mkdir(exist_ok=True)
     for study in ("layouts", "data_size", "smoke"):
         offline_report(reports, study)
     for number in (3, 4):

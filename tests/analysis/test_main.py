@@ -218,10 +218,10 @@ def test_attention_variants_stand_in_order_and_a_vit_is_named_plainly(tmp_path: 
         make_run(tmp_path / "runs", f"layout={layout}", f"attention={attention}", study="attention")
     text, rows = tables(tmp_path, "attention")
     assert [(row["table"], row["attention"], row["layout"]) for row in rows] == [
-        ("layout.name=ViT_REL", "relative", "ViT_REL"),
-        ("layout.name=ViT_REL", "absolute", "ViT"),
-        ("layout.name=CCTT", "window*", "CCTT"),
-        ("layout.name=CCTT", "linear", "CCTT"),
+        ("layout ViT_REL", "relative", "ViT_REL"),
+        ("layout ViT_REL", "absolute", "ViT"),
+        ("layout CCTT", "window*", "CCTT"),
+        ("layout CCTT", "linear", "CCTT"),
     ]
     assert text.count("is global in S4") == 2  # of the table and of that of costs
     verdicts = (tmp_path / "reports" / "attention" / "verdicts.md").read_text()

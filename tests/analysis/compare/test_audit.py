@@ -245,9 +245,7 @@ def test_code_and_device_that_go_with_the_factor_are_refused_unless_allowed(
     for folder in runs.glob("C*"):
         change(folder, part, values[folder.name.startswith("CCTT")])
     told = refusal(load(runs))
-    assert re.match(
-        r"rows that are compared in fashion_mnist have no (version of the code|kind of device)", told
-    )
+    assert re.match(r"rows that are compared in fashion_mnist have no (version of the code|kind of device)", told)
     assert "CCCC none has " in told
     assert "CCTT relative has " in told
     assert told.endswith(f"compare them nevertheless with --allow {key}")

@@ -84,7 +84,7 @@ def test_table_2_stands_beside_pre_training_and_both_resolutions(tmp_path: Path)
         own = rows[(rows["layout"] == layout) & ~rows["table"].str.startswith(COST)]
         tuned = own[own["init"] == "finetune"]
         for pixels, larger in ((32, 224), (64, 384)):
-            (here,) = tuned[tuned["table"].str.contains(f"image_size={pixels}")][f"paper, {larger} px"]
+            (here,) = tuned[tuned["table"].str.contains(f"image_size {pixels}")][f"paper, {larger} px"]
             assert here == pytest.approx(printed.loc[f"transfer_top1_{larger}", layout])
         (before,) = own[own["table"].str.contains("fractals")]["paper, JFT"]
         assert before == pytest.approx(printed.loc["pretrain_precision_at_1_jft", layout])
@@ -106,9 +106,9 @@ def test_table_6_is_found_by_attention_and_start(tmp_path: Path) -> None:
     rows = rows[~rows["table"].str.startswith(COST)]
     printed = paper(6).set_index(["setting", "metric"])
     places = {
-        "paper, 224 px": (("ImageNet-1K", "top1_224"), "image_size=32"),
+        "paper, 224 px": (("ImageNet-1K", "top1_224"), "image_size 32"),
         "paper, ImageNet-21K": (("ImageNet-21K to ImageNet-1K", "pretrain_precision_at_1_224"), "fractals"),
-        "paper, 21K to 1K, 384 px": (("ImageNet-21K to ImageNet-1K", "finetune_top1_384"), "image_size=64"),
+        "paper, 21K to 1K, 384 px": (("ImageNet-21K to ImageNet-1K", "finetune_top1_384"), "image_size 64"),
     }
     for title, (row, table) in places.items():
         found = rows.dropna(subset=[title]).set_index("attention")[title]
@@ -149,7 +149,7 @@ def test_table_7_is_found_by_blocks(tmp_path: Path) -> None:
     made(tmp_path, "stage_depth", "size=coatnet_2", "plan.blocks=[2,2,2,18,2]", "data.image_size=224")
     rows, text = report(tmp_path, "stage_depth")
     printed = paper(7).query("setting == 'ImageNet-1K'").set_index("variant")["top1"] / 100
-    nano = rows[rows["table"].str.contains("size.name=nano") & ~rows["table"].str.startswith(COST)]
+    nano = rows[rows["table"].str.contains("size nano") & ~rows["table"].str.startswith(COST)]
     beside = nano.set_index("blocks")["paper, 1K"]
     assert beside.to_dict() == pytest.approx({BLOCKS[name].replace(",", "-"): printed[name] for name in BLOCKS})
     (large,) = rows[rows["table"].str.contains("coatnet_2") & ~rows["table"].str.startswith(COST)]["paper, 1K"]
