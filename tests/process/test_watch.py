@@ -91,3 +91,16 @@ def test_at_its_end_nothing_is_left(tmp_path: object) -> None:
         pass
     assert len(os.listdir("/proc/self/fd")) == before
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_it_ends_at_once_though_a_forked_process_has_its_pipe() -> None:
+    """As a process does that prepares batches, and lives on while the run says what was wrong with one."""
+    began = time.monotonic()
+    with Signals(watched=True):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    assert time.monotonic() - began < 30
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)

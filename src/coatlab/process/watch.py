@@ -13,6 +13,7 @@ from select import select
 
 STOP_SECONDS = 300  # from a signal that asks to stop: a step and a checkpoint of the largest network fit in
 AGAIN_SECONDS = 5  # from a second Ctrl-C
+END = b"\0"  # no signal has this number
 
 
 class Watch:
@@ -28,11 +29,17 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch; in a forked process, which has no such thread, only let go of its files."""
+        """End the watch; in a forked process, which has no such thread, only let go of its files.
+
+        The thread is told to: that a pipe is closed shows at its other end only once forked processes, such as those
+        that prepare batches, have closed it as well.
+        """
         signal.set_wakeup_fd(self._before)
-        os.close(self._writer)
         if os.getpid() == self._pid:
+            os.set_blocking(self._writer, True)
+            os.write(self._writer, END)
             self._thread.join()
+        os.close(self._writer)
         os.close(self._reader)
 
     def _run(self) -> None:
@@ -42,7 +49,7 @@ class Watch:
             if not select([self._reader], [], [], left)[0]:
                 _end_process(last)
             numbers = os.read(self._reader, 64)
-            if not numbers:
+            if END in numbers:
                 return
             for number in self._numbers.intersection(numbers):
                 last = number
