@@ -31,7 +31,7 @@ Config = Mapping[str, Any]
 Company = Callable[[Config, Config], str | None]
 
 
-def _without_convolution(config: Config) -> str | None:
+def _without_statistics(config: Config) -> str | None:
     """Say why there are no statistics of whole batches."""
     if _world(config) == 1:
         return "one process"
@@ -103,7 +103,7 @@ UNUSED: dict[str, Company] = {
     "recipe.scale_lr": _when("recipe.batch_size=null", lambda config: config["recipe"]["batch_size"] is None),
     "recipe.batch_size": _when("recipe.scale_lr=false", lambda config: not config["recipe"]["scale_lr"]),
     "recipe.center_crop": lambda config, _: _of_one_size(config["data"]),
-    "trainer.sync_batchnorm": lambda config, _: _without_convolution(config),
+    "trainer.sync_batchnorm": lambda config, _: _without_statistics(config),
     "trainer.eval_at": lambda config, _: _beyond_the_end(config),
     "trainer.limit_train_batches": lambda config, _: _whole_epochs(config),
     "data.test_size": lambda config, _: own_test(config["data"]),
