@@ -22,7 +22,8 @@ class InnerAttention(nn.Module, ABC):
     Args:
         heads, head_size: H and D.
         grid: rows and columns of the tokens.
-        block: number of the block among all transformer blocks of the network, from 0.
+        block: number of the block among all transformer blocks of the network, from 0. For a variant whose blocks
+            differ; it is not kept, so that blocks that do the same look the same to whoever counts them.
     """
 
     local: ClassVar[bool] = False  # whether a query sees only positions near it, where the grid is large enough
@@ -30,7 +31,7 @@ class InnerAttention(nn.Module, ABC):
 
     def __init__(self, heads: int, head_size: int, grid: Grid, block: int) -> None:
         super().__init__()
-        self.heads, self.head_size, self.grid, self.block = heads, head_size, grid, block
+        self.heads, self.head_size, self.grid = heads, head_size, grid
 
     @abstractmethod
     def forward(self, q_BHND: Tensor, k_BHND: Tensor, v_BHND: Tensor) -> Tensor:
