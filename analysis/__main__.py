@@ -4,17 +4,12 @@ The path, in the last line, is that of the study's report. With `--verbose` all 
 """
 
 import argparse
-from pathlib import Path
 
+from analysis.words import EVERY_RUN, NO_SWEEP, RESULTS, TRACKERS
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
 from coatlab.config.places import add_folder_option
 from coatlab.output.text import shown
-
-# as commands.py and report/wandb.py have them, which import more than a help text may wait for
-NO_SWEEP = ("all", "family")
-TRACKERS = ("auto", "wandb", "none")
-RESULTS = Path(__file__).with_name("results")
 
 
 def main(words: list[str] | None = None) -> None:
@@ -32,7 +27,7 @@ def main(words: list[str] | None = None) -> None:
 def _arguments(words: list[str] | None) -> argparse.Namespace:
     studies = [*choices("sweep"), *NO_SWEEP]
     parser = argparse.ArgumentParser(prog="python -m analysis", description="Make the tables of a study from its runs.")
-    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({NO_SWEEP[0]}: all runs)")
+    parser.add_argument("study", nargs="?", help=f"one of: {', '.join(studies)} ({EVERY_RUN}: all runs)")
     add_folder_option(parser, "runs", "folder of run folders")
     parser.add_argument("--source", choices=["folders", "wandb"], default="folders", help="where runs are read from")
     parser.add_argument("--project", help="entity/name of the W&B project, for --source wandb")

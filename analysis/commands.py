@@ -7,21 +7,21 @@ import shlex
 import sys
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 from rich.console import Console
 
 from analysis.compare.design import Design
 from analysis.read.folders import Loaded, load
 from analysis.read.results import load_results, published, write_results
-from analysis.report.contents import EVERY_RUN, MOST_COMMANDS, Report, make_report
+from analysis.report.contents import MOST_COMMANDS, Report, make_report
 from analysis.report.files import publish
 from analysis.report.findings import findings
 from analysis.report.published import PAGE, publish_beside, write_cited, write_section
 from analysis.report.text import sentence, terminal
 from analysis.report.wandb import upload
 from analysis.tables.dots import summary_table
-from analysis.tables.family import FAMILY, family_runs
+from analysis.tables.family import family_runs
+from analysis.words import EVERY_RUN, FAMILY, NO_SWEEP, RESULTS
 from coatlab.config.files import choices
 from coatlab.config.places import require_chosen, train_command
 from coatlab.errors import InputError, not_one_of
@@ -29,9 +29,7 @@ from coatlab.output.text import line, shown
 from coatlab.sweep.commands import read_commands
 
 DEFAULT_STUDY = "layouts"
-NO_SWEEP = (EVERY_RUN, FAMILY)  # they use all runs there are; the family's tables need none
 OWN_WORDS = {EVERY_RUN: [], FAMILY: ["size=coatnet_0", "data=imagenet", "recipe=in1k"]}  # make runs for it
-RESULTS = Path(__file__).with_name("results")  # published, as data that is committed
 README = RESULTS.parents[1] / "README.md"  # has a section of them
 WIDE = 240  # letters per line if the output is a file or a pipe
 

@@ -31,7 +31,7 @@ COATLAB = [
     ["benchmark", "sheet", "status", "upload"],
 ]
 REPORTS = [
-    ["stats", "tabular"],
+    ["stats", "tabular", "words"],
     ["paper", "read"],
     ["compare"],
     ["claims"],

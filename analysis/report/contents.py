@@ -25,16 +25,16 @@ from analysis.read.folders import Loaded
 from analysis.stats import Floats, Summary, summarize
 from analysis.tables.cost import cost_tables
 from analysis.tables.dots import Dots, dots_of
-from analysis.tables.family import FAMILY, family_tables
+from analysis.tables.family import family_tables
 from analysis.tables.protocol import protocol_table
 from analysis.tables.scores import listing_table, score_tables
 from analysis.tables.verdicts import HOW_TO_READ, verdict_table
 from analysis.tabular import Column, Table
+from analysis.words import EVERY_RUN, FAMILY
 from coatlab.errors import InputError
 from coatlab.output.figure import encoded
 from coatlab.output.text import line
 
-EVERY_RUN = "all"  # instead of a study: lists all runs and compares none
 ABOUT_COMMANDS = (
     "The sweeps of the study as they were typed, or, where that is not known, the one that runs it; and the command "
     "that made this report."

@@ -28,8 +28,6 @@ from coatlab.config.files import choices
 from coatlab.output.text import shown
 from coatlab.tracking.session import has_key, is_offline, open_session, say, worded
 
-TRACKERS = ("auto", "wandb", "none")  # if it is configured; always, offline without a key; never
-
 
 def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, project: str | None = None) -> str | None:
     """Send a report that was written to W&B; never raise.
@@ -38,7 +36,7 @@ def upload(report: Report, folder: Path, runs: pd.DataFrame, tracker: str, proje
         report: what is sent.
         folder: where its files are, and where W&B writes its own.
         runs: those of the study, as `analysis.read.folders` returns them; their configs name the W&B project.
-        tracker: one of TRACKERS.
+        tracker: one of `analysis.words.TRACKERS`.
         project: entity/name of the W&B project that the runs were read from.
 
     Returns:

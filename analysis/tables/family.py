@@ -22,7 +22,6 @@ from analysis.tabular import Cell, Column, Table, mean_of
 from coatlab.config.files import conf_dir
 from coatlab.runs.identity import diff, experiment, per_seed
 
-FAMILY = "family"  # the study's name
 COUNTED = Path(__file__).with_suffix(".csv")
 KEYS = ("model", "stage", "kind")
 COMPARED = ("stride", "blocks", "width", "head_size")

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from coatlab.config.files import repository
+from coatlab.config.places import PUBLISHED
 from coatlab.config.places import folder as folder_of
 from coatlab.create import network_of
 from coatlab.errors import InputError
@@ -17,7 +18,6 @@ from coatlab.output.text import line, shown
 from coatlab.runs.record import read_records
 from coatlab.runs.weights import SUFFIX, complete_record, published_record, read_published, read_weights
 
-PUBLISHED = "analysis/results"  # of the repository: <study>/weights/<run>.safetensors
 NAMED = 5  # how many of several candidates a sentence names
 
 

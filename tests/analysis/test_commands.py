@@ -1,19 +1,9 @@
-"""The command: its help says what there is, and waits for nothing that only a report needs."""
+"""The command: its help waits for nothing that only a report needs."""
 
 import subprocess
 import sys
 
 import pytest
-
-from analysis import __main__ as command
-from analysis.commands import NO_SWEEP, RESULTS
-from analysis.report.wandb import TRACKERS
-
-
-def test_the_help_has_the_names_that_reports_have() -> None:
-    assert command.NO_SWEEP == NO_SWEEP
-    assert command.TRACKERS == TRACKERS
-    assert command.RESULTS == RESULTS
 
 
 @pytest.mark.slow

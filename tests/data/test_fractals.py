@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import subprocess
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from coatlab.config.compose import compose, resolve
 from coatlab.data.fractals import Fractals, Instances
 from coatlab.data.ifs import find_systems
 from coatlab.data.image_data import make_data
-from tests.support.commandline import CommandLine
+from tests.support.commandline import CommandLine, Forked
 
 SIZES = {"train_size": 400, "eval_size": 100, "train_eval_size": 60, "test_size": 50, "num_classes": 10}
 
@@ -38,20 +37,23 @@ def hashes(images: torch.Tensor) -> set[str]:
     return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in images}
 
 
+def marks(cache: Path) -> list[str]:
+    data = ready(cache)
+    images = hashlib.sha256(data.sets["eval"].images.numpy().tobytes()).hexdigest()
+    return [data.facts()["classes_sha256"], images]
+
+
+def send_marks(cache: Path, pipe: Connection) -> None:
+    pipe.send(marks(cache))
+
+
 @pytest.mark.slow
 def test_two_processes_agree_on_classes_and_evaluation_images(tmp_path: Path) -> None:
-    code = """
-import hashlib, sys
-from pathlib import Path
-from tests.data.test_fractals import ready
-data = ready(Path(sys.argv[1]))
-print(data.facts()["classes_sha256"], hashlib.sha256(data.sets["eval"].images.numpy().tobytes()).hexdigest())
-"""
-    words = [sys.executable, "-c", code, str(tmp_path / "other")]
-    other = subprocess.run(words, capture_output=True, text=True, check=True)
-    ours = ready(tmp_path / "ours")
-    images = hashlib.sha256(ours.sets["eval"].images.numpy().tobytes()).hexdigest()
-    assert other.stdout.split() == [ours.facts()["classes_sha256"], images]
+    here, there = Forked.context.Pipe()  # of a Python that was started for itself
+    process = Forked.context.Process(target=send_marks, args=(tmp_path / "other", there))
+    process.start()
+    assert here.recv() == marks(tmp_path / "ours")
+    process.join()
 
 
 def test_every_training_image_is_new_and_none_is_evaluated_on(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ SIZES = {"x_BCHW": {0: torch.export.Dim("images")}}
 def network(layout: str, attention: str, settings: dict) -> nn.Module:
     torch.manual_seed(0)
     shared = {"image_size": 32, "channels": 1, "num_classes": 10, "attention_settings": settings}
-    blocks = [2, 2] if layout == "ViT_REL" else [2, 1, 1, 2, 1]
+    blocks = [1, 2] if layout == "ViT_REL" else [1, 1, 1, 2, 1]
     return create_model(layout, attention, "nano", plan={"blocks": blocks}, **shared).eval()
 
 

@@ -59,10 +59,10 @@ def steps(command: CommandLine) -> int:
     return len(folders[0].read_bytes().splitlines()) if folders else 0
 
 
-def test_ten_kills_at_random_moments(command: CommandLine, undisturbed: CommandLine) -> None:
+def test_kills_at_random_moments(command: CommandLine, undisturbed: CommandLine) -> None:
     moments = random.Random(0)
     kills = 0
-    while kills < 10:
+    while kills < 5:
         process = command.start(*SLOW, *STOCHASTIC)
         before = steps(command)
         wait_for(lambda: process.poll() is not None or steps(command) != before)  # noqa: B023
@@ -74,7 +74,7 @@ def test_ten_kills_at_random_moments(command: CommandLine, undisturbed: CommandL
         kills += 1
     done = command.run(*SLOW, *STOCHASTIC)
     assert done.returncode == 0, done.stderr
-    assert kills >= 5, "the run ended before it could be killed often enough"
+    assert kills >= 3, "the run ended before it could be killed often enough"
     assert_same_run(command, undisturbed)
     record = command.record()
     assert record["status"] == "complete"
@@ -170,6 +170,8 @@ VARIANTS = {
         "recipe.scale_lr=false",
         "recipe.stochastic_depth=0.2",
         "data.workers=2",
+        "data.train_size=256",  # PIL augments them slowly
+        "trainer.log_every=2",
     ],
     "accumulation": ["trainer.accumulate=3", "trainer.eval_every=2", "trainer.eval_at=[500,1000,1500]"],
     "random_features": ["attention=linear", "attention.feature_map=favor"],

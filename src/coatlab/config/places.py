@@ -29,6 +29,7 @@ from coatlab.output.text import shown
 
 VARIABLES = {"runs": "COATLAB_RUNS", "reports": "COATLAB_REPORTS", "data": "COATLAB_DATA"}
 CACHE = "~/.cache/coatlab"
+PUBLISHED = "analysis/results"  # of the repository; trained networks are <study>/weights/<run>.safetensors in it
 
 
 def folder(name: str) -> Path:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import main
-from analysis.commands import README, RESULTS
+from analysis.commands import README
 from analysis.read.results import published
 from analysis.report.published import PAGE
+from analysis.words import RESULTS
 from tests.support.made_runs import make_study
 
 pytestmark = pytest.mark.slow

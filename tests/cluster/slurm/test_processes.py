@@ -24,16 +24,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     return command
 
 
-def test_a_requeued_run_of_two_processes_goes_on_where_it_was(
+def test_a_job_of_one_task_trains_a_run_of_two_processes(
     slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine
 ) -> None:
-    process = on_slurm.start(*LONG, *TWO, *ON_SLURM, "cluster.cpus=2")
-    wait_for(lambda: steps(on_slurm))
-    job = job_of(slurm)
-    leave(slurm, on_slurm, job, ["scontrol", "requeue", job])
-    code, _, err = finish(process)
-    assert code == 0, err
-    assert [attempt["status"] for attempt in on_slurm.record()["attempts"]] == ["interrupted", "complete"]
+    done = on_slurm.run(*LONG, *TWO, *ON_SLURM, "cluster.cpus=2")
+    assert done.returncode == 0, done.stderr
+    assert on_slurm.record()["hardware"]["devices"] == 2
     assert_same_run(on_slurm, undisturbed)
 
 
