@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from coatlab import create_model
-from coatlab.budget.cost import Cost, cost_of, storage_id
+from coatlab.budget.cost import Cost, cost_of, count, storage_id
+from coatlab.config.files import choices
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,19 @@ def test_tensors_have_the_same_storage_exactly_if_they_share_memory(device: str)
     tensor, other = torch.empty(4, 3, device=device), torch.empty(4, 3, device=device)
     assert storage_id(tensor) == storage_id(tensor.view(12)[6:]) == storage_id(tensor.detach())
     assert storage_id(tensor) != storage_id(other)
+
+
+@pytest.mark.parametrize("attention", choices("attention"))
+def test_equal_blocks_are_counted_once(attention: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = []
+    monkeypatch.setattr("coatlab.budget.cost.count", lambda part, x: parts.append(part) or count(part, x))
+    with torch.device("meta"):
+        network = create_model("CTTT", attention, "coatnet_0")
+    counted = cost_of(network)
+    kinds = 3 if attention == "window" else 2  # the first of a stage, the others; and shifted windows
+    assert len(parts) <= 2 + kinds * 4  # with the stem and the head
+    assert len(parts) < sum(len(list(stage.children())) for stage in network.stages)
+    assert counted.parameters == sum(parameter.numel() for parameter in network.parameters())
 
 
 def test_counting_agrees_with_a_calculation_by_hand() -> None:

@@ -63,7 +63,7 @@ words = st.tuples(
 )
 
 
-@settings(max_examples=15, phases=[Phase.explicit, Phase.generate])  # shrinking would compose for minutes
+@settings(max_examples=10, phases=[Phase.explicit, Phase.generate])  # shrinking would compose for minutes
 @given(words)
 def test_it_is_what_hydra_composes(words: tuple[dict[str, str], list[str]]) -> None:
     every = [f"{group}={choice}" for group, choice in words[0].items()] + words[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coatlab.errors import RunError
@@ -37,6 +37,7 @@ WHOLE: dict[str, Any] = {
 
 
 @pytest.mark.slow
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(), JSON))
 def test_a_record_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
     folder = tmp_path_factory.mktemp("run")

@@ -46,7 +46,7 @@ def test_epochs_of_fewer_batches_are_another_experiment(command: CommandLine) ->
 def test_a_run_of_fewer_batches_is_resumed_exactly(
     command: CommandLine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    words = ["tracker=csv", "trainer.max_epochs=30", "trainer.log_every=1", "trainer.limit_train_batches=3"]
+    words = ["tracker=csv", "trainer.max_epochs=12", "trainer.log_every=1", "trainer.limit_train_batches=3"]
     process = command.start(*words)
     wait_for(lambda: any(len(read_metrics(folder)) > 8 for folder in command.runs.glob("C*")))
     process.send_signal(2)

@@ -22,7 +22,7 @@ from tests.support.specs import spec_of
 
 pytestmark = pytest.mark.slow
 
-SLOW = ["trainer.max_epochs=12", "trainer.checkpoint_every=0.2"]  # a few seconds
+SLOW = ["trainer.max_epochs=8", "trainer.checkpoint_every=0.2"]  # a few seconds
 STOCHASTIC = ["recipe.stochastic_depth=0.3"]  # draws random numbers at every step
 
 

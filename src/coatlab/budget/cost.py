@@ -44,22 +44,26 @@ class Cost:
 
 def cost_of(network: Network) -> Cost:
     """Count a network at the image size of its plan, in total and for the stem, each stage and the head."""
-    twin = copy.deepcopy(network).to("meta").train()
-    channels = next(twin.stem.parameters()).shape[1]
+    channels = next(network.stem.parameters()).shape[1]
     x = torch.empty(IMAGES, channels, *network.plan.image_size, device="meta")
     stages = {}
-    stages["stem"], x = count(twin.stem, x)
-    for number, stage in enumerate(twin.stages, start=1):
+    stages["stem"], x = count(_twin(network.stem), x)
+    for number, stage in enumerate(network.stages, start=1):
         counted: dict[Hashable, tuple[Cost, Tensor]] = {}  # most blocks of a stage are like one before
         blocks = []
         for block in stage.children():
             like = (x.shape, _description(block))
-            counted[like] = counted[like] if like in counted else count(block, x)
+            counted[like] = counted[like] if like in counted else count(_twin(block), x)
             cost, x = counted[like]
             blocks.append(cost)
         stages[f"S{number}"] = _sum(blocks)
-    stages["head"], _ = count(twin.head, x.mean((2, 3)))
+    stages["head"], _ = count(_twin(network.head), x.mean((2, 3)))
     return replace(_sum(stages.values()), stages=stages)
+
+
+def _twin(part: nn.Module) -> nn.Module:
+    """Return a copy in training mode on the meta device, so that counting changes nothing and computes nothing."""
+    return copy.deepcopy(part).to("meta").train()
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:

@@ -55,7 +55,7 @@ def compare(runs: Path, name: str, before: Loaded) -> None:
     assert not told or name in told or "rows that" in told
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_change_of_a_record(runs: Path, data: st.DataObject) -> None:
     (path,) = runs.glob("CCTT-*/record.json")
@@ -70,7 +70,7 @@ def test_any_change_of_a_record(runs: Path, data: st.DataObject) -> None:
         path.write_bytes(content)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_change_of_a_history(runs: Path, data: st.DataObject) -> None:
     (path,) = runs.glob("CCTT-*/metrics.jsonl")

@@ -88,7 +88,7 @@ def test_a_job_that_is_preempted_and_warned_of_its_time_limit_goes_on_where_it_w
 
 def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine) -> None:
     # Slurm looks at limits every half minute, and warns up to that much earlier than it was told to
-    limit = ["cluster.minutes=1", "cluster.signal_seconds=5"]
+    limit = ["cluster.minutes=1", "cluster.signal_seconds=25"]
     process = on_slurm.start("trainer.max_epochs=100000", *limit, *ON_SLURM, "tracker=none")
     wait_for(lambda: steps(on_slurm))
     job = job_of(slurm)
