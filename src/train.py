@@ -17,6 +17,7 @@ from coatlab.config.compose import closed
 from coatlab.config.typed.arguments import prepared
 from coatlab.config.typed.overrides import check_overrides
 from coatlab.config.typed.saved import words_beside
+from coatlab.config.words import as_typed
 from coatlab.errors import InputError
 from coatlab.runs.effect import check_effect, check_launcher
 from coatlab.runs.spec import make_spec
@@ -26,7 +27,7 @@ from coatlab.training.entry import run, run_in_sweep
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def train(composed: DictConfig) -> float | None:
     """Run the composed config and return its accuracy on held-out images, as Hydra's sweepers expect."""
-    words = HydraConfig.get().overrides.task
+    words = as_typed(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.RUN:
         with one_sentence_errors():
             check_overrides(words)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,16 @@ def load_claims(study: str | None = None, path: Path = CLAIMS) -> list[Claim]:
     Raises:
         InputError: an entry has an unknown key, or lacks a key or a margin that its signs need.
     """
+    return [claim for claim in _read(path, path.stat().st_mtime_ns) if study in (None, claim.study)]
+
+
+@cache
+def _read(path: Path, changed: int) -> list[Claim]:
     entries = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(entries, dict)
     claims = [_claim(str(key), entry) for key, entry in entries.items()]
     _check_beside(claims)
-    return [claim for claim in claims if study in (None, claim.study)]
+    return claims
 
 
 def _check_beside(claims: Sequence[Claim]) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, InterpolationResolutionError, OmegaConfBaseException
 
 from coatlab.config.compose import closed, known_keys
 from coatlab.config.composer import composed, missing_choice, running_folders
@@ -108,9 +108,23 @@ def _of_hydra(error: BaseException) -> str:
         return _added_to(key[1]) or _unknown_key(key[1]) or text
     if text.startswith(NO_SWEEP):
         return _of_several_values() or text
+    if isinstance(error, InterpolationResolutionError | GrammarParseError):
+        return line(_reference(error))
     if error.__cause__ is not None and not isinstance(error, OmegaConfBaseException):
         text += f" ({line(error.__cause__)})"
     return text
+
+
+def _reference(error: OmegaConfBaseException) -> str:
+    """Word a value that refers to another one which is not there, with the word that was typed."""
+    key, text = error.full_key, str(error.args[0]).splitlines()[0]
+    kind, raised, reason = text.partition(" raised while resolving interpolation: ")
+    if raised and kind == InputError.__name__:  # a resolver of ours, whose error OmegaConf replaces
+        return reason
+    words = _typed()
+    typed = next((word for word in words if key and word.lstrip("+").startswith(f"{key}=")), None)
+    stated = typed or next((word for word in words if "${" in word), key)
+    return f"{stated} cannot be resolved: {(reason or text).strip(chr(34))}"
 
 
 def _of_several_values() -> str | None:

@@ -49,7 +49,7 @@ from coatlab.config.compose import compose
 from coatlab.config.composer import loader_of
 from coatlab.config.files import choices, conf_dir
 from coatlab.config.typed.reading import at_home
-from coatlab.config.words import word
+from coatlab.config.words import as_typed, word
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.text import duration, shown
 from coatlab.runs.clean import clean
@@ -155,7 +155,7 @@ def _recorded_words(folder: Path) -> list[str]:
         words = OmegaConf.load(folder / ".hydra" / "overrides.yaml")
     except (OSError, ValueError, YAMLError, OmegaConfBaseException):
         return []
-    return [str(word) for word in words] if isinstance(words, ListConfig) else []
+    return as_typed(words) if isinstance(words, ListConfig) else []
 
 
 def _print_cells(statuses: Sequence[CellStatus], commands: Sequence[str]) -> None:

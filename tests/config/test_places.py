@@ -57,6 +57,12 @@ def denied(path: Path) -> None:
     raise PermissionError(errno.EACCES, "Permission denied")
 
 
+def test_a_variable_is_never_read_as_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COATLAB_RUNS", "/tmp/${seed}")
+    with pytest.raises(InputError, match=r"^COATLAB_RUNS=/tmp/\$\{seed\} is not valid: it has \$\{ in it; use a link"):
+        places.folder("runs")
+
+
 @pytest.mark.parametrize("name", ["runs", "reports"])
 def test_the_default_is_below_the_repository_from_anywhere(name: str, repository: Path) -> None:
     assert places.folder(name) == option(name=name) == repository / name

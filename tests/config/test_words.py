@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
-from coatlab.config.words import flatten, word, written
+from coatlab.config.words import as_typed, flatten, word, written
 
 
 @pytest.mark.parametrize("value", [None, True, False, 3, 0.5, "text", [1, [2, 3]], {"a": None, "b": {"c": [True]}}])
@@ -23,6 +24,13 @@ def test_a_word_gives_its_key_exactly_this_text(text: str) -> None:
 def test_quotes_stand_only_where_they_are_needed() -> None:
     assert word("paths.runs", "/tmp/runs") == "paths.runs=/tmp/runs"
     assert word("paths.runs", "2024") == "paths.runs='2024'"
+
+
+def test_words_in_a_config_stay_as_they_were_typed() -> None:
+    words = ["data.split_seed=${seed}", "seed=3"]
+    config = OmegaConf.create({"seed": 3, "task": words})
+    assert list(config.task) != words  # what as_typed is for
+    assert as_typed(config.task) == words
 
 
 def test_nested_keys_become_dotted_ones() -> None:

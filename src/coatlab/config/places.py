@@ -36,11 +36,13 @@ def folder(name: str) -> Path:
     """Return the folder of `runs`, `reports` or `data`; an empty variable counts as not set.
 
     Raises:
-        InputError: another name, or `~` stands for a home directory that is unknown.
+        InputError: another name, a variable with `${` in it, or `~` stands for a home directory that is unknown.
     """
     if name not in VARIABLES:
         raise not_one_of("folder", name, VARIABLES)
     if given := os.environ.get(VARIABLES[name]):
+        if "${" in given:  # a config would read it as a reference to a key
+            raise InputError(f"{VARIABLES[name]}={given} is not valid: it has ${{ in it; use a link of another name")
         return expand_home(given)
     return expand_home(CACHE) if name == "data" else _home() / name
 

@@ -6,6 +6,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 
 def written(value: Any) -> str:
@@ -29,6 +30,13 @@ def word(key: str, text: str) -> str:
     except HydraException:
         same = False
     return plain if same else f"{key}={QuotedString(text, Quote.single).with_quotes()}"
+
+
+def as_typed(listed: Any) -> list[str]:
+    """Return the words of a ListConfig as they are: when read one by one, `${seed}` is replaced by a value."""
+    plain = OmegaConf.to_container(listed, resolve=False)
+    assert isinstance(plain, list)
+    return [str(each) for each in plain]
 
 
 def is_below(key: str, nodes: Iterable[str]) -> bool:

@@ -16,7 +16,7 @@ from coatlab.config.composer import choices_of, folders_of
 from coatlab.config.files import conf_dir, groups
 from coatlab.config.targets import TARGET, is_ours
 from coatlab.config.typed.reading import read
-from coatlab.config.words import flatten, is_below
+from coatlab.config.words import as_typed, flatten, is_below
 from coatlab.errors import InputError
 from coatlab.runs.identity import OPTED_OUT, PROCESSES, experiment, letters_of
 
@@ -163,8 +163,8 @@ def check_effect(config: DictConfig, hydra: HydraConf | DictConfig, words: Seque
     """
     if study := choices_of(hydra).get("sweep"):
         raise InputError(f"hydra.mode=RUN is not valid with sweep={study}, of which it would make a single run")
-    for typed in hydra.overrides.hydra:
-        if str(typed).lstrip("+~").startswith(OF_SWEEPS):
+    for typed in as_typed(hydra.overrides.hydra):
+        if typed.lstrip("+~").startswith(OF_SWEEPS):
             raise InputError(f"{typed} has no effect on a single run; add --multirun")
     chosen = {group: str(choice) for group, choice in choices_of(hydra).items() if group in groups() and choice}
     for override, company in _ignored(config, chosen, folders_of(hydra, conf_dir()), read(words)):

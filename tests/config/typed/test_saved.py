@@ -1,5 +1,6 @@
 """A run's saved config is run again as the same run, and leaves nothing but that."""
 
+import json
 import os
 from pathlib import Path
 
@@ -48,6 +49,19 @@ def test_with_another_seed_it_is_another_run_with_the_words_that_make_it(done: C
     (other,) = done.runs.glob("*-window-nano-mine-s1-*")
     words = (other / ".hydra" / "overrides.yaml").read_text().splitlines()
     assert [*(saved / "overrides.yaml").read_text().splitlines(), "- seed=1"] == words
+
+
+def test_a_word_that_refers_to_another_key_has_the_value_it_had(done: CommandLine) -> None:
+    ended = done.run("trainer.max_epochs=1", "tracker=none", "data.name=follows", "data.split_seed=${seed}", "seed=2")
+    assert ended.returncode == 0, ended.stderr
+    (folder,) = done.runs.glob("*-follows-s2-*")
+    assert "- data.split_seed=${seed}" in (folder / ".hydra" / "overrides.yaml").read_text().splitlines()
+    code, _, err = again(done, f"--config-path={folder}/.hydra", "--config-name=config", "seed=3")
+    assert code == 0, err
+    (other,) = done.runs.glob("*-follows-s3-*")
+    words = (other / ".hydra" / "overrides.yaml").read_text().splitlines()
+    assert words[-2:] == ["- data.split_seed=2", "- seed=3"]
+    assert json.loads((other / "record.json").read_text())["config"]["data"]["split_seed"] == 2
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.conf import HydraConf
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from coatlab.config.files import choices, conf_dir, groups
 from coatlab.config.targets import TARGET
 from coatlab.config.typed.overrides import SWEEP, with_defaults
+from coatlab.config.typed.reading import read
+from coatlab.config.words import as_typed, word, written
 from coatlab.errors import InputError
 
 
@@ -32,10 +34,21 @@ def name_classes(config: DictConfig, known: Mapping[str, Any]) -> None:
 def words_beside(hydra: HydraConf, typed: Sequence[str]) -> list[str]:
     """Return the words that made the run of a saved config, and those that were typed now in their places."""
     for source in hydra.runtime.config_sources:
-        saved = Path(source.path) / "overrides.yaml"
-        if source.schema == "file" and (saved.parent / f"{hydra.job.config_name}.yaml").is_file() and saved.is_file():
-            return with_defaults([str(word) for word in OmegaConf.load(saved)], typed)
+        saved, config = (Path(source.path) / f"{name}.yaml" for name in ("overrides", hydra.job.config_name))
+        if source.schema == "file" and config.is_file() and saved.is_file():
+            words, made = OmegaConf.load(saved), OmegaConf.load(config)
+            assert isinstance(words, ListConfig)
+            return with_defaults([_as_it_was(each, made) for each in as_typed(words)], typed)
     return list(typed)
+
+
+def _as_it_was(typed: str, made: Any) -> str:
+    """Give a word that refers to another key, as data.split_seed=${seed}, the value that it had in a config."""
+    (override,) = read([typed])
+    if "${" not in str(override.value()):
+        return typed
+    key, value = override.get_key_element(), OmegaConf.select(made, override.key_or_group)
+    return word(key, value) if isinstance(value, str) else f"{key}={written(value)}"
 
 
 def _choice(group: str, settings: Any) -> str | None:
