@@ -19,6 +19,7 @@ from coatlab.config.typed.overrides import check_overrides
 from coatlab.config.typed.saved import words_beside
 from coatlab.config.words import as_typed
 from coatlab.errors import InputError
+from coatlab.output.lasting import lasting_output
 from coatlab.runs.effect import check_effect, check_launcher
 from coatlab.runs.spec import make_spec
 from coatlab.training.entry import run, run_in_sweep
@@ -43,7 +44,7 @@ def train(composed: DictConfig) -> float | None:
 
 def main() -> None:
     """Run the command line; errors meant for the user are one sentence and exit code 1."""
-    with one_sentence_errors():
+    with lasting_output(), one_sentence_errors():
         sys.argv[1:] = prepared(sys.argv[1:], os.environ)
         train()
 

@@ -94,8 +94,8 @@ def test_an_endless_data_set_needs_epochs_that_end() -> None:
         (["recipe=jft", "size=coatnet_0", "recipe.stochastic_depth=0.1"], "recipe=jft has no lr for size=coatnet_0"),
         (
             ["recipe=tuned", "data=cifar10", "layout=CCTT"],
-            "recipe=tuned has no learning rate for data=cifar10 and layout=CCTT, only for data=fractals; find one with "
-            "sweep=tune data=cifar10 layout=CCTT, or give recipe.lr=...",
+            "recipe=tuned has no learning rate for data=cifar10 and layout=CCTT, only for data=fashion_mnist, "
+            "fractals; find one with sweep=tune data=cifar10 layout=CCTT, or give recipe.lr=...",
         ),
         (
             ["recipe=in21k", "recipe.warmup_steps=7"],

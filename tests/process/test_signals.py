@@ -21,6 +21,17 @@ def test_a_signal_is_remembered_until_it_is_asked_for(number: int) -> None:
     assert stopped.value.exit_code == 128 + number
 
 
+def test_a_hang_up_that_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+            signals.stop_if_received()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once() -> None:
     with Signals() as signals:

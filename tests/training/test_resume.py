@@ -4,6 +4,8 @@ import os
 import pkgutil
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from coatlab.errors import Stopped
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
 from coatlab.training.fit import fit
-from tests.support.commandline import TINY, CommandLine, kill, last_of_each_key, wait_for
+from tests.support.commandline import REPOSITORY, TINY, CommandLine, kill, last_of_each_key, wait_for
 from tests.support.specs import spec_of
 
 pytestmark = pytest.mark.slow
@@ -100,6 +102,26 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(
     done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
     assert done.returncode == 0, done.stderr
     assert all(line.startswith("epoch ") for line in done.stderr.splitlines()), done.stderr  # no warning
+    assert_same_run(command, undisturbed)
+
+
+def test_a_terminal_that_is_closed_saves_and_stops(command: CommandLine, undisturbed: CommandLine) -> None:
+    terminal, inside = os.openpty()
+    words = last_of_each_key([*TINY, *SLOW, *STOCHASTIC, "tracker=none", "trainer.checkpoint_every=1000"])
+    process = subprocess.Popen(
+        [sys.executable, "src/train.py", *words],
+        cwd=REPOSITORY,
+        env=command.environment,
+        preexec_fn=lambda: os.login_tty(inside),
+    )
+    os.close(inside)
+    wait_for(lambda: steps(command) >= 3)
+    os.close(terminal)
+    process.wait(100)
+    assert command.record()["status"] == "interrupted"
+    assert (command.folder() / "checkpoints" / "last.ckpt").exists()
+    done = command.run(*SLOW, *STOCHASTIC, "tracker=none")
+    assert done.returncode == 0, done.stderr
     assert_same_run(command, undisturbed)
 
 

@@ -1,21 +1,23 @@
 """Signals set a flag that training reads between batches, so that no signal interrupts the writing of a checkpoint.
 
-TERM, USR1 and USR2 (sent by clusters) and INT (Ctrl-C) set the flag; a second Ctrl-C stops at once. Only the process
-that installed the handlers reacts: forked data workers leave the decision to it. Where nobody reads the flag, because
-training waits for something that does not come, the process ends nevertheless (watch.py).
+TERM, USR1 and USR2 (sent by clusters), HUP (the terminal was closed) and INT (Ctrl-C) set the flag; a second Ctrl-C
+stops at once. A HUP that is ignored stays so: nohup asks for it. Only the process that installed the handlers reacts:
+forked data workers leave the decision to it. Where nobody reads the flag, because training waits for something that
+does not come, the process ends nevertheless (watch.py).
 """
 
 import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
 from coatlab.errors import Stopped
 from coatlab.process.watch import Watch
 
-STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
 WAIT_SECONDS = 10  # that a signal leaves to whatever the main thread waits for
 
 
@@ -48,7 +50,7 @@ class Signals:
 
     def arm(self, *numbers: int) -> None:
         """Install our handlers; called again after a library has installed its own."""
-        for number in numbers:
+        for number in _heard(numbers):
             before = signal.signal(number, self._handle)
             self._before.setdefault(number, before)
 
@@ -91,5 +93,10 @@ def raise_when_signalled() -> None:
     def handle(number: int, frame: FrameType | None) -> None:
         raise Stopped(number)
 
-    for number in STOPPING:
+    for number in _heard(STOPPING):
         signal.signal(number, handle)
+
+
+def _heard(numbers: Iterable[int]) -> list[int]:
+    """Return signals without a HUP that is ignored."""
+    return [each for each in numbers if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]

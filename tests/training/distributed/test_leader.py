@@ -165,6 +165,15 @@ def test_a_follower_that_ends_before_training_is_not_waited_for(
         meet(lambda: None)
 
 
+def test_a_follower_that_is_killed_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = started(tmp_path, "print('a warning', flush=True)\nos.kill(os.getpid(), 9)", monkeypatch)
+    with (
+        pytest.raises(RunError, match="a process of the run ended: it was killed by SIGKILL"),
+        followers(folder, 1) as meet,
+    ):
+        meet(lambda: None)
+
+
 def test_a_signal_is_heard_while_followers_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = started(tmp_path, "time.sleep(600)", monkeypatch)
     with pytest.raises(Stopped), Signals() as signals, followers(folder, 2) as meet:

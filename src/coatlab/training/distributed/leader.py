@@ -6,6 +6,7 @@ rank 0 starts the others on its own machine: `trainer.devices` processes in all.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -54,8 +55,7 @@ def followers(folder: Path, count: int) -> Iterator[Meet]:
         patience = 0
         for process, log in zip(processes, logs, strict=True):
             if process.returncode:
-                said = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
-                raise RunError(f"a process of the run ended: {said.removeprefix('error: ')} ({log})") from error
+                raise RunError(f"a process of the run ended: {_why(process.returncode, log)} ({log})") from error
         raise
     finally:
         _wait(processes, patience)
@@ -84,6 +84,17 @@ def _start(folder: Path, rank: int, world: int, log: Path) -> tuple[subprocess.P
         )
     os.close(tells)
     return process, told
+
+
+def _why(code: int, log: Path) -> str:
+    """Return why a follower ended: its own sentence, the signal that killed it, or what it said last."""
+    said = log.read_text(errors="replace").strip().splitlines()
+    ours = [text.removeprefix("error: ") for text in said if text.startswith("error: ")]
+    if ours:
+        return ours[-1]
+    if code < 0:
+        return f"it was killed by {signal.Signals(-code).name}"
+    return said[-1] if said else "it said nothing"
 
 
 def _tell_leader(look: Callable[[], None]) -> None:
