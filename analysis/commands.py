@@ -4,9 +4,12 @@ import argparse
 import importlib
 import importlib.util
 import shlex
+import shutil
 import sys
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -83,11 +86,15 @@ def _show_published(chosen: argparse.Namespace) -> None:
     if chosen.publish:
         if chosen.study not in choices("sweep"):
             raise not_one_of("study", chosen.study, choices("sweep"))
+        with TemporaryDirectory() as draft:  # what cannot be reported is refused before anything is written
+            if (RESULTS / chosen.study).is_dir():
+                shutil.copytree(RESULTS / chosen.study, Path(draft, chosen.study))
+            write_results(chosen.runs, chosen.study, Path(draft))
+            _report_of_results(chosen, chosen.study, Path(draft))
         write_results(chosen.runs, chosen.study, RESULTS)
     reports = []
     for study in [chosen.study] if chosen.study else published(RESULTS):
-        commands = [f"python src/train.py sweep={study}", f"python -m analysis --results {study}"]
-        report = make_report(study, load_results(RESULTS, study), _design(study), commands, chosen.allow)
+        report = _report_of_results(chosen, study, RESULTS)
         publish_beside(report, RESULTS / study)
         print(f"{study}: {report.compared}" if report.compared else study)
         _show(report, chosen.verbose)
@@ -96,6 +103,11 @@ def _show_published(chosen: argparse.Namespace) -> None:
     if not chosen.study:
         write_section(README, reports, RESULTS.relative_to(README.parent).as_posix())
         write_cited(RESULTS / README.name, reports)
+
+
+def _report_of_results(chosen: argparse.Namespace, study: str, results: Path) -> Report:
+    commands = [f"python src/train.py sweep={study}", f"python -m analysis --results {study}"]
+    return make_report(study, load_results(results, study), _design(study), commands, chosen.allow)
 
 
 def _show(report: Report, verbose: bool) -> None:

@@ -99,4 +99,6 @@ def summary_table(found: Sequence[Dots]) -> Table:
         return Table("Summary", columns, rows, notes=notes)
     columns = [Column("trained on"), Column("name"), Column("test acc.", ".1%")]
     rows = [[one.title, dot.name, dot.value] for one in found for dot in one.dots]
-    return Table("Summary", columns, rows, notes=list(dict.fromkeys(f"Test acc.: {one.measure}." for one in found)))
+    measures = list(dict.fromkeys(one.measure for one in found))
+    notes = [f"{'; '.join(one.title for one in found if one.measure == measure)}: {measure}." for measure in measures]
+    return Table("Summary", columns, rows, notes=notes if len(measures) > 1 else [f"Test acc.: {measures[0]}."])

@@ -9,7 +9,8 @@ from analysis.commands import README
 from analysis.read.results import published
 from analysis.report.published import PAGE
 from analysis.words import RESULTS
-from tests.support.made_runs import make_study
+from coatlab.errors import InputError
+from tests.support.made_runs import make_run, make_study
 
 pytestmark = pytest.mark.slow
 
@@ -52,3 +53,13 @@ def test_the_committed_reports_and_the_readme_are_those_of_the_committed_data(el
     for study in published(RESULTS):
         assert files(elsewhere / study) == files(RESULTS / study), f"run make results and commit results/{study}"
     assert (elsewhere.parents[1] / "README.md").read_text() == README.read_text(), "run make results"
+
+
+def test_what_cannot_be_reported_is_not_published(elsewhere: Path, tmp_path: Path) -> None:
+    make_study(tmp_path / "runs", "layouts", "data=fashion_mnist", seeds=3)
+    main(["layouts", "--publish", "--runs", str(tmp_path / "runs")])
+    before = files(elsewhere / "layouts")
+    make_run(tmp_path / "other", "sweep=layouts", "layout=CCTT", "recipe.lr=0.5", "trainer.max_epochs=5", seed=0)
+    with pytest.raises(InputError, match="differ in more than that"):
+        main(["layouts", "--publish", "--runs", str(tmp_path / "other")])
+    assert files(elsewhere / "layouts") == before
