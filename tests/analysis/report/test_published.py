@@ -56,10 +56,10 @@ def test_the_committed_reports_and_the_readme_are_those_of_the_committed_data(el
 
 
 def test_what_cannot_be_reported_is_not_published(elsewhere: Path, tmp_path: Path) -> None:
-    make_study(tmp_path / "runs", "layouts", "data=fashion_mnist", seeds=3)
-    main(["layouts", "--publish", "--runs", str(tmp_path / "runs")])
-    before = files(elsewhere / "layouts")
-    make_run(tmp_path / "other", "sweep=layouts", "layout=CCTT", "recipe.lr=0.5", "trainer.max_epochs=5", seed=0)
+    make_study(tmp_path / "runs", "relative", seeds=1)
+    main(["relative", "--publish", "--runs", str(tmp_path / "runs")])
+    before = files(elsewhere / "relative")
+    make_run(tmp_path / "other", "sweep=relative", "attention=absolute", "recipe.lr=0.5", study="relative", seed=0)
     with pytest.raises(InputError, match="differ in more than that"):
-        main(["layouts", "--publish", "--runs", str(tmp_path / "other")])
-    assert files(elsewhere / "layouts") == before
+        main(["relative", "--publish", "--runs", str(tmp_path / "other")])
+    assert files(elsewhere / "relative") == before
