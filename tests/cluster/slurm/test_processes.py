@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.slurm.cluster import Cluster
-from tests.cluster.slurm.test_sweeps import LONG, ON_SLURM, finish, job_of, leave
+from tests.cluster.slurm.test_sweeps import ON_SLURM, finish, job_of, leave
 from tests.support.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
 from tests.training.test_resume import assert_same_run, steps
 
 pytestmark = pytest.mark.external
 
+# fewer epochs than those of one process: two that share a core with other tests wait for each other at every step
+LONG = ["trainer.max_epochs=7", "trainer.checkpoint_every=1000", "recipe.stochastic_depth=0.3"]
 TWO = ["trainer=ddp", "trainer.sync_batchnorm=false", "trainer.threads=1", "tracker=none"]
 
 
