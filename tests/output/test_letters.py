@@ -52,16 +52,24 @@ def test_another_font_that_has_it_is_used(monkeypatch: pytest.MonkeyPatch) -> No
     assert other_fonts("größe", FontProperties()) == []
 
 
-def test_hebrew_is_drawn_from_right_to_left() -> None:
-    def pixels(words: str) -> np.ndarray:
-        made = pyplot.figure(figsize=(2, 1))
-        made.text(0.2, 0.5, words, fontsize=30)
-        with showable(made):
-            made.canvas.draw()
-        image = np.asarray(made.canvas.buffer_rgba())[:, :, 0]  # type: ignore[attr-defined]
-        pyplot.close(made)
-        return image[:, (image < 250).any(0)]
+def pixels(words: str) -> np.ndarray:
+    made = pyplot.figure(figsize=(4, 1))
+    made.text(0.1, 0.5, words, fontsize=30)
+    with showable(made):
+        made.canvas.draw()
+    image = np.asarray(made.canvas.buffer_rgba())[:, :, 0]  # type: ignore[attr-defined]
+    pyplot.close(made)
+    return image[:, (image < 250).any(0)]
 
+
+@pytest.mark.parametrize("two", ["日本", "กข", "कख", "한국", "\U0001f642\U0001f680", "\U00012000\U00012001"])
+def test_two_letters_never_look_the_same(two: str) -> None:
+    """As the boxes do that a font has for all letters of a script."""
+    first, second = map(pixels, two)
+    assert first.shape != second.shape or not np.array_equal(first, second)
+
+
+def test_hebrew_is_drawn_from_right_to_left() -> None:
     both, first, second = map(pixels, ("\u05d0\u05dc", "\u05d0", "\u05dc"))
     assert np.array_equal(both[:, : second.shape[1] - 1], second[:, :-1])
     assert not np.array_equal(both[:, : first.shape[1] - 1], first[:, :-1])

@@ -69,6 +69,8 @@ def _letters(path: str) -> frozenset[int]:
 def _installed() -> tuple[tuple[str, frozenset[int]], ...]:
     """Return the regular fonts of this machine by name, with their letters."""
     regular = {font.name: font.fname for font in fontManager.ttflist if font.style == "normal" and font.weight == 400}
+    # Unicode's font of last resort, which Matplotlib brings, claims all letters and has a box for each script
+    regular = {name: path for name, path in regular.items() if not name.replace(" ", "").startswith("LastResort")}
     found = []
     for name, path in sorted(regular.items()):
         try:
