@@ -68,7 +68,7 @@ def test_kills_at_random_moments(command: CommandLine, undisturbed: CommandLine)
         process = command.start(*SLOW, *STOCHASTIC)
         before = steps(command)
         wait_for(lambda: process.poll() is not None or steps(command) != before)  # noqa: B023
-        time.sleep(moments.uniform(0, 0.5))
+        time.sleep(moments.uniform(0, 0.25))
         finished = process.poll() is not None
         kill(process)
         if finished:
