@@ -24,7 +24,7 @@ from tests.support.specs import spec_of
 
 pytestmark = pytest.mark.slow
 
-SLOW = ["trainer.max_epochs=8", "trainer.checkpoint_every=0.2"]  # a few seconds
+SLOW = ["trainer.max_epochs=12", "trainer.checkpoint_every=0.2"]  # a few seconds
 STOCHASTIC = ["recipe.stochastic_depth=0.3"]  # draws random numbers at every step
 
 
@@ -61,10 +61,10 @@ def steps(command: CommandLine) -> int:
     return len(folders[0].read_bytes().splitlines()) if folders else 0
 
 
-def test_kills_at_random_moments(command: CommandLine, undisturbed: CommandLine) -> None:
+def test_ten_kills_at_random_moments(command: CommandLine, undisturbed: CommandLine) -> None:
     moments = random.Random(0)
     kills = 0
-    while kills < 5:
+    while kills < 10:
         process = command.start(*SLOW, *STOCHASTIC)
         before = steps(command)
         wait_for(lambda: process.poll() is not None or steps(command) != before)  # noqa: B023
@@ -76,7 +76,7 @@ def test_kills_at_random_moments(command: CommandLine, undisturbed: CommandLine)
         kills += 1
     done = command.run(*SLOW, *STOCHASTIC)
     assert done.returncode == 0, done.stderr
-    assert kills >= 3, "the run ended before it could be killed often enough"
+    assert kills >= 5, "the run ended before it could be killed often enough"
     assert_same_run(command, undisturbed)
     record = command.record()
     assert record["status"] == "complete"

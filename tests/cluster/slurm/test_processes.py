@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.slurm.cluster import Cluster
-from tests.cluster.slurm.test_sweeps import ON_SLURM, finish, job_of, leave
+from tests.cluster.slurm.test_sweeps import LONG, ON_SLURM, finish, job_of, leave
 from tests.support.commandline import REPOSITORY, TINY, CommandLine, last_of_each_key, wait_for
 from tests.training.test_resume import assert_same_run, steps
 
 pytestmark = pytest.mark.external
 
-# fewer epochs than those of one process: two that share a core with other tests wait for each other at every step
-LONG = ["trainer.max_epochs=7", "trainer.checkpoint_every=1000", "recipe.stochastic_depth=0.3"]
 TWO = ["trainer=ddp", "trainer.sync_batchnorm=false", "trainer.threads=1", "tracker=none"]
 
 
@@ -26,12 +24,16 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     return command
 
 
-def test_a_job_of_one_task_trains_a_run_of_two_processes(
+def test_a_requeued_run_of_two_processes_goes_on_where_it_was(
     slurm: Cluster, on_slurm: CommandLine, undisturbed: CommandLine
 ) -> None:
-    done = on_slurm.run(*LONG, *TWO, *ON_SLURM, "cluster.cpus=2")
-    assert done.returncode == 0, done.stderr
-    assert on_slurm.record()["hardware"]["devices"] == 2
+    process = on_slurm.start(*LONG, *TWO, *ON_SLURM, "cluster.cpus=2")
+    wait_for(lambda: steps(on_slurm))
+    job = job_of(slurm)
+    leave(slurm, on_slurm, job, ["scontrol", "requeue", job])
+    code, _, err = finish(process)
+    assert code == 0, err
+    assert [attempt["status"] for attempt in on_slurm.record()["attempts"]] == ["interrupted", "complete"]
     assert_same_run(on_slurm, undisturbed)
 
 
