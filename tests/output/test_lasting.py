@@ -32,6 +32,15 @@ def test_what_is_printed_arrives(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "before\nfirst\nsecond\n"
 
 
+def test_what_is_unbuffered_stays_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with io.TextIOWrapper(io.FileIO(tmp_path / "log", "w"), write_through=True) as unbuffered:
+        monkeypatch.setattr(sys, "stdout", unbuffered)
+        with lasting_output():
+            sys.stdout.write("at once")
+            assert (tmp_path / "log").read_text() == "at once"
+        monkeypatch.undo()
+
+
 @pytest.mark.parametrize("unbuffered", [False, True])
 @pytest.mark.parametrize("kind", [os.pipe, os.openpty], ids=["pipe", "terminal"])
 def test_a_reader_that_is_gone_is_no_error(kind: Callable[[], tuple[int, int]], unbuffered: bool) -> None:
