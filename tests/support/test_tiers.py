@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 
 from tests.cluster.slurm.cluster import PROGRAMS
+from tests.support import tiers
 from tests.support.commandline import REPOSITORY
 from tests.support.tiers import add_markers, is_quick, started
 
@@ -28,6 +30,19 @@ def test_a_test_without_a_mark_starts_no_process(start: Callable[[], object]) ->
     with pytest.raises(RuntimeError, match="mark it as slow or external"):
         start()
     assert started()  # else it would be no failure where the error is caught
+    started().clear()
+
+
+@pytest.mark.parametrize("older", [True, False])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_a_thread_of_an_earlier_test_starts_is_not_this_tests(
+    older: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = threading.Thread(target=os.system, args=["true"])
+    monkeypatch.setattr(tiers, "_older", [thread] if older else [])
+    thread.start()
+    thread.join()
+    assert bool(started()) is not older
     started().clear()
 
 

@@ -7,6 +7,7 @@ no process: one that tries fails with a sentence, also where what it calls catch
 
 import platform
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -19,6 +20,7 @@ SLOW_FIXTURES = {"command", "held"}
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "os.exec"}
 
 _started: list[str] | None = None  # of the unmarked test that runs now; None: there is none
+_older: list[threading.Thread] = []  # threads that earlier tests have left; what these start is not the test's
 
 
 def add_markers(items: Sequence[pytest.Item]) -> None:
@@ -44,7 +46,8 @@ class Guard:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        global _started
+        global _started, _older
+        _older = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
         _started = [] if is_quick(item) else None
         try:
             return (yield)
@@ -70,7 +73,7 @@ def started() -> list[str]:
 
 
 def _audit(event: str, arguments: Sequence[Any]) -> None:
-    if _started is not None and event in STARTS:
+    if _started is not None and event in STARTS and threading.current_thread() not in _older:
         _refuse(f"{event} {arguments[0] if arguments else ''}")
 
 

@@ -87,19 +87,20 @@ def test_a_job_that_is_preempted_and_warned_of_its_time_limit_goes_on_where_it_w
 
 
 def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine) -> None:
-    # Slurm looks at limits every half minute, and warns up to that much earlier than it was told to
+    # Slurm looks at limits every half minute, and warns up to that much earlier than it was told to: an attempt may be
+    # over before it has made a step, or before its process has written a record
     limit = ["cluster.minutes=1", "cluster.signal_seconds=25"]
     process = on_slurm.start("trainer.max_epochs=100000", *limit, *ON_SLURM, "tracker=none")
-    wait_for(lambda: steps(on_slurm))
     job = job_of(slurm)
     assert " TimeLimit=00:01:00 " in slurm.ask("scontrol", "--oneliner", "show", "job", job)
-    ends: dict[int, int] = {}  # of each attempt
+    ends: dict[int, int] = {}  # the steps at the end of each attempt that made one
 
     def gone_on() -> bool:
         if slurm.jobs().get(job) == "PENDING":
             slurm.hurry(job)
-        ends[len(on_slurm.record()["attempts"])] = steps(on_slurm)
-        return len(set(ends.values())) == 2  # an attempt may be over before it has made a step
+        if made := steps(on_slurm):
+            ends[len(on_slurm.record()["attempts"])] = made
+        return len(set(ends.values())) == 2
 
     until(gone_on, 600)
     slurm.ask("scancel", job)
@@ -107,9 +108,9 @@ def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine
     assert code == 1
     assert "Slurm says CANCELLED of its job" in err
     attempts = [attempt["status"] for attempt in on_slurm.record()["attempts"]]
-    assert attempts == ["interrupted"] * len(ends)
+    assert attempts == ["interrupted"] * max(ends)
     (restarts,) = re.findall(r" Restarts=(\d+) ", slurm.ask("scontrol", "--oneliner", "show", "job", job))
-    assert int(restarts) in (len(ends) - 1, len(ends))  # it may have been cancelled when it was queued once more
+    assert int(restarts) >= len(attempts) - 1  # each attempt but the first is one of Slurm's
     epochs = [row["epoch"] for row in read_metrics(on_slurm.folder()) if "eval/loss" in row]
     assert epochs == list(range(1, len(epochs) + 1))
 
