@@ -83,18 +83,10 @@ def _show_published(chosen: argparse.Namespace) -> None:
     Raises:
         InputError: there is no study to publish, or nothing is published.
     """
-    if chosen.publish:
-        if chosen.study not in choices("sweep"):
-            raise not_one_of("study", chosen.study, choices("sweep"))
-        with TemporaryDirectory() as draft:  # what cannot be reported is refused before anything is written
-            if (RESULTS / chosen.study).is_dir():
-                shutil.copytree(RESULTS / chosen.study, Path(draft, chosen.study))
-            write_results(chosen.runs, chosen.study, Path(draft))
-            _report_of_results(chosen, chosen.study, Path(draft))
-        write_results(chosen.runs, chosen.study, RESULTS)
+    of_new = _add_to_results(chosen) if chosen.publish else None
     reports = []
     for study in [chosen.study] if chosen.study else published(RESULTS):
-        report = _report_of_results(chosen, study, RESULTS)
+        report = of_new or _report_of_results(chosen, study, RESULTS)
         publish_beside(report, RESULTS / study)
         print(f"{study}: {report.compared}" if report.compared else study)
         _show(report, chosen.verbose)
@@ -103,6 +95,19 @@ def _show_published(chosen: argparse.Namespace) -> None:
     if not chosen.study:
         write_section(README, reports, RESULTS.relative_to(README.parent).as_posix())
         write_cited(RESULTS / README.name, reports)
+
+
+def _add_to_results(chosen: argparse.Namespace) -> Report:
+    """Add a study's runs to the published results, and return the report of all that are published of it then."""
+    if chosen.study not in choices("sweep"):
+        raise not_one_of("study", chosen.study, choices("sweep"))
+    with TemporaryDirectory() as draft:  # what cannot be reported is refused before anything is written
+        if (RESULTS / chosen.study).is_dir():
+            shutil.copytree(RESULTS / chosen.study, Path(draft, chosen.study))
+        write_results(chosen.runs, chosen.study, Path(draft))
+        report = _report_of_results(chosen, chosen.study, Path(draft))
+    write_results(chosen.runs, chosen.study, RESULTS)
+    return report
 
 
 def _report_of_results(chosen: argparse.Namespace, study: str, results: Path) -> Report:
