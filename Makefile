@@ -45,7 +45,7 @@ report: setup  ## the report of a study's runs: make report STUDY=transfer (defa
 results: setup  ## write the tables and figures of the published results anew from the data in analysis/results
 	$(BIN)/python -m analysis --results
 
-check: setup  ## the quick tests, without those marked slow (processes, trainings, the solver) or external (see test)
+check: setup  ## the quick tests, without those marked slow (processes, trainings, the solver, seconds) or external (see test)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not external" $(ARGS)
 
 test: setup  ## all tests; external ones (browser, Slurm, LaTeX, Java, a small disk) need what .ci/prepare installs

@@ -26,6 +26,7 @@ def test_layers_are_the_same_network_called_one_by_one() -> None:
             assert eager.is_plain(torch.zeros(1)) == plain
 
 
+@pytest.mark.slow
 def test_a_row_per_round_and_a_share_of_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     config = resolve(compose(SMALL))
     pair = step.rivals(config, step.LAYERS)

@@ -10,6 +10,8 @@ from coatlab.budget.counted import SHAPE, count_ahead, counted
 from coatlab.config.compose import compose, resolve
 from coatlab.create import network_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def none_before(monkeypatch: pytest.MonkeyPatch) -> None:

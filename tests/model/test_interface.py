@@ -64,6 +64,7 @@ def test_a_classifier_is_replaced() -> None:
             one.reset_classifier(wrong)
 
 
+@pytest.mark.slow
 def test_timms_networks_have_the_same_words() -> None:
     """The oracle: attributes, shapes and default maps are those of timm's network of the same size."""
     with torch.device("meta"):

@@ -14,6 +14,8 @@ from coatlab import create_model
 from coatlab.config.files import choices
 from coatlab.model.network import Network
 
+pytestmark = pytest.mark.slow
+
 KINDS = [
     *(("CTTT", attention, {}) for attention in choices("attention")),
     *((layout, "relative", {}) for layout in choices("layout") if layout != "CTTT"),

@@ -29,6 +29,7 @@ def test_torch_and_zip_programs_read_it(sealed: Path) -> None:
     assert zipfile.ZipFile(sealed).testzip() is None
 
 
+@pytest.mark.slow
 def test_any_flipped_bit_is_found(sealed: Path) -> None:
     content = bytearray(sealed.read_bytes())
     chosen = random.Random(0).sample(range(8 * (len(content) - 100)), 300)

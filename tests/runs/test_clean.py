@@ -16,6 +16,7 @@ def named(runs: Path, study: str | None = None) -> dict[str, str]:
     return {folder.name: why for folder, why in removable(runs, study)}
 
 
+@pytest.mark.slow
 def test_failed_and_empty_folders_are_found_and_no_others(tmp_path: Path) -> None:
     for status, seed in (("complete", 0), ("interrupted", 1), ("diverged", 2)):
         make(tmp_path, status, f"seed={seed}")

@@ -12,6 +12,8 @@ from coatlab.errors import InputError
 from coatlab.runs.effect import check_effect, check_effect_on_cells, check_launcher
 from tests.data.image_files import write_folders
 
+pytestmark = pytest.mark.slow
+
 
 def composed(*words: str) -> tuple[DictConfig, DictConfig]:
     config = compose(list(words), hydra_too=True)

@@ -74,6 +74,7 @@ def test_only_a_described_run_can_be_trained_alone(tmp_path: Path) -> None:
         spec_of(f"paths.runs={tmp_path}", "init=finetune", f"init.run={run.folder}", "init.pretrain_only=true")
 
 
+@pytest.mark.slow
 def test_many_cells_are_composed_of_few_choices_and_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ def test_it_is_what_hydra_composes(words: list[str], monkeypatch: pytest.MonkeyP
     assert kept[1] == compose(words)
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "conf"
     shutil.copytree(conf_dir(), own)

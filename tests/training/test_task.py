@@ -151,6 +151,7 @@ def test_mixing_is_drawn_from_the_seeded_generator_and_follows_beta() -> None:
     assert weights.var().item() == pytest.approx(1 / (8 * 0.8 + 4), abs=0.011)
 
 
+@pytest.mark.slow
 def test_evaluation_is_without_mixup() -> None:
     mixed, plain = task(mixup_alpha=0.8), task()
     for one in (mixed, plain):

@@ -182,6 +182,7 @@ def test_what_would_settle_it_is_a_later_look_in_seeds_and_minutes_or_never() ->
         assert re.fullmatch(words, finding.reason)
 
 
+@pytest.mark.slow
 def test_of_those_that_are_advised_at_least_as_many_are_settled_as_is_said() -> None:
     """True differences of any size, since the chance is one over all that the seeds so far leave open."""
     generator, said, settled = np.random.default_rng(0), [], []
@@ -209,6 +210,7 @@ def test_where_images_are_the_limit_more_seeds_are_not_advised() -> None:
     assert decide(ordered("a > b"), cells)[0].verdict == SUPPORTED
 
 
+@pytest.mark.slow
 def test_with_images_planted_one_report_in_twenty_is_wrong() -> None:
     """Differences of 0 and of -about over all images, of which each study sees 100."""
     generator, mistaken, studies = np.random.default_rng(5), 0, 200

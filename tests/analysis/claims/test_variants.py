@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis.claims.claim import Claim, load_claims
 from analysis.claims.judge import judge
@@ -23,6 +24,7 @@ def said(*effects: dict[str, float] | None) -> list[str]:
     return agreement(judge(cases, pd.DataFrame(), np.random.default_rng(0)))
 
 
+@pytest.mark.slow
 def test_equal_verdicts_are_said_in_one_sentence_and_others_by_relation() -> None:
     other = LAYOUTS | {"CCTT": 0.79, "CTTT": 0.805}
     assert said(LAYOUTS, LAYOUTS, LAYOUTS) == ["G, G1 and G2 have the same verdict on every relation."]

@@ -148,6 +148,7 @@ def test_with_noise_in_loss_and_accuracy_it_is_nearly_unbiased(name: str) -> Non
     assert abs(values.mean() - truth(name)) <= 0.1
 
 
+@pytest.mark.slow
 def test_a_slow_seed_moves_nobody_elses_number() -> None:
     before = at_equal_loss(planted(seeds=5, draw=1), LOSSES)
     for factor in (1.5, 3, 1000):

@@ -95,6 +95,7 @@ def test_values_of_a_key_are_in_order(key: str, values: list[object]) -> None:
     assert sorted(backwards, key=lambda value: value_rank(key, value)) == values
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.text(), st.sampled_from([*PAPER, *ATTENTIONS, "unchanged", "a=1", "a=-", "a, CCCC"]))))
 def test_any_names_can_be_sorted(names: list[str]) -> None:
     assert in_order(names) == in_order(names[::-1])
