@@ -26,6 +26,7 @@ from analysis.claims.ordering import names_of
 from analysis.claims.scale import OUT_OF_REACH, out_of_reach, unlooked
 from analysis.compare.confounds import Donors, require_comparable, setup_warnings
 from analysis.compare.finished import BUDGET, EVAL, LOSS, MEASURES, TEST, Lack, Measured, measured
+from analysis.compare.order import COVERING
 from analysis.compare.panels import covering_notes
 from analysis.stats.looks import MOST_SEEDS
 from coatlab.errors import InputError
@@ -119,7 +120,7 @@ def gather(
             if asked not in known:
                 known[asked] = require_comparable(about, factors, donors, allow)
             notes += known[asked]
-            notes += [*setup_warnings(about), *(note.removeprefix("* ") for note in covering_notes(about))]
+            notes += [*setup_warnings(about), *(note.removeprefix(f"{COVERING} ") for note in covering_notes(about))]
         refused = _refusal(about, budgets)
     except InputError as error:
         refused = str(error)

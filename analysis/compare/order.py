@@ -22,6 +22,7 @@ from coatlab.config.files import choices, conf_dir
 
 ATTENTIONS = ("relative", "post", "absolute", "window", "neighborhood", "linear")  # options A, A, A, B, B, C
 NO_ATTENTION = "none"  # of a layout without a T
+COVERING = "*"  # ends the name of local attention whose field covers a whole grid, which a note then says
 UNCHANGED = "unchanged"  # a run with which runs that change one detail are compared
 RELATIVE = "_REL"  # ends the name of a layout that says which attention it has
 STARTS = {"scratch": "", "finetune": " "}  # from scratch comes first
@@ -83,7 +84,7 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def _part_rank(part: str) -> Rank:
-    known = _layouts(conf_dir())
+    known, part = _layouts(conf_dir()), part.removesuffix(COVERING)
     if part in known or part + RELATIVE in known:
         return (0, layout_rank(part))
     if part in ATTENTIONS or part == NO_ATTENTION or part in choices("attention"):

@@ -16,7 +16,15 @@ import pandas as pd
 
 from analysis.compare.confounds import Donors, require_comparable, setup_warnings, starts_of
 from analysis.compare.design import Design, Panel, Row
-from analysis.compare.order import NO_ATTENTION, attention_rank, in_order, layout_name, layout_rank, value_rank
+from analysis.compare.order import (
+    COVERING,
+    NO_ATTENTION,
+    attention_rank,
+    in_order,
+    layout_name,
+    layout_rank,
+    value_rank,
+)
 from analysis.paper.data_sets import ABUNDANT
 from analysis.tabular import Column
 from coatlab.config.words import is_below
@@ -101,10 +109,14 @@ def uncompared_panel(runs: pd.DataFrame, donors: Donors | None = None) -> Panel:
 def covering_notes(runs: pd.DataFrame) -> list[str]:
     """Say where local attention is in fact global, because its field covers the whole grid of positions."""
     local = runs[runs["covering"].astype(bool)]
-    found = set(zip(local["layout.name"], local["attention"], local["covering"], strict=True))
+    found = sorted(
+        set(zip(local["layout.name"], local["attention"], local["covering"], strict=True)),
+        key=lambda one: (layout_rank(one[0]), attention_rank(one[1])),
+    )
     return [
-        f"* {attention} in {layout_name(layout, attention)} is global in {stages}: its field covers the grid there."
-        for layout, attention, stages in sorted(found, key=lambda one: (layout_rank(one[0]), attention_rank(one[1])))
+        f"{COVERING} {attention} in {layout_name(layout, attention)} is global in {stages}: "
+        "its field covers the grid there."
+        for layout, attention, stages in found
     ]
 
 
@@ -162,7 +174,7 @@ def _panel(
     for cell, runs in cells.items():
         pair, more = pairs[cell], {key: settings[cell].get(key) for key in details}
         rank = (*(ranks[key](pair[key]) for key in keys), *(value_rank(*one) for one in more.items()))
-        shown = pair | {"attention": pair["attention"] + "*" * bool(runs["covering"].any())}
+        shown = pair | {"attention": pair["attention"] + COVERING * bool(runs["covering"].any())}
         words = (*(shown[key] for key in keys), *map(value_text, more.values()))
         facts = experiment(runs["config"].iloc[0])
         start = (donors or {}).get(facts.get(DONOR) or "", {}).get("data", {})

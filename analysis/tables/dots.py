@@ -5,14 +5,15 @@ losses, at each row's own best budget. All others show the accuracy on the offic
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from analysis.claims.claim import losses_of
 from analysis.compare.design import Panel, Summarize
 from analysis.compare.finished import AT_BEST, AT_EQUAL_LOSS, TEST, measured
-from analysis.compare.order import NO_ATTENTION, in_order
+from analysis.compare.order import COVERING, NO_ATTENTION, in_order
+from analysis.compare.panels import covering_notes
 from analysis.figures.style import regimes
 from analysis.tabular import Column, Interval, Table
 
@@ -35,12 +36,14 @@ class Dots:
         measure: what their numbers are.
         dots: one per row.
         missing: names that are expected, or that other panels have.
+        marked: what the star at a name means, if there is one.
     """
 
     title: str
     measure: str
     dots: Sequence[Dot]
     missing: Sequence[str] = ()
+    marked: Sequence[str] = ()
 
 
 def dots_of(panels: Sequence[Panel], summarize: Summarize, expected: Sequence[str] = ()) -> list[Dots]:
@@ -65,17 +68,14 @@ def dots_of(panels: Sequence[Panel], summarize: Summarize, expected: Sequence[st
             Dot(name, str(row.facts.get("layout.stages", "")), summarize(table[name].to_numpy(dtype=float)))
             for name, row in zip(names, shown.rows, strict=True)
         ]
-        found.append(Dots(title, words, dots))
+        found.append(Dots(title, words, dots, marked=covering_notes(panel.runs)))
     every = in_order([*expected, *(_first(dot) for one in found for dot in one.dots)])
-    return [
-        Dots(one.title, one.measure, one.dots, [name for name in every if name not in set(map(_first, one.dots))])
-        for one in found
-    ]
+    return [replace(one, missing=[name for name in every if name not in set(map(_first, one.dots))]) for one in found]
 
 
 def _first(dot: Dot) -> str:
     """Return the first word of a row's name, its layout or attention."""
-    return dot.name.partition(", ")[0]
+    return dot.name.partition(", ")[0].removesuffix(COVERING)
 
 
 def row_names(panel: Panel) -> list[str]:
@@ -93,12 +93,15 @@ def summary_table(found: Sequence[Dots]) -> Table:
     names = in_order(dot.name for one in found for dot in one.dots)
     by_panel = [{dot.name: dot.value for dot in one.dots} for one in found]
     notes = [f"{one.title}: {one.measure}." for one in found]
+    marked = list(dict.fromkeys(note for one in found for note in one.marked))
     if len(found) <= 2:
         columns = [Column("name"), *(Column(one.title, ".1%", best="high") for one in found)]
         rows = [[name, *(values.get(name) for values in by_panel)] for name in names]
-        return Table("Summary", columns, rows, notes=notes)
+        return Table("Summary", columns, rows, notes=[*notes, *marked])
     columns = [Column("trained on"), Column("name"), Column("test acc.", ".1%")]
     rows = [[one.title, dot.name, dot.value] for one in found for dot in one.dots]
     measures = list(dict.fromkeys(one.measure for one in found))
     notes = [f"{'; '.join(one.title for one in found if one.measure == measure)}: {measure}." for measure in measures]
-    return Table("Summary", columns, rows, notes=notes if len(measures) > 1 else [f"Test acc.: {measures[0]}."])
+    if len(measures) == 1:
+        notes = [f"Test acc.: {measures[0]}."]
+    return Table("Summary", columns, rows, notes=[*notes, *marked])

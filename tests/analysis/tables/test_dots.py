@@ -55,3 +55,15 @@ def test_rows_of_several_factors_are_named_by_all_and_missed_by_the_first(tmp_pa
     few, many = dots_of(make_panels(loaded.complete, design, loaded.donors), mean_of, ["CCTT", "CCCC"])
     assert [dot.name for dot in few.dots] == ["CCTT, relative", "CCTT, linear", "CTTT, relative", "CTTT, linear"]
     assert (few.missing, many.missing) == (["CCCC"], ["CCCC", "CTTT"])
+
+
+def test_local_attention_that_covers_a_grid_is_marked_in_its_place_and_the_mark_is_explained(tmp_path: Path) -> None:
+    for attention in ("linear", "window", "neighborhood", "relative"):
+        make_run(tmp_path, f"attention={attention}", study="attention", accuracy=0.5)
+    loaded = load(tmp_path, "attention")
+    design = replace(DESIGN, factors=("attention",), panels=(), budgets=None)
+    (found,) = dots_of(make_panels(loaded.complete, design, loaded.donors), mean_of, ["window", "linear"])
+    table = summary_table([found])
+    assert [row[0] for row in table.rows] == ["relative", "window*", "neighborhood*", "linear"]
+    assert found.missing == []
+    assert [note for note in table.notes if note.startswith("* window in CCTT is global in S4")]
