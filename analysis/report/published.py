@@ -23,6 +23,7 @@ from coatlab.output.markdown import escape
 
 PAGE = "report.md"
 MAIN, FIGURE = "layouts", "generalization"  # the study whose table and figure the README has
+COLUMNS = 4  # of that table; a page is wider than a terminal
 BEGIN, END = "<!-- results: written by make results -->", "<!-- end of results -->"
 
 
@@ -69,7 +70,7 @@ def _section(reports: Sequence[Report], folder: str) -> Iterator[str]:
             if picture.name == FIGURE:
                 yield f"![Generalization against capacity]({folder}/{MAIN}/{FIGURE}.svg)"
         yield f"Layouts on {escape(report.compared)}:"
-        yield markdown(replace(summary_table(report.dots), title=""))
+        yield markdown(replace(summary_table(report.dots, COLUMNS), title=""))
     lines = [
         f"- **{report.study}** ([report]({folder}/{report.study}/{PAGE})): {escape(sentence)}"
         for report in reports

@@ -88,13 +88,13 @@ def row_names(panel: Panel) -> list[str]:
     return [", ".join(row.words[place] for place in kept or [0]) for row in panel.rows]
 
 
-def summary_table(found: Sequence[Dots]) -> Table:
-    """Make one small table: a row per name and a column per panel, or, of more than two panels, a row for each."""
+def summary_table(found: Sequence[Dots], columns_at_most: int = 2) -> Table:
+    """Make one small table: a row per name and a column per panel, or, of more panels than that, a row for each."""
     names = in_order(dot.name for one in found for dot in one.dots)
     by_panel = [{dot.name: dot.value for dot in one.dots} for one in found]
     notes = [f"{one.title}: {one.measure}." for one in found]
     marked = list(dict.fromkeys(note for one in found for note in one.marked))
-    if len(found) <= 2:
+    if len(found) <= columns_at_most:
         columns = [Column("name"), *(Column(one.title, ".1%", best="high") for one in found)]
         rows = [[name, *(values.get(name) for values in by_panel)] for name in names]
         return Table("Summary", columns, rows, notes=[*notes, *marked])

@@ -43,6 +43,9 @@ def test_more_than_two_panels_are_rows(tmp_path: Path) -> None:
     table = summary_table(plots(tmp_path))
     assert len(table.columns) == 3
     assert len({row[0] for row in table.rows}) == 3
+    wide = summary_table(plots(tmp_path), 3)
+    assert [len(wide.columns), len(wide.rows)] == [4, 1]
+    assert wide.rows[0][1:] == [row[2] for row in table.rows]
 
 
 def test_rows_of_several_factors_are_named_by_all_and_missed_by_the_first(tmp_path: Path) -> None:
