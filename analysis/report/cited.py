@@ -6,8 +6,8 @@ of the published results, then what of it, and `cite` writes the number anew:
     CCTT reaches <!--= layouts; fashion_mnist, 1,000 images; CCTT -->78.7%<!--/-->,
     <!--= layouts; G; CCTT > CTTT -->+1.4 points<!--/--> more than CTTT
 
-The parts, with a semicolon between them, are a panel of the study's summary and a row of it, or a claim and one of its
-relations.
+The parts, with a semicolon between them, are a panel of the study's summary and a row of it, a claim and one of its
+relations, or a data set and a row of the study's protocol.
 """
 
 import re
@@ -49,6 +49,11 @@ def citable(reports: Sequence[Report]) -> Mapping[str, str]:
         for panel in report.dots:
             for dot in panel.dots:
                 values[BETWEEN.join([report.study, panel.title, dot.name])] = f"{dot.value.mean:.1%}"
+        if report.protocol:
+            titles = [column.title for column in report.protocol.columns]
+            for row, *cells in report.protocol.rows:
+                for title, cell in zip(titles[1:], cells, strict=True):
+                    values[BETWEEN.join([report.study, title, str(row)])] = str(cell)
         for judgement in report.judgements:
             for finding in judgement.findings:
                 if words := difference_words(finding, judgement.claim):

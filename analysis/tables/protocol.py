@@ -54,6 +54,7 @@ def protocol_table(runs: pd.DataFrame) -> Table:
         "augmentation": lambda own: _told(own, own.apply(_augmentation, axis=1)),
         "seeds": _seeds,
         "trained": _days,
+        "time": _time,
         "code": lambda own: _told(own, own["code"]) if "code" in own else "–",
         "machine": lambda own: _told(own, own.apply(_machine, axis=1)),
     }
@@ -118,6 +119,17 @@ def _days(runs: pd.DataFrame) -> str:
     known = runs["ended"].dropna() if "ended" in runs else pd.Series(dtype=object)
     days = sorted({str(when)[:10] for when in known})
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else "–"
+
+
+def _time(runs: pd.DataFrame) -> str:
+    """Add up what all attempts of the runs took, in hours of a core and of a GPU."""
+    if "seconds" not in runs:
+        return "–"
+    on_gpu = runs["gpu"].map(_on)
+    units = runs["devices"].fillna(1) * runs["threads"].fillna(1).where(~on_gpu, 1)
+    hours = (runs["seconds"] * units / 3600).groupby(on_gpu).sum()
+    kinds = {False: "core-hours", True: "GPU hours"}
+    return ", ".join(f"{hours[gpu]:.1f} {kind}" for gpu, kind in kinds.items() if gpu in hours)
 
 
 def _seeds(runs: pd.DataFrame) -> str:

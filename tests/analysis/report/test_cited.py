@@ -12,7 +12,7 @@ from analysis.claims.claim import load_claims
 from analysis.claims.judge import judge
 from analysis.report.cited import CITATION, cite
 from analysis.tables.dots import Dot, Dots
-from analysis.tabular import Mean
+from analysis.tabular import Column, Mean, Table
 from coatlab.errors import InputError
 from tests.analysis.planted import frames
 from tests.support.commandline import REPOSITORY
@@ -28,7 +28,8 @@ def reports() -> list[Any]:
     (claim,) = [one for one in load_claims("layouts") if one.key == "G, best"]
     dots = [Dots("few images", "test accuracy", [Dot("CCTT", "CCTT", Mean(3, 0.7866))])]
     judgements = judge([(claim, runs)], histories, np.random.default_rng(0))
-    return [SimpleNamespace(study="layouts", dots=dots, judgements=judgements)]
+    protocol = Table("Protocol", [Column("setting"), Column("mnist")], [["runs", "12"]])
+    return [SimpleNamespace(study="layouts", dots=dots, protocol=protocol, judgements=judgements)]
 
 
 def test_a_number_is_written_by_what_it_names_and_the_rest_is_left_alone(reports: list[Any]) -> None:
@@ -36,6 +37,10 @@ def test_a_number_is_written_by_what_it_names_and_the_rest_is_left_alone(reports
     found = cite(text, reports)
     assert found == text.replace("99.9%", "78.7%")
     assert cite(found, reports) == found
+
+
+def test_what_the_protocol_says_is_cited_by_data_set(reports: list[Any]) -> None:
+    assert cite("<!--= layouts; mnist; runs -->0<!--/-->", reports) == "<!--= layouts; mnist; runs -->12<!--/-->"
 
 
 def test_a_relation_of_a_claim_is_its_difference(reports: list[Any]) -> None:
@@ -61,6 +66,6 @@ def prose(path: Path) -> str:
 
 
 def test_the_text_about_the_results_has_no_measured_number_of_its_own() -> None:
-    """Percentages and points are measured; numbers of images, seeds, epochs and pixels are chosen."""
+    """Percentages, points and hours are measured; numbers of images, seeds, epochs and pixels are chosen."""
     assert CITATION.search(TEXT.read_text())
-    assert not re.findall(r"[\d.]+ ?(?:%|percent|points?\b)", prose(TEXT).replace("95 %", ""))
+    assert not re.findall(r"[\d.]+ ?(?:%|percent|points?\b|core-hours)", prose(TEXT).replace("95 %", ""))

@@ -69,3 +69,12 @@ def test_the_days_of_training_are_those_of_the_first_and_the_last_run() -> None:
     assert told(few.assign(ended=when))["trained"] == {"fashion_mnist": "2026-11-24 to 2026-11-26"}
     assert told(few.assign(ended=[when[0]] * 3))["trained"] == {"fashion_mnist": "2026-11-26"}
     assert told(few)["trained"] == {"fashion_mnist": "–"}
+
+
+def test_the_time_is_that_of_all_runs_on_cores_and_on_gpus() -> None:
+    table = runs(*((seed, ("layout=CCCC",)) for seed in range(4)))
+    assert told(table)["time"] == {"fashion_mnist": "–"}
+    timed = table.assign(seconds=[3600, 1800, 900, 900], threads=[2, 1, 1, 8], devices=[1, 2, 4, 2])
+    assert told(timed)["time"] == {"fashion_mnist": "8.0 core-hours"}
+    timed.loc[3, "gpu"] = "a card"
+    assert told(timed)["time"] == {"fashion_mnist": "4.0 core-hours, 0.5 GPU hours"}
