@@ -2,16 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from omegaconf import DictConfig, OmegaConf
 
 from analysis.claims.decide import UNDECIDED, Finding
 from analysis.claims.judge import NO_RUN, Judgement
 from analysis.compare.finished import BUDGET, Lack
+from analysis.compare.panels import value_text
 from analysis.stats.looks import PLANNED
+from coatlab.config.compose import compose
+from coatlab.config.files import choices
 from coatlab.config.places import train_command
 from coatlab.output.text import duration
 
+# the words of a study whose cells are fine-tuned, for the runs that these start from
+PRETRAININGS = ["init=finetune", "init.pretrain_only=true"]
 LISTED = 10  # so many seeds are listed; more are a range, which a shell needs quoted
 
 
@@ -131,6 +138,27 @@ def _step(judgement: Judgement, have: int, needed: int, settles: str) -> Step:
 
 
 def _runs_words(judgement: Judgement) -> list[str]:
-    rows = judgement.claim.rows
-    data = [f"data={name}" for name in rows.get("data.name", ())]
-    return [*(data if len(data) == 1 else []), *(["recipe=tuned"] if list(rows.get("rates", ())) == ["tuned"] else [])]
+    """Return the words that make the claim's runs and no others, where they are not what the study has anyway."""
+    rows, (config, varied) = judgement.claim.rows, _study(judgement.claim.study)
+    if "data" not in varied and rows.get("data.name") == [OmegaConf.select(config, "init.pretrain.data", default="")]:
+        return PRETRAININGS
+    words = []
+    for column, valid in rows.items():
+        if len(valid) > 1 or isinstance(valid[0], list):
+            continue
+        key, value = column.removesuffix(".name"), value_text(valid[0])
+        if column == "rates":
+            words += ["recipe=tuned"] if value == "tuned" else []
+        elif key in varied or str(OmegaConf.select(config, f"{key}.name") or OmegaConf.select(config, key)) != value:
+            words.append(f"{key}={value}")
+    return words
+
+
+@cache
+def _study(study: str) -> tuple[DictConfig, set[str]]:
+    """Return the config of a study without those of its cells, and the keys in which these may differ."""
+    if study not in choices("sweep"):
+        return compose([]), set()
+    config = compose([f"sweep={study}"], hydra_too=True)
+    sweeper = config.hydra.sweeper
+    return config, {*sweeper.params, *sweeper.pick, *(key for cell in sweeper.cells for key in cell)}

@@ -1,16 +1,22 @@
 """What to run next is said in seeds, minutes and a command that the sweep understands."""
 
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from analysis.claims.advice import advice, seed_word
+from analysis.claims.advice import PRETRAININGS, advice, first_runs, seed_word
+from analysis.claims.claim import Claim, load_claims
 from analysis.claims.decide import SUPPORTED, UNDECIDED, Finding
-from analysis.claims.judge import Judgement
+from analysis.claims.judge import Judgement, names_in
+from analysis.claims.ordering import names_of
 from analysis.compare.finished import Lack
+from analysis.read.folders import load
 from coatlab.sweep.expand import expand
 from tests.analysis.claims.planted import G
+from tests.support.made_runs import make_study
 
 CLAIM = replace(G, study="layouts", names="layout.name", rows={"data.name": ["fractals"]})
 
@@ -82,3 +88,24 @@ def test_seeds_without_a_number_that_stay_so_are_not_offered_again() -> None:
         "The first look needs 3 seeds (1 more, about 1 min 0 s): "
         "python src/train.py sweep=layouts data=fractals seed=0,1,2,3"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("claim", load_claims(), ids=lambda claim: claim.key)
+def test_the_command_makes_the_runs_that_a_claim_is_about_and_no_others(claim: Claim, tmp_path: Path) -> None:
+    words = shlex.split(first_runs(Judgement(claim, UNDECIDED, [])))[3:]
+    make_study(tmp_path, claim.study, *words)
+    runs = load(tmp_path, claim.study).complete
+    about = runs[claim.rows_of(runs)]
+    assert set(names_in(claim, about)) >= set(names_of(claim.relations))
+    if words != PRETRAININGS:  # with which only what the cells start from is trained
+        assert set(runs.index) - set(about.index) <= set(about.get("init.donor", ()))
+
+
+def test_the_command_names_what_the_study_has_not_by_itself() -> None:
+    (claim,) = [one for one in load_claims("attention") if one.key == "A in CTTT"]
+    other = replace(claim, rows={**claim.rows, "data.image_size": [64]})
+    told = first_runs(Judgement(other, UNDECIDED, []))
+    assert told == "python src/train.py sweep=attention layout=CTTT data.image_size=64"
+    unknown = replace(other, study="nobodys", rows={"data.image_size": [32]})
+    assert first_runs(Judgement(unknown, UNDECIDED, [])) == "python src/train.py sweep=nobodys"
