@@ -40,7 +40,8 @@ def by_panel(
             words = ", ".join(f"{short_key(key, differing)} {value_text(values[key])}" for key in differing)
             beside = claim.beside and f"{claim.beside} at {words}"
             rows = {**claim.rows, **{key: [values[key]] for key in differing}}
-            yield replace(claim, key=f"{claim.key} at {words}", beside=beside, rows=rows), runs[inside]
+            key = f"{claim.key} at {words}"
+            yield replace(claim, key=key, beside=beside, rows=rows, panel=words), runs[inside]
 
 
 def _complete_about(claim: Claim, runs: pd.DataFrame) -> pd.DataFrame:

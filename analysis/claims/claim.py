@@ -39,7 +39,7 @@ class Speaks:
 
 @dataclass(frozen=True)
 class Claim:
-    """One entry of claims.yaml, whose first lines say what each key means."""
+    """One entry of claims.yaml, whose first lines say what each key means; `panel` is that which it is judged by."""
 
     key: str
     says: str
@@ -58,6 +58,7 @@ class Claim:
     beside: str | None = None
     losses: Range | None = None
     speaks: Speaks | None = None
+    panel: str = ""
 
     def rows_of(self, runs: pd.DataFrame) -> pd.Series:
         """Tell which runs the claim is about, whatever their names; a column that they lack is an InputError."""
@@ -101,7 +102,7 @@ def _check_beside(claims: Sequence[Claim]) -> None:
 def _claim(key: str, entry: dict[str, Any]) -> Claim:
     optional = {field.name: field.default for field in fields(Claim) if field.default is not MISSING}
     optional |= {"rows": {}, "called": {}}
-    known = [field.name for field in fields(Claim) if field.name not in ("key", "relations")]
+    known = [field.name for field in fields(Claim) if field.name not in ("key", "relations", "panel")]
     for word in entry:
         if word not in known:
             raise not_one_of(f"claim {key}: key", word, known)

@@ -54,9 +54,14 @@ def unrun(judgements: Sequence[Judgement]) -> list[str]:
 
 
 def headlines(judgements: Sequence[Judgement]) -> list[str]:
-    """Say in a sentence what was found about each primary claim; about all claims if none is primary."""
-    chosen = [one for one in judgements if one.claim.primary and has_runs(one)]
-    return [_headline(one) for one in chosen or [one for one in judgements if has_runs(one)]]
+    """Say in a sentence what was found about each primary claim, and about each variant of one that decides more of it.
+
+    About all claims if none is primary.
+    """
+    known = [one for one in judgements if has_runs(one)]
+    primary = {one.claim.key: one for one in known if one.claim.primary}
+    more = [one for one in known if one.claim.beside in primary and _decided(one) > _decided(primary[one.claim.beside])]
+    return [_headline(one) for one in known if not primary or one.claim.key in primary or one in more]
 
 
 def settling(judgements: Sequence[Judgement]) -> tuple[Judgement, Step] | None:
@@ -88,9 +93,13 @@ def why_silent(judgement: Judgement) -> str:
     return ""
 
 
+def _decided(judgement: Judgement) -> int:
+    return sum(standing(one) in (HOLDS, FAILS) for one in judgement.findings)
+
+
 def _headline(judgement: Judgement) -> str:
     claim, found = judgement.claim, judgement.findings
-    begin = claim.says[0].upper() + claim.says[1:]
+    begin = claim.says[0].upper() + claim.says[1:] + f", at {claim.panel}" * bool(claim.panel)
     if judgement.verdict == OUT_OF_REACH:
         return f"{begin}: out of reach at this scale, since {found[0].reason}."
     counted = {word: [one for one in found if standing(one) in kinds] for word, kinds in _GROUPS.items()}

@@ -126,7 +126,7 @@ def test_studies_are_not_swept_over() -> None:
         ("layouts", [], 19),
         ("layouts", ["data=fractals"], 5),
         ("layouts", ["data=fashion_mnist,fractals", "seed=0,1"], 48),
-        ("layouts", ["sweep.part=core,rest"], 28),
+        ("layouts", ["sweep.part=core,rest"], 29),
         ("scale", [], 25),
         ("random_labels", [], 5),
         ("data_size", [], 15),

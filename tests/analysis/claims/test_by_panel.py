@@ -10,6 +10,7 @@ from analysis.claims.by_panel import by_panel
 from analysis.claims.claim import Claim, load_claims
 from analysis.claims.judge import Judgement, judge
 from analysis.compare.design import PANEL_KEYS
+from analysis.report.findings import headlines
 from tests.analysis.planted import LAYOUTS, frames
 
 (FINISHED,) = [claim for claim in load_claims("layouts") if claim.key == "G"]
@@ -40,15 +41,18 @@ def test_one_panel_is_judged_as_before() -> None:
 def test_each_size_and_resolution_has_its_own_verdict_by_its_own_runs() -> None:
     runs = pd.concat([at("tiny", 32, REVERSED), at("nano", 32, LAYOUTS)])
     found = list(by_panel([G], runs, PANEL_KEYS))
-    assert [claim.key for claim, _ in found] == ["G at size nano", "G at size tiny"]
-    assert [set(given["size.name"]) for _, given in found] == [{"nano"}, {"tiny"}]
-    assert sum(len(given) for _, given in found) == len(runs)
     histories = pd.DataFrame({"fingerprint": [], "step": []})
 
     def judged(claim: Claim, runs: pd.DataFrame) -> Judgement:
         (judgement,) = judge([(claim, runs)], histories, np.random.default_rng(0))
         return judgement
 
+    assert [claim.key for claim, _ in found] == ["G at size nano", "G at size tiny"]
+    assert [headlines([judged(*one)])[0].partition(":")[0] for one in found] == [
+        f"{G.says.capitalize()}, at size {size}" for size in ("nano", "tiny")
+    ]
+    assert [set(given["size.name"]) for _, given in found] == [{"nano"}, {"tiny"}]
+    assert sum(len(given) for _, given in found) == len(runs)
     assert judged(*found[0]).findings == judged(G, at("nano", 32, LAYOUTS)).findings
     assert judged(*found[1]).verdict == "contradicted"
 

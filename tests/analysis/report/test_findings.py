@@ -9,7 +9,7 @@ import pytest
 from analysis.claims.claim import Claim, load_claims
 from analysis.claims.judge import judge
 from analysis.claims.ordering import relations_of
-from analysis.report.findings import findings
+from analysis.report.findings import findings, headlines
 from tests.analysis.planted import frames
 
 pytestmark = pytest.mark.slow
@@ -64,3 +64,19 @@ def test_a_claim_out_of_reach_says_why() -> None:
     title, reason = told((capacity, runs.assign(**{"data.name": "fractals", "rates": "tuned"})), seeds=3)
     assert title.endswith(": out of reach")
     assert "too easy" in reason
+
+
+def test_a_variant_has_a_headline_where_it_decides_more_than_its_claim() -> None:
+    few, _ = frames(seeds=2)
+    many, histories = frames(seeds=10)
+    variant = claim("CTTT >> ViT_REL", key="G2", says="at tuned rates", primary=False, beside="G")
+
+    def said(*cases: tuple[Claim, pd.DataFrame]) -> list[str]:
+        return headlines(judge(cases, histories, np.random.default_rng(0)))
+
+    assert [line.partition(":")[0] for line in said((claim("CTTT >> ViT_REL"), few), (variant, many))] == [
+        "Generalization on few images, at equal final training loss",
+        "At tuned rates",
+    ]
+    for fewer in ((claim("CTTT >> ViT_REL"), many), (variant, many)), ((claim("CTTT >> ViT_REL"), few), (variant, few)):
+        assert len(said(*fewer)) == 1
