@@ -30,10 +30,11 @@ def test_layers_are_the_same_network_called_one_by_one() -> None:
 def test_a_row_per_round_and_a_share_of_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     config = resolve(compose(SMALL))
     pair = step.rivals(config, step.LAYERS)
+    sizes = step.sizes(config, pair, CPU)
     measured = step.measure(config, pair, CPU, rounds=2)
     assert list(measured["pass"]) == ["training"] * 2 + ["inference"] * 2
     measured[["ours", "layer by layer"]] = [[0.1, 0.2]] * 4
-    table = step.table(config, pair, measured, Peak(macs=1e9, bytes=1e9), CPU).set_index(["pass", "network"])
+    table = step.table(config, sizes, measured, Peak(macs=1e9, bytes=1e9)).set_index(["pass", "network"])
     assert table.loc[("inference", "layer by layer"), "ours / it"] == "2.000"
     assert table.loc[("training", "ours"), "images/s"] == "40"
     macs = step.cost_of(pair[0].network, torch.empty(4, 1, 32, 32)).macs

@@ -1,4 +1,4 @@
-"""The commands `python -m coatlab.benchmark attention`, `data`, `packing`, `step` and `loop`."""
+"""The commands `python -m coatlab.benchmark attention`, `data`, `packing`, `cells`, `step` and `loop`."""
 
 import argparse
 import sys
@@ -44,6 +44,11 @@ def main(words: list[str] | None = None) -> int:
     about = "compare a run with its training steps in a bare loop, on one thread of the CPU, and time its start"
     loop = commands.add_parser("loop", help=about, description=about, parents=[shared])
     loop.add_argument("override", nargs="*", help="overrides, as in layout=CCCC data.batch_size=64")
+    about = "measure images per second of several small runs at the same time, through cluster=local"
+    cells = commands.add_parser("cells", help=about, description=about, parents=[shared])
+    cells.add_argument("override", nargs="*", help="overrides, as in size=tiny trainer=gpu")
+    cells.add_argument("--at-once", default="1,2,4", help="numbers of runs at the same time, comma-separated")
+    cells.add_argument("--seconds", type=float, default=10.0, help="in which the epochs of all runs are counted")
     chosen = parser.parse_args(words)
     with uncollected():
         from coatlab.benchmark.commands import run  # torch is imported only where there is something to measure

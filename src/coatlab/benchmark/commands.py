@@ -2,12 +2,14 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
-from coatlab.benchmark import loop, packing, paired, scaling, step, throughput
+from coatlab.benchmark import cells, loop, packing, paired, scaling, step, throughput
 from coatlab.benchmark.growth import draw_growth
 from coatlab.benchmark.peak import find_peak
 from coatlab.config.catalog import with_content
@@ -21,16 +23,21 @@ from coatlab.output.markdown import to_markdown
 from coatlab.output.text import shown
 from coatlab.process.machine import processor
 from coatlab.process.memory import keep_freed_memory
+from coatlab.training.graphs import records
+from coatlab.training.trainer import same_float32
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "64-true": torch.float64}
 STEP = ("size=coatnet_0", "data=imagenet", "data.image_size=224", "data.batch_size=8")
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Run the command that was chosen."""
     keep_freed_memory()
+    same_float32()
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # otherwise torch's profiler prints when it starts and stops
-    commands = {"attention": _attention, "data": _data, "packing": _packing, "step": _step, "loop": _loop}
+    commands = {"attention": _attention, "data": _data, "packing": _packing, "cells": _cells}
+    commands |= {"step": _step, "loop": _loop}
     default = "cuda" if torch.cuda.is_available() else "cpu"
     commands[chosen.command](chosen, _device(chosen.device or default))
 
@@ -38,7 +45,7 @@ def run(chosen: argparse.Namespace) -> None:
 def _attention(chosen: argparse.Namespace, device: torch.device) -> None:
     """Measure how the cost of attention grows; write a table, the numbers and a figure."""
     setup = scaling.Setup(
-        sides=_sides(chosen.sides),
+        sides=sorted(set(_wholes("--sides", chosen.sides, "14,28,56"))),
         heads=chosen.heads,
         head_size=chosen.head_size,
         device=device,
@@ -99,25 +106,40 @@ def _packing(chosen: argparse.Namespace, device: torch.device) -> None:
     print(shown(folder / "measured.csv"))
 
 
+def _cells(chosen: argparse.Namespace, device: torch.device) -> None:
+    """Measure how many cells a machine should train at the same time."""
+    numbers = _wholes("--at-once", chosen.at_once, "1,2,4")
+    measured = cells.measure(chosen.override, numbers, chosen.seconds)
+    words = " ".join([*cells.RUN, *chosen.override])
+    about = f"{words}. {_machine(device)}, epochs counted for {chosen.seconds:g} seconds."
+    shown_rows = measured.assign(ratio=measured["images/s"] / measured["images/s"].iloc[0]).round(2)
+    folder = chosen.reports / "benchmark-cells"
+    _write(folder / "measured.csv", measured.to_csv(index=False))
+    _report(folder, "\n\n".join(["# How many cells at the same time?", about, to_markdown(shown_rows)]) + "\n")
+    print(shown(folder / "measured.csv"))
+
+
 def _step(chosen: argparse.Namespace, device: torch.device) -> None:
     """Measure training steps and inference beside another network."""
     torch.set_num_threads(chosen.threads or torch.get_num_threads())
     config = resolve(compose(with_defaults(STEP, chosen.override)))
     check(config)
     pair = step.rivals(config, chosen.beside)
-    peak = find_peak(device)
+    precision = config["trainer"]["precision"]
+    peak = find_peak(device, PRECISIONS.get(precision, torch.float32))
+    sizes = step.sizes(config, pair, device)
     measured = step.measure(config, pair, device, chosen.turns)
     folder = chosen.reports / "benchmark-step"
     _write(folder / "measured.csv", measured.to_csv(index=False))
     data, layout = config["data"], config["layout"]["name"]
     about = (
-        f"{layout}, {config['size']['name']}, batches of {data['batch_size']}, {data['image_size']} pixels, float32, "
-        f"{chosen.turns} rounds in turn. {_machine(device)}: {peak.macs / 1e9:.0f} G multiply-adds/s in a matrix "
-        f"product, {peak.bytes / 1e9:.1f} GB/s in a copy."
+        f"{layout}, {config['size']['name']}, batches of {data['batch_size']}, {data['image_size']} pixels, "
+        f"{precision}{_how(config['trainer'], device)}, {chosen.turns} rounds in turn. {_machine(device)}: "
+        f"{peak.macs / 1e9:.0f} G multiply-adds/s in a matrix product, {peak.bytes / 1e9:.1f} GB/s in a copy."
     )
     by_pass = [part.drop(columns="pass") for _, part in measured.groupby("pass")]
     warnings = {paired.warning(part) for part in by_pass}
-    rows = step.table(config, pair, measured, peak, device)
+    rows = step.table(config, sizes, measured, peak)
     _report(folder, "\n\n".join(["# How fast is a step?", about, to_markdown(rows), *sorted(warnings - {""})]) + "\n")
     print(shown(folder / "measured.csv"))
 
@@ -190,11 +212,11 @@ def _growth(rows: pd.DataFrame, slopes: dict[str, pd.Series], title: str) -> str
     return "\n\n".join(parts) + "\n"
 
 
-def _sides(words: str) -> list[int]:
-    sides = words.split(",")
-    if not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise InputError(f"--sides={words} is not valid; it must be comma-separated whole numbers, as in 14,28,56")
-    return sorted({int(side) for side in sides})
+def _wholes(option: str, words: str, example: str) -> list[int]:
+    numbers = words.split(",")
+    if not all(number.isdecimal() and int(number) > 0 for number in numbers):
+        raise InputError(f"{option}={words} is not valid; it must be comma-separated whole numbers, as in {example}")
+    return [int(number) for number in numbers]
 
 
 def _device(name: str) -> torch.device:
@@ -202,6 +224,12 @@ def _device(name: str) -> torch.device:
     if name not in valid:
         raise not_one_of("--device", name, valid)
     return torch.device(name)
+
+
+def _how(settings: Mapping[str, Any], device: torch.device) -> str:
+    if settings["compile"]:
+        return ", compiled"
+    return ", training recorded as CUDA graphs" if records(settings, device.type) else ""
 
 
 def _machine(device: torch.device) -> str:

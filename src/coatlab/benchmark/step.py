@@ -1,9 +1,10 @@
 """Training steps and inference of a network beside another: one of timm's, or the same one layer by layer.
 
-Both have the same images, labels, loss, optimizer, memory format and allocator, in one process, and take turns. The
-floor of a pass is what no implementation of the same network goes below on this machine: its multiply-adds at the
-measured peak of matrix products, and, at the measured bandwidth, the maps that training keeps, written once and read
-once. A backward pass has twice the multiply-adds of a forward pass.
+Both have the same images, labels, loss, optimizer, precision, memory format and allocator, in one process, and take
+turns; both are compiled, or their passes recorded (training/graphs.py), where the config's `trainer` says so. The floor
+of a pass is what no implementation of the same network goes below on this machine: its multiply-adds at the measured
+peak of matrix products in that precision, and, at the measured bandwidth, the maps that training keeps, written once
+and read once. A backward pass has twice the multiply-adds of a forward pass.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from coatlab.budget.cost import IMAGES, Cost, count
 from coatlab.create import network_of
 from coatlab.errors import InputError
 from coatlab.model.eager import layer_by_layer
+from coatlab.training.graphs import autocast, record, records
 from coatlab.training.optim import make_optimizer
 from coatlab.training.task import Task
 
@@ -56,7 +58,7 @@ def rivals(config: Mapping[str, Any], beside: str) -> list[Rival]:
         return network_of(config, **shape, stochastic_depth=0.0)
 
     if beside == LAYERS:
-        return [Rival("ours", ours()), Rival("layer by layer", ours(), layer_by_layer)]
+        return _compiled(config, [Rival("ours", ours()), Rival("layer by layer", ours(), layer_by_layer)])
     import timm
 
     if beside not in timm.list_models():
@@ -68,11 +70,25 @@ def rivals(config: Mapping[str, Any], beside: str) -> list[Rival]:
         )
     except (TypeError, AssertionError, ValueError) as error:
         raise InputError(f"--beside={beside} cannot have images of {shape['image_size']} pixels: {error}") from error
-    return [Rival("ours", ours()), Rival(f"timm {beside}", theirs)]
+    return _compiled(config, [Rival("ours", ours()), Rival(f"timm {beside}", theirs)])
+
+
+def sizes(config: Mapping[str, Any], pair: list[Rival], device: torch.device) -> pd.DataFrame:
+    """Return the cost of each network, and the peak memory of each pass in bytes, while no pass is recorded."""
+    images, labels = _batch(config, device)
+    rows = []
+    for one in pair:
+        cost = cost_of(one.network, images)
+        jobs = {name: _job(name, one, config, images, labels) for name in PASSES}
+        for job in jobs.values():
+            job()  # compiles, where the config says so
+        peaks = {name: peak_bytes(job, device) for name, job in jobs.items()}
+        rows.append({"network": one.name, "macs": cost.macs, "activations": cost.activations, **peaks})
+    return pd.DataFrame(rows).set_index("network")
 
 
 def measure(config: Mapping[str, Any], pair: list[Rival], device: torch.device, rounds: int) -> pd.DataFrame:
-    """Measure both passes of both networks.
+    """Measure both passes of both networks; from now on training passes are recorded, where the config says so.
 
     Returns:
         One row per pass and round, with the seconds of each network by name.
@@ -81,29 +97,31 @@ def measure(config: Mapping[str, Any], pair: list[Rival], device: torch.device, 
     tables = []
     for name in PASSES:
         jobs = {one.name: _job(name, one, config, images, labels) for one in pair}
+        if name == "training" and records(config["trainer"], device.type):
+            for one in pair:
+                record(_task(one, config, device).train(), images, config["trainer"]["precision"])
         tables.append(paired.measure(jobs, rounds, device).assign(**{"pass": name}))
     return pd.concat(tables, ignore_index=True)
 
 
-def table(
-    config: Mapping[str, Any], pair: list[Rival], measured: pd.DataFrame, peak: Peak, device: torch.device
-) -> pd.DataFrame:
+def table(config: Mapping[str, Any], sizes: pd.DataFrame, measured: pd.DataFrame, peak: Peak) -> pd.DataFrame:
     """Return one row per pass and network: speed, ratio, peak memory, and how near it is to the floor."""
-    images, labels = _batch(config, device)
+    batch = config["data"]["batch_size"]
+    half = config["trainer"]["precision"].endswith("mixed")
     rows = []
     for name, passes in PASSES.items():
         seconds = measured[measured["pass"] == name].drop(columns="pass")
-        for one in pair:
-            cost, middle = cost_of(one.network, images), float(seconds[one.name].median())
-            moved = 2 * cost.activations * len(images)
+        for network, size in sizes.iterrows():
+            middle = float(seconds[network].median())
+            moved = (1 if half else 2) * size["activations"] * batch  # counted in bytes of float32
             rows.append(
                 {
                     "pass": name,
-                    "network": one.name,
-                    "images/s": f"{len(images) / middle:.4g}",
-                    "ours / it": f"{paired.ratio(seconds, one.name, pair[0].name):.3f}",
-                    "peak MB": f"{peak_bytes(_job(name, one, config, images, labels), device) / 1e6:.0f}",
-                    "of matrix peak": f"{passes * cost.macs * len(images) / peak.macs / middle:.0%}",
+                    "network": network,
+                    "images/s": f"{batch / middle:.4g}",
+                    "ours / it": f"{paired.ratio(seconds, str(network), str(sizes.index[0])):.3f}",
+                    "peak MB": f"{size[name] / 1e6:.0f}",
+                    "of matrix peak": f"{passes * size['macs'] * batch / peak.macs / middle:.0%}",
                     "of bandwidth": f"{moved / peak.bytes / middle:.0%}" if name == "training" else "",
                 }
             )
@@ -126,22 +144,34 @@ def _batch(config: Mapping[str, Any], device: torch.device) -> tuple[Tensor, Ten
     return images.to(device), labels.to(device)
 
 
+def _task(one: Rival, config: Mapping[str, Any], device: torch.device) -> Task:
+    return Task(one.network.to(device), config["recipe"], channels_last=config["trainer"]["channels_last"])
+
+
+def _compiled(config: Mapping[str, Any], pair: list[Rival]) -> list[Rival]:
+    if how := config["trainer"]["compile"]:
+        for one in pair:
+            one.network.compile(mode=None if how is True else how)
+    return pair
+
+
 def _job(name: str, one: Rival, config: Mapping[str, Any], images: Tensor, labels: Tensor) -> Callable[[], None]:
     """Return a function that does one pass over a batch."""
-    recipe = config["recipe"]
-    task = Task(one.network.to(images.device), recipe, channels_last=config["trainer"]["channels_last"])
-    task.train(name == "training")
+    recipe, precision = config["recipe"], config["trainer"]["precision"]
+    task = _task(one, config, images.device)
     optimizer = make_optimizer(task.network, recipe)
 
     def train() -> None:
         with one.context():
             optimizer.zero_grad()
-            task.losses(task(images), labels, smoothing=recipe["label_smoothing"]).mean().backward()
+            with autocast(precision, images.device):
+                loss = task.losses(task(images), labels, smoothing=recipe["label_smoothing"]).mean()
+            loss.backward()
             optimizer.step()
 
     @torch.no_grad()
     def infer() -> None:
-        with one.context():
+        with one.context(), autocast(precision, images.device):
             task(images)
 
     def job() -> None:

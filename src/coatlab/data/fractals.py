@@ -73,11 +73,9 @@ class Instances(Indexed):
             if self.random_labels:
                 labels_B[place] = int(numbers.integers(len(self.systems)))
         draws_BU = torch.from_numpy(draws)
-        return (self.picture(draws_BU, classes_B) if self.rendered else draws_BU), labels_B
-
-    def picture(self, draws_BU: Tensor, classes_B: Tensor) -> Tensor:
-        """Render pictures from draws, on the device where the draws are."""
-        return render(self.systems[classes_B.cpu()], draws_BU, self.side, self.channels)
+        if not self.rendered:
+            return draws_BU, labels_B
+        return render(self.systems[classes_B], draws_BU, self.side, self.channels), labels_B
 
 
 class Kept(Indexed):
@@ -147,7 +145,7 @@ class Fractals(ImageData):
 
     def make_sets(self) -> Mapping[str, Indexed]:
         """Find the classes; a set that is evaluated is rendered when it is first needed."""
-        self.systems = self._systems()
+        self.systems = self._at_hand = self._systems()
         sets: dict[str, Indexed] = {"train": self._instances("train", rendered=self.render == "loader")}
         for name, source in (("eval", "eval"), ("train_eval", "train"), ("test", "test")):
             size = self.train_eval_size if name == "train_eval" else self.sizes[source]
@@ -163,7 +161,8 @@ class Fractals(ImageData):
         """Render the pictures if the batch has draws, then normalize."""
         images, labels_B = batch
         if images.dim() == 2:
-            images = self._instances("train", rendered=True).picture(images, labels_B)
+            self._at_hand = self._at_hand.to(images.device)  # once: a GPU is waited for at each copy
+            images = render(self._at_hand[labels_B], images, self.image_size, self.channels)
         return super().on_after_batch_transfer((images, labels_B), dataloader_idx)
 
     def _instances(self, name: str, rendered: bool) -> Instances:

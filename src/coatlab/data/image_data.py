@@ -158,6 +158,11 @@ class ImageData(L.LightningDataModule, ABC):
             raise InputError(f"data.batch_size={self.batch_size} cannot be divided equally among {ranks} processes")
         self.rank, self.ranks = rank, ranks
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Return the shape of a training batch of this process, (B, C, H, W)."""
+        return self.batch_size // self.ranks, self.channels, self.image_size, self.image_size
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return full batches in an order that depends on nothing but seed and epoch."""
         return self._loader("train", self.batches, persistent_workers=self.workers > 0)
@@ -181,7 +186,8 @@ class ImageData(L.LightningDataModule, ABC):
                 images_BCHW, size=(self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False
             )
         device = images_BCHW.device
-        return (images_BCHW - self.mean.to(device)) / self.std.to(device), labels_B
+        self.mean, self.std = self.mean.to(device), self.std.to(device)  # once: a GPU is waited for at each copy
+        return (images_BCHW - self.mean) / self.std, labels_B
 
     def _in_order(self, name: str) -> DataLoader[Batch]:
         return self._loader(name, InOrder(len(self.sets[name]), self.eval_batch, self.rank, self.ranks))

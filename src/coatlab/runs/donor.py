@@ -26,6 +26,7 @@ SAME_MACHINE = (
     "threads",
     "channels_last",
     "compile",
+    "cuda_graphs",
     "checkpoint_activations",
     "keep_freed_memory",
     "progress",

@@ -43,6 +43,7 @@ OPTED_OUT = (
     "trainer.sync_batchnorm",
     "trainer.channels_last",
     "trainer.compile",
+    "trainer.cuda_graphs",
     "trainer.fast_dev_run",
     "trainer.checkpoint_activations",
     "trainer.deterministic",

@@ -28,9 +28,17 @@ from coatlab.tracking.local import local_loggers, log_test
 from coatlab.training.callbacks import Diverged, Guard, Measure
 from coatlab.training.checkpoints import drop_training_state, save_weights
 from coatlab.training.distributed.leader import Meet, followers
+from coatlab.training.graphs import CudaGraphs
 from coatlab.training.log import MetricsFile
 from coatlab.training.start import Start, facts, make_start
-from coatlab.training.trainer import check_machine, device_facts, make_trainer, quiet_lightning, set_threads
+from coatlab.training.trainer import (
+    check_machine,
+    device_facts,
+    make_trainer,
+    quiet_lightning,
+    same_float32,
+    set_threads,
+)
 
 if TYPE_CHECKING:
     from coatlab.tracking.mirror import WandbMirror
@@ -50,6 +58,7 @@ def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
     check_machine(settings, here.world)
     kept = settings["keep_freed_memory"] and keep_freed_memory()
     set_threads(settings, run.record["hardware"]["cores"])
+    same_float32()
     # where nobody has started the other processes of the run
     count = settings["devices"] - 1 if here.world == 1 else 0
     with Signals(watched=True) as signals, followers(run.folder, count) as meet:
@@ -61,7 +70,9 @@ def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
         others = local_loggers(run)
         loggers = [*filter(None, (metrics, mirror)), *others]
         trainer = make_trainer(run, loggers, [guard, measure, *callbacks], measure)
-        device = device_facts(trainer)
+        device = device_facts(trainer, settings)
+        if device["cuda_graphs"]:
+            trainer.callbacks.append(CudaGraphs(start.data.shape))  # type: ignore[attr-defined]
         run.record["attempts"][-1] |= {key: device[key] for key in ("device", "gpu", "devices", "threads")}
         run.update(
             **facts(run, start),
@@ -118,6 +129,7 @@ def dry_run(spec: Spec) -> None:
             quiet_lightning()
             check_machine(settings, 1)
             set_threads(settings, run.record["hardware"]["cores"])
+            same_float32()
             start = make_start(run, place(), 1)
             trainer = L.Trainer(
                 fast_dev_run=True,

@@ -90,7 +90,7 @@ def make_start(run: Run, here: Place, world: int) -> Start:
     )
     network.set_grad_checkpointing(settings["checkpoint_activations"])
     if settings["compile"]:
-        task.network.compile()
+        task.network.compile(mode=None if settings["compile"] is True else settings["compile"])
     return Start(data, network, cost, recipe, task, checkpoint)
 
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 from torchvision.transforms.v2 import MixUp
 
@@ -143,11 +144,22 @@ class Task(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build optimizer and schedule over all steps of the run."""
-        # Lightning refuses to clip the gradients of a fused optimizer under autocast
-        fused = not str(self.trainer.precision).endswith("mixed")
+        fused = str(self.trainer.precision) != "16-mixed"  # where it would undo the scale of gradients before clipping
         optimizer = make_optimizer(self.network, self.recipe, fused=fused)
         schedule = make_schedule(optimizer, self.recipe["steps"], self.recipe)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as Lightning does, also for a fused optimizer under bfloat16, where it refuses to."""
+        if str(self.trainer.precision) == "bf16-mixed" and gradient_clip_val:
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def _share_statistics(self) -> None:
         if self.trainer.world_size > 1:

@@ -19,6 +19,7 @@ from coatlab.process.place import place
 from coatlab.runs.run import Run
 from coatlab.training.callbacks import Measure, MovingAverage
 from coatlab.training.checkpoints import AtomicCheckpoint
+from coatlab.training.graphs import records
 from coatlab.training.progress import LiveProgress
 
 
@@ -71,6 +72,7 @@ def check_machine(settings: Mapping[str, Any], started: int) -> None:
     """
     if settings["accelerator"] == "gpu" and not has_gpu(settings):
         raise InputError("trainer.accelerator=gpu is not valid here: torch finds no GPU; valid: auto, cpu")
+    records(settings, "cuda" if has_gpu(settings) and CUDAAccelerator.is_available() else "cpu")
     if settings["precision"] == "16-mixed" and not has_gpu(settings):
         raise InputError(
             "trainer.precision=16-mixed is not valid on a CPU, where Lightning would train in bfloat16; "
@@ -98,7 +100,16 @@ def set_threads(settings: Mapping[str, Any], cores: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning takes a number of its own where a run has processes
 
 
-def device_facts(trainer: L.Trainer) -> dict[str, Any]:
+def same_float32() -> None:
+    """Let convolutions on a GPU compute in float32 where matrix products do.
+
+    Of itself cuDNN takes TF32, with 10 bits, for convolutions in float32: a run would be another experiment than on a
+    CPU. Who wants it sets torch.set_float32_matmul_precision, which the record names.
+    """
+    torch.backends.cudnn.allow_tf32 = torch.get_float32_matmul_precision() != "highest"
+
+
+def device_facts(trainer: L.Trainer, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the record says of the device that trains; the environment can turn float32 into TF32."""
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else None
@@ -108,6 +119,7 @@ def device_facts(trainer: L.Trainer) -> dict[str, Any]:
         "devices": trainer.world_size,
         "threads": torch.get_num_threads(),
         "float32": torch.get_float32_matmul_precision(),
+        "cuda_graphs": records(settings, device.type),
     }
 
 

@@ -1,0 +1,87 @@
+"""CUDA graphs: the network's passes in training are recorded once, and each step launches them as a whole.
+
+A step of a small network is hundreds of kernels of a few microseconds each, fewer than Python needs to ask for one. A
+recorded pass is asked for once. The kernels, their order and their random numbers stay the same, and so do the results.
+Evaluation is not recorded.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from coatlab.errors import InputError
+from coatlab.training.task import Task
+
+# Under these settings a pass cannot be recorded: what a step does is not the same each time, or is done elsewhere.
+WITHOUT: dict[str, Any] = {
+    "accumulate": 1,  # gradients stay where they were recorded, and the next batch's would overwrite them
+    "devices": 1,
+    "nodes": 1,
+    "compile": False,
+    "checkpoint_activations": False,
+}
+
+
+def records(settings: Mapping[str, Any], device: str) -> bool:
+    """Tell whether the passes of a run are recorded.
+
+    Args:
+        settings: the config's `trainer`.
+        device: its kind, as in cuda.
+
+    Raises:
+        InputError: they are to be, and cannot.
+    """
+    asked = settings["cuda_graphs"]
+    against = [f"trainer.{key}={settings[key]}" for key, value in WITHOUT.items() if settings[key] != value]
+    if asked is True and device != "cuda":
+        raise InputError(f"trainer.cuda_graphs=true is not valid on a {device}, only on CUDA; valid: auto, false")
+    if asked is True and against:
+        raise InputError(f"trainer.cuda_graphs=true is not valid with {', '.join(against)}; valid: auto, false")
+    return asked is not False and device == "cuda" and not against
+
+
+class CudaGraphs(L.Callback):
+    """Record the passes when the network is on its device and has the weights that training begins with.
+
+    Args:
+        shape: of a batch of images of this process, (B, C, H, W).
+    """
+
+    def __init__(self, shape: tuple[int, int, int, int]) -> None:
+        self.shape = shape
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Record."""
+        assert isinstance(pl_module, Task)
+        record(pl_module, torch.zeros(self.shape, device=trainer.strategy.root_device), str(trainer.precision))
+
+
+def record(task: Task, images_BCHW: Tensor, precision: str) -> None:
+    """Record the network's passes for batches of a shape; from now on they are replayed in training.
+
+    Args:
+        task: on a GPU, in training mode.
+        images_BCHW: of the batch's shape.
+        precision: of the trainer, as in `bf16-mixed`.
+    """
+    network = task.network
+    before = [buffer.clone() for buffer in network.buffers()]
+    images_BCHW = images_BCHW.to(task.dtype, memory_format=task.memory_format)
+    with autocast(precision, images_BCHW.device):
+        torch.cuda.make_graphed_callables(network, (images_BCHW,))
+    with torch.no_grad():
+        for buffer, value in zip(network.buffers(), before, strict=True):
+            buffer.copy_(value)  # the passes that precede the recording have changed the statistics
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context of a mixed precision, in which casts of weights are not kept: recordings need that."""
+    if not precision.endswith("mixed"):
+        return nullcontext()
+    half = torch.bfloat16 if precision.startswith("bf16") else torch.float16
+    return torch.autocast(device.type, half, cache_enabled=False)
