@@ -48,7 +48,16 @@ def blocks(language: str) -> list[str]:
 
 LINES = [line.partition("   #")[0].strip() for block in blocks("bash") for line in block.splitlines() if line]
 COMMANDS = list(dict.fromkeys(LINES))
-BY_OTHER_TESTS = ("packing", "loop", "step", "coatlab.upload", "--publish", "--results", "tests.training.faults")
+BY_OTHER_TESTS = (
+    "packing",
+    "cells",
+    "loop",
+    "step",
+    "coatlab.upload",
+    "--publish",
+    "--results",
+    "tests.training.faults",
+)
 
 
 def test_every_folder_that_users_open_explains_itself() -> None:

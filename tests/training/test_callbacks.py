@@ -9,17 +9,15 @@ import lightning as L
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from coatlab.config.compose import compose, resolve
 from coatlab.data.image_data import Batch, ImageData
 from coatlab.model.network import Network
 from coatlab.process.signals import Signals
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
 from coatlab.training import callbacks
-from coatlab.training.callbacks import MovingAverage
 from coatlab.training.checkpoints import AtomicCheckpoint
 from coatlab.training.fit import fit
 from coatlab.training.progress import epoch_line
@@ -160,17 +158,6 @@ def test_the_line_of_an_epoch_says_what_was_measured() -> None:
     assert epoch_line(row | found, 3) == (
         "epoch 2/3  train loss 0.250  train 90.0%  eval 70.0%  gap +20.0%  100 images/s"
     )
-
-
-def test_the_average_is_kept_where_the_network_trains() -> None:
-    # at set-up the network itself is not there yet
-    task = Task(nn.Linear(2, 2), resolve(compose([]))["recipe"], channels_last=False)
-    callback = MovingAverage(DECAY)
-    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta")))
-    callback.setup(trainer, task, "fit")  # type: ignore[arg-type]
-    assert callback._average_model is not None
-    assert {tensor.device.type for tensor in callback._average_model.module.parameters()} == {"meta"}
-    assert {tensor.device.type for tensor in task.parameters()} == {"cpu"}
 
 
 @pytest.mark.slow

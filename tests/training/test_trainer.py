@@ -12,6 +12,7 @@ from coatlab.training.trainer import check_machine, set_threads
 
 SETTINGS: dict[str, Any] = {
     "accelerator": "auto", "precision": "32-true", "devices": 1, "nodes": 1, "sync_batchnorm": False, "threads": None,
+    "cuda_graphs": "auto", "accumulate": 1, "compile": False, "checkpoint_activations": False,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What happens around the training loop: exact resume, evaluation and rows, stopping on NaN, averaged weights.
+"""What happens around the training loop: exact resume, evaluation and rows, stopping on NaN.
 
 On a CPU a resumed run is bit-identical to an undisturbed one. A checkpoint is taken at the start of a batch, when no
 gradient is pending; the order of batches and every random draw of a step are functions of (seed, batches processed), so
@@ -17,9 +17,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from coatlab.data.image_data import Batch
 from coatlab.data.sampler import SEED_STRIDE
@@ -225,22 +223,6 @@ def images_reached(trainer: L.Trainer, batch_idx: int, numbers: Sequence[int]) -
     each = trainer.datamodule.batch_size  # type: ignore[attr-defined]
     before, after = (earlier + first) * each, (earlier + last) * each
     return after if any(before < number <= after for number in numbers) else 0
-
-
-class MovingAverage(WeightAveraging):
-    """Exponential moving average of weights and statistics; the average is what is evaluated, tested and saved.
-
-    It begins with the weights after the first step. Lightning's own EMA callback creates the average before the network
-    moves to the device, so that on a GPU every step would copy all weights to the CPU; it also rounds constants.
-    """
-
-    def __init__(self, decay: float) -> None:
-        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay))
-
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Create the average on the device that trains."""
-        self._device = trainer.strategy.root_device
-        super().setup(trainer, pl_module, stage)
 
 
 def _seed(device: torch.device, number: int) -> None:

@@ -72,6 +72,7 @@ def record(task: Task, images_BCHW: Tensor, precision: str) -> None:
     network = task.network
     before = [buffer.clone() for buffer in network.buffers()]
     images_BCHW = images_BCHW.to(task.dtype, memory_format=task.memory_format)
+    torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # passes are recorded in a stream apart
     with autocast(precision, images_BCHW.device):
         torch.cuda.make_graphed_callables(network, (images_BCHW,))
     with torch.no_grad():

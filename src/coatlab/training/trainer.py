@@ -17,7 +17,8 @@ from coatlab.errors import InputError
 from coatlab.process.machine import asked_threads
 from coatlab.process.place import place
 from coatlab.runs.run import Run
-from coatlab.training.callbacks import Measure, MovingAverage
+from coatlab.training.average import MovingAverage
+from coatlab.training.callbacks import Measure
 from coatlab.training.checkpoints import AtomicCheckpoint
 from coatlab.training.graphs import records
 from coatlab.training.progress import LiveProgress
