@@ -151,7 +151,7 @@ def _runs_words(judgement: Judgement) -> list[str]:
             words += ["recipe=tuned"] if value == "tuned" else []
         elif key in varied or str(OmegaConf.select(config, f"{key}.name") or OmegaConf.select(config, key)) != value:
             words.append(f"{key}={value}")
-    return words
+    return list(dict.fromkeys(words))  # a rate and a panel may both ask for a recipe
 
 
 @cache

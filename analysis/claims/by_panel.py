@@ -30,8 +30,9 @@ def by_panel(
         about = _complete_about(claim, runs)
         found = about[keys].drop_duplicates().to_dict("records") if keys and len(about) else []
         differing = [key for key in keys if len({json.dumps(one[key]) for one in found}) > 1]
-        if not differing:
-            yield claim, runs
+        if not differing:  # what its runs share still belongs to the command that makes more of them
+            shared = {key: [value] for key, value in found[0].items()} if found else {}
+            yield replace(claim, rows={**claim.rows, **shared}), runs
             continue
         for values in sorted(found, key=lambda one: [value_rank(key, one[key]) for key in keys]):
             inside = pd.Series(True, index=runs.index)
@@ -39,7 +40,7 @@ def by_panel(
                 inside &= runs[key] == values[key]
             words = ", ".join(f"{short_key(key, differing)} {value_text(values[key])}" for key in differing)
             beside = claim.beside and f"{claim.beside} at {words}"
-            rows = {**claim.rows, **{key: [values[key]] for key in differing}}
+            rows = {**claim.rows, **{key: [values[key]] for key in keys}}
             key = f"{claim.key} at {words}"
             yield replace(claim, key=key, beside=beside, rows=rows, panel=words), runs[inside]
 

@@ -23,7 +23,7 @@ from coatlab.output.markdown import escape
 
 PAGE = "report.md"
 MAIN, FIGURE = "layouts", "generalization"  # the study whose table and figure the README has
-COLUMNS = 4  # of that table; a page is wider than a terminal
+COLUMNS = 6  # of that table; a page is wider than a terminal
 BEGIN, END = "<!-- results: written by make results -->", "<!-- end of results -->"
 
 

@@ -109,3 +109,9 @@ def test_the_command_names_what_the_study_has_not_by_itself() -> None:
     assert told == "python src/train.py sweep=attention layout=CTTT data.image_size=64"
     unknown = replace(other, study="nobodys", rows={"data.image_size": [32]})
     assert first_runs(Judgement(unknown, UNDECIDED, [])) == "python src/train.py sweep=nobodys"
+
+
+def test_a_panel_has_its_own_words() -> None:
+    rows = {"data.name": ["fashion_mnist"], "size.name": ["tiny"], "rates": ["tuned"], "recipe.name": ["tuned"]}
+    words = advice._runs_words(cast(Judgement, SimpleNamespace(claim=SimpleNamespace(rows=rows, study="layouts"))))
+    assert sorted(words) == ["data=fashion_mnist", "recipe=tuned", "size=tiny"]
