@@ -1,12 +1,9 @@
 """Cores and GPUs are shared without being oversubscribed or left idle."""
 
-from pathlib import Path
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coatlab.cluster.share import share, visible_gpus
+from coatlab.cluster.share import share
 
 CELLS, CORES = st.integers(1, 300), st.integers(1, 256)
 
@@ -34,21 +31,3 @@ def test_every_gpu_gets_its_share(cells: int, cores: int, gpus: int, per_gpu: in
 @given(CELLS, CORES, st.integers(1, 16))
 def test_the_user_says_how_many(cells: int, cores: int, jobs: int) -> None:
     assert share(cells, cores, [], jobs=jobs, per_gpu=1, threads=None).jobs == min(jobs, cells)
-
-
-@pytest.mark.parametrize(("chosen", "expected"), [("", []), ("-1", []), ("2,0", ["2", "0"]), ("GPU-a", ["GPU-a"])])
-def test_gpus_are_those_that_cuda_would_show(chosen: str, expected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
-    assert visible_gpus() == expected
-
-
-@pytest.mark.slow
-def test_gpus_are_those_that_the_driver_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    program = tmp_path / "nvidia-smi"
-    program.write_text('#!/bin/sh\necho "GPU 0: A (UUID: GPU-1)"\necho "  MIG 1g"\necho "GPU 1: A (UUID: GPU-2)"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert visible_gpus() == ["0", "1"]
-    program.unlink()
-    assert visible_gpus() == []

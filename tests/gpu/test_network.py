@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from coatlab.config.compose import compose, resolve
 from coatlab.create import network_of
-from coatlab.training.graphs import record
+from coatlab.training.callbacks.graphs import record
 from coatlab.training.task import Task
 from tests.gpu.runs import train
 

@@ -25,11 +25,11 @@ from coatlab.cli import one_sentence_errors
 from coatlab.runs.record import read_metrics, read_record
 from coatlab.runs.spec import Spec
 from tests.support.commandline import Forked, tiny_words, wait_for
-from tests.support.failing import Failing
 from tests.support.specs import spec_of
 from tests.tracking.live_server import live
 from tests.tracking.test_repair import assert_as_in
 from tests.tracking.wandb_server import ENTITY, PROJECT
+from tests.training.failing import Failing
 
 WORDS = tiny_words(
     "trainer.max_epochs=2", "trainer.checkpoint_every=0", "trainer.log_every=2", "trainer.progress=false",

@@ -126,9 +126,9 @@ def test_a_terminal_that_is_closed_saves_and_stops(command: CommandLine, undistu
 
 
 PLACES = [
-    "training.callbacks.Guard.on_train_start",
-    "training.callbacks.Guard.on_validation_batch_start",
-    "training.callbacks.Guard.on_test_batch_start",
+    "training.callbacks.guard.Guard.on_train_start",
+    "training.callbacks.guard.Guard.on_validation_batch_start",
+    "training.callbacks.guard.Guard.on_test_batch_start",
     "training.fit.drop_training_state",  # the run is complete, and a sweep would begin the next one
 ]
 
@@ -177,7 +177,7 @@ def test_a_second_ctrl_c_is_recorded_as_such(tmp_path: Path, monkeypatch: pytest
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("coatlab.training.callbacks.Guard.on_train_batch_start", stop)
+    monkeypatch.setattr("coatlab.training.callbacks.guard.Guard.on_train_batch_start", stop)
     words = [*TINY, "tracker=none", f"paths.runs={tmp_path}"]
     with pytest.raises(KeyboardInterrupt), open_run(spec_of(*words)) as run:
         fit(run)

@@ -23,7 +23,7 @@ from coatlab.output.markdown import to_markdown
 from coatlab.output.text import shown
 from coatlab.process.machine import processor
 from coatlab.process.memory import keep_freed_memory
-from coatlab.training.graphs import records
+from coatlab.training.callbacks.graphs import records
 from coatlab.training.trainer import same_float32
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

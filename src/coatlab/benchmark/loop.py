@@ -57,7 +57,8 @@ mark("config")
 with uncollected():
     import torch
     mark("import torch")
-    from coatlab.training import callbacks, fit
+    from coatlab.training import fit
+    from coatlab.training.callbacks.measure import Measure
 mark("import what trains")
 def stop(*_):
     mark("first step")
@@ -71,7 +72,7 @@ def make(*arguments):
     mark("images and network")
     return start
 fit.make_start = make
-callbacks.Measure.on_train_batch_end = stop
+Measure.on_train_batch_end = stop
 with open_run(spec) as run:
     fit.fit(run)
 """

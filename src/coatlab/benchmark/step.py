@@ -1,10 +1,11 @@
 """Training steps and inference of a network beside another: one of timm's, or the same one layer by layer.
 
 Both have the same images, labels, loss, optimizer, precision, memory format and allocator, in one process, and take
-turns; both are compiled, or their passes recorded (training/graphs.py), where the config's `trainer` says so. The floor
-of a pass is what no implementation of the same network goes below on this machine: its multiply-adds at the measured
-peak of matrix products in that precision, and, at the measured bandwidth, the maps that training keeps, written once
-and read once. A backward pass has twice the multiply-adds of a forward pass.
+turns. Both are compiled, or their passes recorded (training/callbacks/graphs.py), where the config's `trainer` says so.
+
+The floor of a pass is what no implementation of the same network goes below on this machine: its multiply-adds at the
+measured peak of matrix products in that precision, and, at the measured bandwidth, the maps that training keeps,
+written once and read once. A backward pass has twice the multiply-adds of a forward pass.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from coatlab.budget.cost import IMAGES, Cost, count
 from coatlab.create import network_of
 from coatlab.errors import InputError
 from coatlab.model.eager import layer_by_layer
-from coatlab.training.graphs import autocast, record, records
+from coatlab.training.callbacks.graphs import autocast, record, records
 from coatlab.training.optim import make_optimizer
 from coatlab.training.task import Task
 

@@ -28,16 +28,18 @@ def counted(config: Mapping[str, Any], shape: Mapping[str, Any], network: Networ
     return _counted[key]
 
 
-def count_ahead(config: Mapping[str, Any]) -> None:
-    """Count the network of a run that begins later, in a process forked from this one.
+def count_ahead(config: Mapping[str, Any]) -> Cost:
+    """Count the network of a run that begins later, in a process forked from this one, and return its cost.
 
     On the meta device: nothing is computed that would start threads, which a forked process lacks.
     """
     shape = {key: config["data"][key] for key in SHAPE}
-    if _key(config, shape) not in _counted:
+    key = _key(config, shape)
+    if key not in _counted:
         with torch.device("meta"):
             network = network_of(config, **shape, stochastic_depth=config["recipe"]["stochastic_depth"])
         counted(config, shape, network)
+    return _counted[key]
 
 
 def _key(config: Mapping[str, Any], shape: Mapping[str, Any]) -> str:

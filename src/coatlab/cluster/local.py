@@ -14,9 +14,10 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log
 from coatlab.cluster.ahead import prepare
 from coatlab.cluster.board import Board
 from coatlab.cluster.fork import CellProcess
+from coatlab.cluster.gpus import per_gpu, visible_gpus
 from coatlab.cluster.job import cluster_settings, failed, outcome, reason
 from coatlab.cluster.launcher import CoatlabLauncher
-from coatlab.cluster.share import Share, share, visible_gpus
+from coatlab.cluster.share import Share, share
 from coatlab.output.text import shown
 from coatlab.process.imports import uncollected
 from coatlab.process.machine import asked_threads, cores
@@ -37,7 +38,7 @@ class LocalLauncher(CoatlabLauncher):
             Stopped: a signal came; every cell has saved its state.
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        machine = self._share(len(specs))
+        machine = self._share(specs)
         with uncollected():
             import coatlab.training.fit  # noqa: F401  (imports torch once: the cells are forked from here)
 
@@ -82,13 +83,14 @@ class LocalLauncher(CoatlabLauncher):
         gpu = machine.gpus[place]
         return CellProcess.start(spec, number, self.hydra_context, self.config, place=place, gpu=gpu)
 
-    def _share(self, cells: int) -> Share:
+    def _share(self, specs: Sequence[Spec]) -> Share:
         settings, trainer = cluster_settings(self.config), self.config.trainer
+        gpus = [] if trainer.accelerator == "cpu" else visible_gpus()
         return share(
-            cells,
+            len(specs),
             cores(),
-            [] if trainer.accelerator == "cpu" else visible_gpus(),
+            gpus,
             jobs=settings["jobs"],
-            per_gpu=settings["per_gpu"],
+            per_gpu=settings["per_gpu"] or per_gpu([spec.config for spec in specs], gpus, cores()),
             threads=trainer.threads or asked_threads(),
         )

@@ -1,12 +1,9 @@
 """How cells share a machine: how many run at the same time, with how many threads, on which GPU.
 
 On a CPU small runs are fastest with one thread each: two runs of one thread side by side take 1/1.15 of the time of two
-runs of two threads, one after the other. On GPUs every cell sees one GPU; several small networks fit on one GPU
-(cluster.per_gpu).
+runs of two threads, one after the other. On GPUs every cell sees one GPU, and several share it (gpus.py).
 """
 
-import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,15 +32,3 @@ def share(cells: int, cores: int, gpus: Sequence[str], *, jobs: int | None, per_
     places = min(places, cells)
     names = tuple(gpus[place % len(gpus)] for place in range(places)) if gpus else ("",) * places
     return Share(places, threads or max(cores // places, 1), names)
-
-
-def visible_gpus() -> list[str]:
-    """List the GPUs that CUDA would show, without torch: CUDA_VISIBLE_DEVICES, or all that the driver names."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(n) for n in range(sum(line.startswith("GPU ") for line in listed.stdout.splitlines()))]

@@ -204,7 +204,7 @@ RULES: dict[str, Rule] = {
     "trainer.eval_at": or_null(wholes),
     "cluster.name": name,
     "cluster.jobs": or_null(whole(1)),
-    "cluster.per_gpu": whole(1),
+    "cluster.per_gpu": or_null(whole(1)),
     "cluster.partition": or_null(label),
     "cluster.account": or_null(label),
     "cluster.qos": or_null(label),

@@ -25,10 +25,10 @@ from coatlab.runs.run import Run, open_run
 from coatlab.runs.spec import Spec
 from coatlab.runs.summary import show_start
 from coatlab.tracking.local import local_loggers, log_test
-from coatlab.training.callbacks import Diverged, Guard, Measure
+from coatlab.training.callbacks.guard import Guard
+from coatlab.training.callbacks.measure import Diverged, Measure
 from coatlab.training.checkpoints import drop_training_state, save_weights
 from coatlab.training.distributed.leader import Meet, followers
-from coatlab.training.graphs import CudaGraphs
 from coatlab.training.log import MetricsFile
 from coatlab.training.start import Start, facts, make_start
 from coatlab.training.trainer import (
@@ -71,8 +71,6 @@ def fit(run: Run, callbacks: Sequence[L.Callback] = ()) -> None:
         loggers = [*filter(None, (metrics, mirror)), *others]
         trainer = make_trainer(run, loggers, [guard, measure, *callbacks], measure)
         device = device_facts(trainer, settings)
-        if device["cuda_graphs"]:
-            trainer.callbacks.append(CudaGraphs(start.data.shape))  # type: ignore[attr-defined]
         run.record["attempts"][-1] |= {key: device[key] for key in ("device", "gpu", "devices", "threads")}
         run.update(
             **facts(run, start),

@@ -17,11 +17,11 @@ from coatlab.errors import InputError
 from coatlab.process.machine import asked_threads
 from coatlab.process.place import place
 from coatlab.runs.run import Run
-from coatlab.training.average import MovingAverage
-from coatlab.training.callbacks import Measure
+from coatlab.training.callbacks.average import MovingAverage
+from coatlab.training.callbacks.graphs import CudaGraphs, records
+from coatlab.training.callbacks.measure import Measure
+from coatlab.training.callbacks.progress import LiveProgress
 from coatlab.training.checkpoints import AtomicCheckpoint
-from coatlab.training.graphs import records
-from coatlab.training.progress import LiveProgress
 
 
 def make_trainer(run: Run, loggers: list[Any], callbacks: list[L.Callback], measure: Measure) -> L.Trainer:
@@ -29,6 +29,7 @@ def make_trainer(run: Run, loggers: list[Any], callbacks: list[L.Callback], meas
     settings, recipe = run.config["trainer"], run.config["recipe"]
     if recipe["ema_decay"] is not None:
         callbacks.append(MovingAverage(recipe["ema_decay"]))
+    callbacks.append(CudaGraphs(settings))
     if settings["progress"] and run.leads:
         callbacks.append(LiveProgress(run.folder.name, measure))
     world = settings["devices"] * settings["nodes"]

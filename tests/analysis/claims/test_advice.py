@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -112,6 +113,11 @@ def test_the_command_names_what_the_study_has_not_by_itself() -> None:
 
 
 def test_a_panel_has_its_own_words() -> None:
-    rows = {"data.name": ["fashion_mnist"], "size.name": ["tiny"], "rates": ["tuned"], "recipe.name": ["tuned"]}
-    words = advice._runs_words(cast(Judgement, SimpleNamespace(claim=SimpleNamespace(rows=rows, study="layouts"))))
-    assert sorted(words) == ["data=fashion_mnist", "recipe=tuned", "size=tiny"]
+    rows: dict[str, list[Any]] = {
+        "data.name": ["fashion_mnist"],
+        "size.name": ["tiny"],
+        "rates": ["tuned"],
+        "recipe.name": ["tuned"],
+    }
+    one = replace(judgement(), claim=replace(CLAIM, rows=rows))
+    assert "sweep=layouts data=fashion_mnist size=tiny recipe=tuned" in first_runs(one)

@@ -49,16 +49,19 @@ class CudaGraphs(L.Callback):
     """Record the passes when the network is on its device and has the weights that training begins with.
 
     Args:
-        shape: of a batch of images of this process, (B, C, H, W).
+        settings: the config's `trainer`, which says whether.
     """
 
-    def __init__(self, shape: tuple[int, int, int, int]) -> None:
-        self.shape = shape
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Record."""
-        assert isinstance(pl_module, Task)
-        record(pl_module, torch.zeros(self.shape, device=trainer.strategy.root_device), str(trainer.precision))
+        """Record, where that is asked for and possible."""
+        device = trainer.strategy.root_device
+        if records(self.settings, device.type):
+            assert isinstance(pl_module, Task)
+            shape: tuple[int, ...] = trainer.datamodule.shape  # type: ignore[attr-defined]
+            record(pl_module, torch.zeros(shape, device=device), str(trainer.precision))
 
 
 def record(task: Task, images_BCHW: Tensor, precision: str) -> None:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 from coatlab.output.text import duration
-from coatlab.training.callbacks import Measure
+from coatlab.training.callbacks.measure import Measure
 
 REFRESH_STEPS = 5
 LINE_SECONDS = 30  # at least so far apart are the lines where there is no terminal

@@ -1,4 +1,4 @@
-"""The average is torch's, on the device that trains, and is counted on the CPU; of a run: test_callbacks.py."""
+"""The average is torch's, on the device that trains, and is counted on the CPU; of a run: test_measure.py."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from coatlab.config.compose import compose, resolve
-from coatlab.training.average import Averaged, MovingAverage
+from coatlab.training.callbacks.average import Averaged, MovingAverage
 from coatlab.training.task import Task
 
 DECAY = 0.8

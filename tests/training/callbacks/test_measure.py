@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-import lightning as L
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,15 +12,11 @@ from torch.utils.data import DataLoader
 
 from coatlab.data.image_data import Batch, ImageData
 from coatlab.model.network import Network
-from coatlab.process.signals import Signals
 from coatlab.runs.record import read_metrics
 from coatlab.runs.run import open_run
-from coatlab.training import callbacks
-from coatlab.training.checkpoints import AtomicCheckpoint
 from coatlab.training.fit import fit
-from coatlab.training.progress import epoch_line
 from coatlab.training.task import Task
-from tests.support.commandline import TINY, last_of_each_key
+from tests.support.commandline import TINY
 from tests.support.specs import spec_of
 
 DECAY = 0.8
@@ -140,40 +134,3 @@ def test_evaluations_are_when_they_are_asked_for_and_change_nothing(plain: Train
         assert {key: one[key] for key in less.keys() - clocks} == {key: less[key] for key in less.keys() - clocks}
     assert other.record["fingerprint"] == plain.record["fingerprint"]
     assert {"eval/accuracy", "gap", "test/accuracy"} <= other.record["final"].keys()
-
-
-def test_one_process_asks_no_device_whether_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tensor that is read back would wait for everything that a GPU was asked for."""
-    monkeypatch.setattr(callbacks.torch, "tensor", lambda *_, **__: pytest.fail("a tensor is built"))
-    alone = cast(L.Trainer, SimpleNamespace(world_size=1))
-    for received, due in ((None, True), (15, False)):
-        signals = cast(Signals, SimpleNamespace(received=received))
-        assert callbacks._agree(alone, signals, due) == (received or 0, due)
-
-
-def test_the_line_of_an_epoch_says_what_was_measured() -> None:
-    row = {"epoch": 2.0, "train/loss": 0.5, "train/accuracy": 0.8, "images_per_second": 99.6}
-    assert epoch_line(row, 3) == "epoch 2/3  loss of steps 0.500  100 images/s"
-    found = {"train_eval/loss": 0.25, "train_eval/accuracy": 0.9, "eval/accuracy": 0.7, "gap": 0.2}
-    assert epoch_line(row | found, 3) == (
-        "epoch 2/3  train loss 0.250  train 90.0%  eval 70.0%  gap +20.0%  100 images/s"
-    )
-
-
-@pytest.mark.slow
-def test_a_checkpoint_precedes_each_evaluation_and_no_other_epoch_has_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saved: list[int] = []
-    save = AtomicCheckpoint.save_checkpoint
-
-    def note(self: AtomicCheckpoint, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        saved.append(checkpoint["global_step"])
-        save(self, checkpoint, path)
-
-    monkeypatch.setattr(AtomicCheckpoint, "save_checkpoint", note)
-    own = ["trainer=cpu", "trainer.progress=false", "tracker=none", "trainer.max_epochs=5", "trainer.eval_every=2"]
-    words = last_of_each_key([*TINY, *own, "trainer.eval_at=[150]", f"paths.runs={tmp_path}"])
-    with open_run(spec_of(*words)) as run:
-        fit(run)
-    assert saved == [2, 19, 39, 49]  # of 10 steps per epoch: one before 192 images, and before epochs 2, 4 and 5 end

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from coatlab.training.progress import LINE_SECONDS, LiveProgress, progress_bar
+from coatlab.training.callbacks.progress import LINE_SECONDS, LiveProgress, epoch_line, progress_bar
 
 TITLE = "CCTT-relative-nano-fashion_mnist-s0-0123abcd"
 
@@ -39,3 +39,12 @@ def test_without_a_terminal_a_line_is_at_a_logged_step_and_not_too_often() -> No
     assert [line.split("  ")[0] for line in lines] == [f"step {step}/200" for step in (40, 60, 80, 100, 120)]
     assert lines[0] == "step 40/200  ran 40 s  about 5 min 20 s left"
     assert LINE_SECONDS == 30
+
+
+def test_the_line_of_an_epoch_says_what_was_measured() -> None:
+    row = {"epoch": 2.0, "train/loss": 0.5, "train/accuracy": 0.8, "images_per_second": 99.6}
+    assert epoch_line(row, 3) == "epoch 2/3  loss of steps 0.500  100 images/s"
+    found = {"train_eval/loss": 0.25, "train_eval/accuracy": 0.9, "eval/accuracy": 0.7, "gap": 0.2}
+    assert epoch_line(row | found, 3) == (
+        "epoch 2/3  train loss 0.250  train 90.0%  eval 70.0%  gap +20.0%  100 images/s"
+    )

@@ -7,7 +7,7 @@ import torch
 
 from coatlab.config.compose import compose, resolve
 from coatlab.errors import InputError
-from coatlab.training.graphs import WITHOUT, autocast, records
+from coatlab.training.callbacks.graphs import WITHOUT, autocast, records
 
 
 def settings(*words: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What happens around the training loop, as Lightning's callbacks."""
