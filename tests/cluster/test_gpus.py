@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coatlab.cluster import gpus
-from coatlab.cluster.gpus import memory, needed, per_gpu, visible_gpus
+from coatlab.cluster.gpus import hint, memory, needed, per_gpu, visible_gpus
 from coatlab.config.compose import compose, resolve
 
 # peak memory in bytes on an H200 that torch measured: with the optimizer and an evaluation, but for CUDA's own
@@ -88,3 +88,23 @@ def test_memory_is_what_the_driver_says(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert memory("0") == expected
+
+
+@pytest.mark.parametrize(
+    ("places", "program", "running", "said"),
+    [
+        (["0", "0"], True, False, True),
+        (["0", "1"], True, False, False),
+        (["", ""], True, False, False),
+        (["0", "0"], False, False, False),
+        (["0", "0"], True, True, False),
+    ],
+)
+def test_mps_is_named_where_it_would_help(
+    places: list[str], program: bool, running: bool, said: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gpus.shutil, "which", lambda name: f"/usr/bin/{name}" if program else None)
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    if running:
+        (tmp_path / "control").touch()
+    assert ("nvidia-cuda-mps-control -d" in hint(places)) == said

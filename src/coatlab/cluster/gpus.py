@@ -6,8 +6,10 @@ Measured on an H200 with 16 cores: cells of `nano`, batches of 64, train on 7,70
 
 import math
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from coatlab.config.targets import is_ours, python_path
@@ -15,6 +17,7 @@ from coatlab.config.targets import is_ours, python_path
 OWN = 0.7e9  # bytes that a process has on a GPU before it computes: CUDA's context and the code of its libraries
 KEPT = 2  # a step's peak memory over the activations that are counted, at most: 0.5 (bfloat16) to 2 were measured
 STATES = 16  # bytes of a parameter: itself, its gradient and two moments
+MPS = "nvidia-cuda-mps-control"
 USED = 0.9  # the part of a GPU's memory that is shared out
 
 
@@ -39,6 +42,19 @@ def per_gpu(configs: Sequence[Mapping[str, Any]], gpus: Sequence[str], cores: in
     smallest = min((memory(gpu) for gpu in gpus), default=0.0)
     largest = max((needed(config) for config in configs), default=math.inf)
     return max(1, min(cores // len(gpus), int(USED * smallest / largest)))
+
+
+def hint(places: Sequence[str]) -> str:
+    """Return a sentence about MPS if cells share a GPU of this machine without it, else nothing.
+
+    Args:
+        places: the GPU of each cell that runs at the same time.
+    """
+    alone = len(set(places)) == len(places) or not any(places)
+    running = (Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps")) / "control").exists()
+    if alone or running or not shutil.which(MPS):
+        return ""
+    return f"cells that share a GPU take turns there; side by side they are faster: {MPS} -d before a sweep starts MPS"
 
 
 def memory(gpu: str) -> float:

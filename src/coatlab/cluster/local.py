@@ -14,7 +14,7 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log
 from coatlab.cluster.ahead import prepare
 from coatlab.cluster.board import Board
 from coatlab.cluster.fork import CellProcess
-from coatlab.cluster.gpus import per_gpu, visible_gpus
+from coatlab.cluster.gpus import hint, per_gpu, visible_gpus
 from coatlab.cluster.job import cluster_settings, failed, outcome, reason
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.share import Share, share
@@ -39,6 +39,8 @@ class LocalLauncher(CoatlabLauncher):
         """
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         machine = self._share(specs)
+        if said := hint(machine.gpus):
+            print(said)
         with uncollected():
             import coatlab.training.fit  # noqa: F401  (imports torch once: the cells are forked from here)
 
