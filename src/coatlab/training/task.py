@@ -1,4 +1,4 @@
-"""The LightningModule: loss, measures and optimizer. What is measured is defined here, when it is in callbacks/measure.py.
+"""The LightningModule: loss, measures and optimizer. What is measured is defined here, when it is in measure.py.
 
 `train/*` are means over the steps of an epoch, with changing weights, in training mode, on augmented images. They are
 not compared; under MixUp `train/accuracy` counts an image's own class, which may be the smaller part of the mixture.
