@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from coatlab.config.compose import compose, resolve
-from coatlab.errors import InputError
-from coatlab.training.callbacks.graphs import WITHOUT, autocast, records
+from coatlab.errors import InputError, RunError
+from coatlab.training.callbacks.graphs import WITHOUT, autocast, record, records
+from coatlab.training.task import Task
 
 
 def settings(*words: str) -> dict[str, Any]:
@@ -55,3 +56,35 @@ def test_a_mixed_precision_keeps_no_casts(precision: str, dtype: torch.dtype | N
     with autocast(precision, cpu):
         assert layer(torch.zeros(1, 2)).dtype == (dtype or torch.float32)
         assert dtype is None or not torch.is_autocast_cache_enabled()
+
+
+def normalizing_task() -> Task:
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(1), torch.nn.Flatten())
+    return Task(network, resolve(compose([]))["recipe"], channels_last=False).train()
+
+
+def test_only_whole_batches_are_replayed_and_statistics_stay_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    replayed: list[int] = []
+
+    def stand_in(network: torch.nn.Module, sample: tuple[torch.Tensor]) -> None:
+        plain = network.forward
+        plain(sample[0] + torch.randn(sample[0].shape))  # as CUDA's does before it records
+        network.forward = lambda x: (replayed.append(len(x)), plain(x))[1]  # type: ignore[assignment, func-returns-value]
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", stand_in)
+    task = normalizing_task()
+    before = [buffer.clone() for buffer in task.network.buffers()]
+    record(task, torch.zeros(4, 1, 2, 2), "32-true")
+    assert all(map(torch.equal, task.network.buffers(), before))
+    for images in (4, 3, 1, 4):
+        assert task(torch.randn(images, 1, 2, 2)).shape == (images, 4)
+    assert replayed == [4, 4]
+
+
+def test_a_network_that_cannot_be_recorded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", fail)
+    with pytest.raises(RunError, match=r"\(operation not permitted .*\); with trainer\.cuda_graphs=false"):
+        record(normalizing_task(), torch.zeros(4, 1, 2, 2), "32-true")

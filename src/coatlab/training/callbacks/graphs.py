@@ -13,7 +13,8 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from coatlab.errors import InputError
+from coatlab.errors import InputError, RunError
+from coatlab.output.text import line
 from coatlab.training.task import Task
 
 # Under these settings a pass cannot be recorded: what a step does is not the same each time, or is done elsewhere.
@@ -67,17 +68,32 @@ class CudaGraphs(L.Callback):
 def record(task: Task, images_BCHW: Tensor, precision: str) -> None:
     """Record the network's passes for batches of a shape; from now on they are replayed in training.
 
+    Other batches, as those from which corrupt images were left out, are computed as before.
+
     Args:
         task: on a GPU, in training mode.
         images_BCHW: of the batch's shape.
         precision: of the trainer, as in `bf16-mixed`.
+
+    Raises:
+        RunError: the network does what cannot be recorded, such as reading a number from the GPU.
     """
-    network = task.network
+    network, plain = task.network, task.network.forward
     before = [buffer.clone() for buffer in network.buffers()]
     images_BCHW = images_BCHW.to(task.dtype, memory_format=task.memory_format)
     torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)  # passes are recorded in a stream apart
-    with autocast(precision, images_BCHW.device):
-        torch.cuda.make_graphed_callables(network, (images_BCHW,))
+    try:
+        with autocast(precision, images_BCHW.device):
+            torch.cuda.make_graphed_callables(network, (images_BCHW,))
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise RunError(
+            f"the passes of the network cannot be recorded as CUDA graphs ({line(error)}); "
+            "with trainer.cuda_graphs=false they need not be"
+        ) from error
+    recorded = network.forward
+    network.forward = lambda x: (recorded if x.shape == images_BCHW.shape else plain)(x)
     with torch.no_grad():
         for buffer, value in zip(network.buffers(), before, strict=True):
             buffer.copy_(value)  # the passes that precede the recording have changed the statistics
