@@ -22,7 +22,7 @@ def biased_attention(q_BHND: Tensor, k_BHKD: Tensor, v_BHKD: Tensor, bias_HNK: T
     """Return the mix of v, (B, H, N, D)."""
     if is_plain(q_BHND) and is_plain(bias_HNK):
         return _Biased.apply(q_BHND, k_BHKD, v_BHKD, bias_HNK)
-    if q_BHND.is_cuda and torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() and q_BHND.is_cuda:
         # torch 2.11 hands its kernel a bias in an order of memory that the kernel refuses on the way back
         scores_BHNK = q_BHND @ k_BHKD.transpose(2, 3) * q_BHND.shape[-1] ** -0.5 + bias_HNK
         return scores_BHNK.softmax(-1).to(v_BHKD.dtype) @ v_BHKD
