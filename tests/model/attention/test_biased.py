@@ -1,5 +1,7 @@
 """Attention with a bias against torch's own function, in float64, and where it is left to that function."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +11,7 @@ from torch.nn import functional as F
 
 from coatlab.model.attention import biased
 from coatlab.model.attention.bias import MASKED
-from coatlab.model.attention.biased import biased_attention
+from coatlab.model.attention.biased import biased_attention, written_out
 from coatlab.model.eager import layer_by_layer
 
 
@@ -19,15 +21,18 @@ def inputs(seed: int, queries: int = 5, keys: int = 3, dtype: torch.dtype = torc
     return [torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_() for shape in shapes]
 
 
-@given(st.integers(0, 99), st.integers(1, 6), st.integers(1, 6), st.booleans())
-def test_values_and_gradients_are_torchs(seed: int, queries: int, keys: int, masks: bool) -> None:
+@pytest.mark.parametrize("way", [biased_attention, written_out])
+@given(seed=st.integers(0, 99), queries=st.integers(1, 6), keys=st.integers(1, 6), masks=st.booleans())
+def test_values_and_gradients_are_torchs(
+    way: Callable[..., Tensor], seed: int, queries: int, keys: int, masks: bool
+) -> None:
     q, k, v, bias = inputs(seed, queries, keys)
     if masks:  # also a query that sees no key
         bias = torch.where(torch.rand(bias.shape, generator=torch.Generator().manual_seed(seed)) < 0.6, bias, MASKED)
-    found, expected = biased_attention(q, k, v, bias), F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
+    found, expected = way(q, k, v, bias), F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
     torch.testing.assert_close(found, expected)
     g = torch.randn(found.shape, generator=torch.Generator().manual_seed(seed), dtype=found.dtype)
-    ways = [torch.autograd.grad(way, (q, k, v, bias), g) for way in (found, expected)]
+    ways = [torch.autograd.grad(out, (q, k, v, bias), g) for out in (found, expected)]
     for mine, wanted in zip(*ways, strict=True):
         torch.testing.assert_close(mine, wanted)
 

@@ -24,9 +24,14 @@ def biased_attention(q_BHND: Tensor, k_BHKD: Tensor, v_BHKD: Tensor, bias_HNK: T
         return _Biased.apply(q_BHND, k_BHKD, v_BHKD, bias_HNK)
     if torch.compiler.is_compiling() and q_BHND.is_cuda:
         # torch 2.11 hands its kernel a bias in an order of memory that the kernel refuses on the way back
-        scores_BHNK = q_BHND @ k_BHKD.transpose(2, 3) * q_BHND.shape[-1] ** -0.5 + bias_HNK
-        return scores_BHNK.softmax(-1).to(v_BHKD.dtype) @ v_BHKD
+        return written_out(q_BHND, k_BHKD, v_BHKD, bias_HNK)
     return F.scaled_dot_product_attention(q_BHND, k_BHKD, v_BHKD, attn_mask=bias_HNK[None])
+
+
+def written_out(q_BHND: Tensor, k_BHKD: Tensor, v_BHKD: Tensor, bias_HNK: Tensor) -> Tensor:
+    """Compute the mix by the formula, whose passes a compiler joins."""
+    scores_BHNK = q_BHND @ k_BHKD.transpose(2, 3) * q_BHND.shape[-1] ** -0.5 + bias_HNK
+    return scores_BHNK.softmax(-1).to(v_BHKD.dtype) @ v_BHKD
 
 
 class _Biased(Function):
