@@ -17,11 +17,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from coatlab.config.compose import compose, resolve
-from coatlab.config.files import repository
-from coatlab.config.rules import check
-from coatlab.config.typed.overrides import with_defaults
-from coatlab.errors import InputError, RunError
+from coatlab.benchmark.sweep import make_sweep
+from coatlab.errors import RunError
 
 # an epoch takes a GPU a fraction of a second
 RUN = ("data.train_size=6400", "data.eval_size=500", "data.train_eval_size=500", "data.batch_size=64")
@@ -45,18 +42,18 @@ def measure(overrides: Sequence[str], numbers: Sequence[int], seconds: float) ->
         InputError: an override is not valid, or coatlab is an installed wheel, without src/train.py.
         RunError: a run failed; the message has the end of its output.
     """
-    checkout = repository()
-    if checkout is None:
-        raise InputError("this benchmark needs a checkout of coatlab: an installed wheel has no src/train.py")
-    words = [*with_defaults(RUN, overrides), *ALWAYS]
-    config = resolve(compose(words))
-    check(config)
-    batch = config["data"]["batch_size"]
+    runs_of = make_sweep(RUN, overrides, ALWAYS)
+    batch = runs_of.config["data"]["batch_size"]
     rows = []
     for number in numbers:
         with tempfile.TemporaryDirectory() as folder:
-            sweep = [*words, "seed=" + ",".join(map(str, range(number))), "cluster=local", f"cluster.jobs={number}"]
-            command = [sys.executable, str(checkout / "src" / "train.py"), *sweep, f"paths.runs={folder}"]
+            sweep = [
+                *runs_of.words,
+                "seed=" + ",".join(map(str, range(number))),
+                "cluster=local",
+                f"cluster.jobs={number}",
+            ]
+            command = [sys.executable, runs_of.train, *sweep, f"paths.runs={folder}"]
             steps, waited, took = _watch(command, Path(folder), number, seconds)
         every = steps * batch / took
         rows.append({"cells": number, "images/s": every, "of one": every / number, "seconds to begin": waited})

@@ -16,13 +16,11 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
+from coatlab.benchmark.sweep import make_sweep
 from coatlab.benchmark.throughput import endless_batches, training_step
 from coatlab.config.compose import compose, resolve
-from coatlab.config.files import repository
-from coatlab.config.rules import check
-from coatlab.config.typed.overrides import with_defaults
 from coatlab.data.image_data import make_data
-from coatlab.errors import InputError, RunError
+from coatlab.errors import RunError
 from coatlab.process.machine import cores
 from coatlab.process.memory import keep_freed_memory
 
@@ -41,17 +39,13 @@ def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
         InputError: an override is not valid, or coatlab is an installed wheel, without src/train.py.
         RunError: a run failed; the message has the end of its output.
     """
-    checkout = repository()
-    if checkout is None:
-        raise InputError("this benchmark needs a checkout of coatlab: an installed wheel has no src/train.py")
-    train = checkout / "src" / "train.py"
-    words = [*with_defaults(RUN, overrides), *ALWAYS]
-    check(resolve(compose(words)))
+    runs_of = make_sweep(RUN, overrides, ALWAYS)
+    words = runs_of.words
     rows = []
     for _ in range(turns):
         with tempfile.TemporaryDirectory() as folder:
             seeds = "seed=" + ",".join(str(seed) for seed in range(runs))
-            sweep = [str(train), *words, seeds, "cluster=local", f"paths.runs={folder}"]
+            sweep = [runs_of.train, *words, seeds, "cluster=local", f"paths.runs={folder}"]
             local = _time([sweep])
         bare = [["-c", f"from {__name__} import train_bare; train_bare({words}, {seeds})"] for seeds in shares(runs)]
         rows.append({"sweep": local, "bare": _time(bare)})
