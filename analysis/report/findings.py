@@ -54,13 +54,15 @@ def unrun(judgements: Sequence[Judgement]) -> list[str]:
 
 
 def headlines(judgements: Sequence[Judgement]) -> list[str]:
-    """Say in a sentence what was found about each primary claim, and about each variant of one that decides more of it.
+    """Say in a sentence what was found about each primary claim, variants that decide more of it, and what is settled.
 
-    About all claims if none is primary.
+    A claim that is neither primary nor a variant has a sentence if it is supported or contradicted. All claims have one
+    if none is primary.
     """
     known = [one for one in judgements if has_runs(one)]
     primary = {one.claim.key: one for one in known if one.claim.primary}
     more = [one for one in known if one.claim.beside in primary and _decided(one) > _decided(primary[one.claim.beside])]
+    more += [one for one in known if one.claim.beside is None and one.verdict in (SUPPORTED, CONTRADICTED)]
     return [_headline(one) for one in known if not primary or one.claim.key in primary or one in more]
 
 

@@ -66,6 +66,15 @@ def test_a_claim_out_of_reach_says_why() -> None:
     assert "too easy" in reason
 
 
+def test_a_claim_of_its_own_has_a_headline_when_it_is_settled() -> None:
+    few, _ = frames(seeds=2)
+    many, histories = frames(seeds=10)
+    primary = claim("CTTT >> ViT_REL"), few
+    other = claim("CTTT >> ViT_REL", key="T2", says="at twice the resolution", primary=False)
+    for runs, number in ((many, 2), (few, 1)):
+        assert len(headlines(judge([primary, (other, runs)], histories, np.random.default_rng(0)))) == number
+
+
 def test_a_variant_has_a_headline_where_it_decides_more_than_its_claim() -> None:
     few, _ = frames(seeds=2)
     many, histories = frames(seeds=10)
