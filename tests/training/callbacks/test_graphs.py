@@ -42,7 +42,7 @@ def test_what_speaks_against_it_is_a_setting_of_the_trainer() -> None:
     [
         ([], "cpu", "trainer.cuda_graphs=true is not valid on a cpu, only on CUDA; valid: auto, false"),
         (["trainer.accumulate=2"], "cuda", "is not valid with trainer.accumulate=2; valid: auto, false"),
-        (["trainer.compile=true"], "cuda", "is not valid with trainer.compile=True; valid: auto, false"),
+        (["trainer.compile=true"], "cuda", "is not valid with trainer.compile=true; valid: auto, false"),
     ],
 )
 def test_a_recording_that_cannot_be_is_refused(words: list[str], device: str, sentence: str) -> None:

@@ -13,6 +13,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from coatlab.config.words import written
 from coatlab.errors import InputError, RunError
 from coatlab.output.text import line
 from coatlab.training.task import Task
@@ -38,7 +39,7 @@ def records(settings: Mapping[str, Any], device: str) -> bool:
         InputError: they are to be, and cannot.
     """
     asked = settings["cuda_graphs"]
-    against = [f"trainer.{key}={settings[key]}" for key, value in WITHOUT.items() if settings[key] != value]
+    against = [f"trainer.{key}={written(settings[key])}" for key, value in WITHOUT.items() if settings[key] != value]
     if asked is True and device != "cuda":
         raise InputError(f"trainer.cuda_graphs=true is not valid on a {device}, only on CUDA; valid: auto, false")
     if asked is True and against:
