@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## list the targets, and the markers of tests
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
-	@sed -nE 's/^    "(slow|external): (.*)",$$/  marker \1: \2/p' pyproject.toml
+	@sed -nE 's/^    "(slow|gpu|external): (.*)",$$/  marker \1: \2/p' pyproject.toml
 
 setup: .venv/ready  ## make .venv with everything in it; does nothing when nothing changed
 

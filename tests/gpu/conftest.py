@@ -1,16 +1,9 @@
-"""Tests in this folder need a GPU; elsewhere each is skipped by name."""
+"""Tests in this folder need a GPU; elsewhere each is skipped by name. tests/support/tiers.py marks them."""
 
 import pytest
 import torch
 
 from coatlab.training.trainer import same_float32
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent.name == "gpu":
-            item.add_marker(pytest.mark.gpu)
-            item.add_marker(pytest.mark.slow)  # of those that may start processes
 
 
 @pytest.fixture(autouse=True)

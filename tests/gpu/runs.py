@@ -31,7 +31,7 @@ def train(folder: Path, *others: str, callbacks: Sequence[L.Callback] = ()) -> d
 
 
 def command(folder: Path, *others: str) -> "subprocess.Popen[str]":
-    """Start `python src/train.py` in a process of its own."""
+    """Start `python src/train.py` from nothing: W&B, which `CommandLine` has at hand, may be missing."""
     return subprocess.Popen(
         [sys.executable, str(REPOSITORY / "src" / "train.py"), *words(folder, *others)],
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

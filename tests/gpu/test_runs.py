@@ -1,7 +1,6 @@
 """Runs on a GPU: no step waits for the device, a killed run goes on as it was, and several share the device."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 
 from coatlab.runs.record import read_metrics, read_record
 from tests.gpu.runs import command, train
+from tests.support.commandline import wait_for
 
 FRACTALS = ["data=fractals", "data.train_size=1280", "data.test_size=200", "data.render=device"]
 
@@ -48,9 +48,7 @@ def test_a_killed_run_goes_on_as_it_was(words: list[str], tmp_path: Path) -> Non
     whole = train(tmp_path / "whole", *shared)["final"]
     killed = tmp_path / "killed"
     process = command(killed, *shared)
-    began = time.monotonic()
-    while not _epochs(killed) and time.monotonic() - began < 60:
-        time.sleep(0.02)
+    wait_for(lambda: _epochs(killed), 60)
     process.kill()
     printed = process.communicate()[0]
     assert 0 < _epochs(killed) < 8, printed

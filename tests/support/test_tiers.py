@@ -56,7 +56,7 @@ def test_make_help_has_a_line_for_each_tier_and_marker() -> None:
     lines = subprocess.run(
         ["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    for beginning in ("make check ", "make test ", "marker slow: ", "marker external: "):
+    for beginning in ("make check ", "make test ", "marker slow: ", "marker gpu: ", "marker external: "):
         assert [line for line in lines if line.strip().startswith(beginning)], beginning
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 EXTERNAL_FIXTURES = {"browser", "small_disk"}
-SLOW_FIXTURES = {"command", "held"}
+SLOW_FIXTURES = {"command", "held", "gpu"}
+GPU_FIXTURES = {"gpu"}
 # of Python's audit table
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "os.exec"}
 
@@ -31,6 +32,8 @@ def add_markers(items: Sequence[pytest.Item]) -> None:
             item.add_marker(pytest.mark.external)
         if fixtures & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)
+        if fixtures & GPU_FIXTURES:
+            item.add_marker(pytest.mark.gpu)
 
 
 def is_quick(item: pytest.Item) -> bool:

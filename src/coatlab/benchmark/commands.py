@@ -23,11 +23,11 @@ from coatlab.output.markdown import to_markdown
 from coatlab.output.text import shown
 from coatlab.process.machine import processor
 from coatlab.process.memory import keep_freed_memory
-from coatlab.training.callbacks.graphs import records
+from coatlab.training.callbacks.graphs import HALF, records
 from coatlab.training.trainer import same_float32
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-PRECISIONS = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16, "64-true": torch.float64}
+PRECISIONS = {**HALF, "64-true": torch.float64}  # others are in float32
 STEP = ("size=coatnet_0", "data=imagenet", "data.image_size=224", "data.batch_size=8")
 
 

@@ -24,8 +24,9 @@ from coatlab.budget.cost import IMAGES, Cost, count
 from coatlab.create import network_of
 from coatlab.errors import InputError
 from coatlab.model.eager import layer_by_layer
-from coatlab.training.callbacks.graphs import autocast, record, records
+from coatlab.training.callbacks.graphs import HALF, autocast, record, records
 from coatlab.training.optim import make_optimizer
+from coatlab.training.start import compile_network
 from coatlab.training.task import Task
 
 LAYERS = "layers"  # the same network, its layers called one by one
@@ -108,7 +109,7 @@ def measure(config: Mapping[str, Any], pair: list[Rival], device: torch.device, 
 def table(config: Mapping[str, Any], sizes: pd.DataFrame, measured: pd.DataFrame, peak: Peak) -> pd.DataFrame:
     """Return one row per pass and network: speed, ratio, peak memory, and how near it is to the floor."""
     batch = config["data"]["batch_size"]
-    half = config["trainer"]["precision"].endswith("mixed")
+    half = config["trainer"]["precision"] in HALF
     rows = []
     for name, passes in PASSES.items():
         seconds = measured[measured["pass"] == name].drop(columns="pass")
@@ -150,9 +151,8 @@ def _task(one: Rival, config: Mapping[str, Any], device: torch.device) -> Task:
 
 
 def _compiled(config: Mapping[str, Any], pair: list[Rival]) -> list[Rival]:
-    if how := config["trainer"]["compile"]:
-        for one in pair:
-            one.network.compile(mode=None if how is True else how)
+    for one in pair:
+        compile_network(one.network, config["trainer"])
     return pair
 
 

@@ -39,7 +39,7 @@ def per_gpu(configs: Sequence[Mapping[str, Any]], gpus: Sequence[str], cores: in
     """
     if not gpus:
         return 1
-    smallest = min((memory(gpu) for gpu in gpus), default=0.0)
+    smallest = min(memory(gpu) for gpu in gpus)
     largest = max((needed(config) for config in configs), default=math.inf)
     return max(1, min(cores // len(gpus), int(USED * smallest / largest)))
 

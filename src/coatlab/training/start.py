@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from torch import nn
 
 from coatlab.budget.cost import Cost
 from coatlab.budget.counted import SHAPE, counted
@@ -89,9 +90,14 @@ def make_start(run: Run, here: Place, world: int) -> Start:
         num_classes=data.num_classes,
     )
     network.set_grad_checkpointing(settings["checkpoint_activations"])
-    if settings["compile"]:
-        task.network.compile(mode=None if settings["compile"] is True else settings["compile"])
+    compile_network(task.network, settings)
     return Start(data, network, cost, recipe, task, checkpoint)
+
+
+def compile_network(network: nn.Module, settings: Mapping[str, Any]) -> None:
+    """Let torch compile a network where `trainer.compile`, one of `settings`, says so: true, or the name of a mode."""
+    if how := settings["compile"]:
+        network.compile(mode=None if how is True else how)
 
 
 def facts(run: Run, start: Start) -> dict[str, Any]:

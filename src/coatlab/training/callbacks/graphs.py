@@ -18,6 +18,7 @@ from coatlab.errors import InputError, RunError
 from coatlab.output.text import line
 from coatlab.training.task import Task
 
+HALF = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # what Lightning's mixed precisions compute in
 # Under these settings a pass cannot be recorded: what a step does is not the same each time, or is done elsewhere.
 WITHOUT: dict[str, Any] = {
     "accumulate": 1,  # gradients stay where they were recorded, and the next batch's would overwrite them
@@ -102,7 +103,5 @@ def record(task: Task, images_BCHW: Tensor, precision: str) -> None:
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """Return the context of a mixed precision, in which casts of weights are not kept: recordings need that."""
-    if not precision.endswith("mixed"):
-        return nullcontext()
-    half = torch.bfloat16 if precision.startswith("bf16") else torch.float16
-    return torch.autocast(device.type, half, cache_enabled=False)
+    half = HALF.get(precision)
+    return nullcontext() if half is None else torch.autocast(device.type, half, cache_enabled=False)
