@@ -40,10 +40,19 @@ def test_a_sweep_that_fails_is_told(tmp_path: Path) -> None:
         cells.measure(["data.root=/nowhere"], [1], 1)
 
 
+def test_options_that_would_do_nothing_are_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--turns", "--device"):
+        with pytest.raises(SystemExit):
+            main(["cells", option, "2"])
+        assert f"unrecognized arguments: {option}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--at-once", "1,x"], "--at-once=1,x is not valid; it must be comma-separated whole numbers"),
+        (["--seconds", "-1"], "--seconds=-1 is not valid; it must be a number above 0"),
+        (["--seconds", "nan"], "--seconds=nan is not valid; it must be a number above 0"),
         (["data.batch_size=0"], r"data\.batch_size=0 is not valid"),
     ],
 )

@@ -45,7 +45,9 @@ def main(words: list[str] | None = None) -> int:
     loop = commands.add_parser("loop", help=about, description=about, parents=[shared])
     loop.add_argument("override", nargs="*", help="overrides, as in layout=CCCC data.batch_size=64")
     about = "measure images per second of several small runs at the same time, through cluster=local"
-    cells = commands.add_parser("cells", help=about, description=about, parents=[shared])
+    cells = commands.add_parser("cells", help=about, description=about)  # nothing here is measured in turns
+    cells.set_defaults(device=None)
+    add_folder_option(cells, "reports", "where results go")
     cells.add_argument("override", nargs="*", help="overrides, as in size=tiny trainer=gpu")
     cells.add_argument("--at-once", default="1,2,4", help="numbers of runs at the same time, comma-separated")
     cells.add_argument("--seconds", type=float, default=10.0, help="in which the epochs of all runs are counted")

@@ -1,6 +1,7 @@
 """What the commands of `python -m coatlab.benchmark` do: measure, print a table, write what was measured."""
 
 import argparse
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -109,6 +110,8 @@ def _packing(chosen: argparse.Namespace, device: torch.device) -> None:
 def _cells(chosen: argparse.Namespace, device: torch.device) -> None:
     """Measure how many cells a machine should train at the same time."""
     numbers = _wholes("--at-once", chosen.at_once, "1,2,4")
+    if not 0 < chosen.seconds < math.inf:
+        raise InputError(f"--seconds={chosen.seconds:g} is not valid; it must be a number above 0")
     measured = cells.measure(chosen.override, numbers, chosen.seconds)
     words = " ".join([*cells.RUN, *chosen.override])
     about = f"{words}. {_machine(device)}, epochs counted for {chosen.seconds:g} seconds."
