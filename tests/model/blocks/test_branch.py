@@ -101,6 +101,24 @@ def test_both_ways_are_equally_near_to_float64(
         assert error < max(5 * usual, 1e-5), (name, error, usual)
 
 
+@pytest.mark.parametrize(
+    ("width_in", "width", "stride", "downsample", "side"),
+    [(8, 24, 1, "expand_conv", 16), (24, 48, 2, "expand_conv", 18), (80, 80, 2, "depthwise_conv", 4)],
+)
+def test_evaluation_without_gradients_is_as_near_too(
+    width_in: int, width: int, stride: int, downsample: str, side: int
+) -> None:
+    """torch's fused kernels, which have no gradient, against the layers in float64."""
+    one = block(0, width_in, width, stride=stride, downsample=downsample).eval()
+    x = images(1, 64, width_in, side, side)
+    with torch.no_grad():
+        found = one(x)
+        with layer_by_layer():
+            exact, plain = copy.deepcopy(one).double()(x.double()), one(x)
+    error, usual = (float((way - exact).abs().max() / exact.abs().max()) for way in (found, plain))
+    assert error < max(5 * usual, 1e-6), (error, usual)
+
+
 @pytest.mark.parametrize(("name", "training"), [("trained", True), ("evaluated", False)])
 def test_ordinary_tensors_go_at_once(name: str, training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = called(monkeypatch, name)

@@ -1,8 +1,8 @@
 """Attention with a bias on its scores: softmax(q k^T / sqrt(D) + bias) v.
 
-torch's own function has no fast kernel for a bias that is trained. On a CPU it scales q and k, adds the bias and guards
-the softmax against rows without keys, each in a pass over all scores. Here the first three are one pass, and the guard
-is left out: no score is infinite (masked ones have `bias.MASKED`).
+torch's own function has a fast kernel, but none for a bias that is trained. On a CPU it then scales q and k, adds the
+bias and guards the softmax against rows without keys, each in a pass over all scores. Here the first three are one
+pass, and the guard is left out: no score is infinite (masked ones have `bias.MASKED`).
 
 B batch, H heads (or heads and windows), N queries, K keys, D head width.
 """
@@ -20,7 +20,7 @@ from coatlab.model.eager import is_plain
 
 def biased_attention(q_BHND: Tensor, k_BHKD: Tensor, v_BHKD: Tensor, bias_HNK: Tensor) -> Tensor:
     """Return the mix of v, (B, H, N, D)."""
-    if is_plain(q_BHND) and is_plain(bias_HNK):
+    if torch.is_grad_enabled() and is_plain(q_BHND) and is_plain(bias_HNK):
         return _Biased.apply(q_BHND, k_BHKD, v_BHKD, bias_HNK)
     if torch.compiler.is_compiling() and q_BHND.is_cuda:
         # torch 2.11 hands its kernel a bias in an order of memory that the kernel refuses on the way back

@@ -78,7 +78,7 @@ def evaluated(x_BHWC: Tensor, w: Weights, norms: tuple[nn.BatchNorm2d, ...], str
     outs = []
     for x in x_BHWC.split(max(1, CHUNK_BYTES // wide)):
         expanded = F.gelu((with_ones(x) @ matrix_AI).view(*x.shape[:3], -1))
-        inner = F.gelu(_depthwise(expanded, kernel, stride, kernel_shift_I))
+        inner = _depthwise_gelu(expanded, kernel, stride, kernel_shift_I)
         out, _ = project(inner.flatten(1, 2), Gated(*w[6:]))
         outs.append(out.unflatten(1, inner.shape[1:3]))
     return torch.cat(outs) if len(outs) > 1 else outs[0]
@@ -139,6 +139,17 @@ def _depthwise(x_BHWI: Tensor, kernel_I133: Tensor, stride: int, bias_I: Tensor 
     """Convolve each channel with its 3 x 3 kernel."""
     out_BIHW = F.conv2d(x_BHWI.permute(0, 3, 1, 2), kernel_I133, bias_I, stride, 1, 1, len(kernel_I133))
     return out_BIHW.permute(0, 2, 3, 1).contiguous()  # copies nothing where torch kept the channels last
+
+
+def _depthwise_gelu(x_BHWI: Tensor, kernel_I133: Tensor, stride: int, bias_I: Tensor) -> Tensor:
+    """Convolve each channel and apply GELU: one operation where oneDNN has it, in float32 and without gradients."""
+    if torch.is_grad_enabled() or x_BHWI.dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return F.gelu(_depthwise(x_BHWI, kernel_I133, stride, bias_I))
+    out_BIHW = torch.ops.mkldnn._convolution_pointwise(  # private, as of torch 2.15: torch's compiler calls it
+        x_BHWI.permute(0, 3, 1, 2), kernel_I133, bias_I,
+        [1, 1], [stride] * 2, [1, 1], len(kernel_I133), "gelu", [], "none",
+    )  # fmt: skip
+    return out_BIHW.permute(0, 2, 3, 1).contiguous()
 
 
 def _depthwise_backward(g_BHWI: Tensor, x_BHWI: Tensor, kernel_I133: Tensor, stride: int) -> tuple[Tensor, Tensor]:
