@@ -1,5 +1,6 @@
 """The loop benchmark: a run and its bare steps, and the parts of a start."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,6 +48,14 @@ def test_evaluations_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watch.seconds.tolist() == [3 + 2] * 2
 
 
-def test_bad_words_are_refused() -> None:
-    with pytest.raises(InputError, match=r"data\.batch_size=0 is not valid"):
-        main(["loop", "data.batch_size=0"])
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("data.batch_size=0", "data.batch_size=0 is not valid"),
+        ("seed=7", "seed=7 has no effect in this benchmark: it gives every run its own; leave it out"),
+        ("tracker=csv", "tracker=csv has no effect in this benchmark: it always has tracker=none; leave it out"),
+    ],
+)
+def test_bad_words_are_refused(word: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        main(["loop", word])

@@ -59,6 +59,8 @@ def test_the_command_writes_table_and_rounds(tmp_path: Path, capsys: pytest.Capt
             "--beside=coatnet_9 does not exist; valid: layers, or a model of timm",
         ),
         (["data.batch_size=0"], r"data\.batch_size=0 is not valid"),
+        (["--turns", "0"], "--turns=0 is not valid; it must be a whole number of at least 1"),
+        (["--threads", "-2"], "--threads=-2 is not valid; it must be a whole number of at least 1"),
     ],
 )
 def test_bad_words_are_refused(words: list[str], sentence: str) -> None:

@@ -35,7 +35,7 @@ def test_batches_continue_after_an_epoch_and_every_rate_is_measured() -> None:
 
 @pytest.mark.slow
 def test_the_command_writes_a_row_per_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["data", "fashion_mnist,fractals", *SMALL, "--turns", "1", "--seconds", "0", "--reports", str(tmp_path)]
+    words = ["data", "fashion_mnist,fractals", *SMALL, "--turns", "1", "--seconds", "0.01", "--reports", str(tmp_path)]
     assert main(words) == 0
     text = (tmp_path / "benchmark-data" / "table.md").read_text()
     assert text in capsys.readouterr().out

@@ -23,6 +23,7 @@ from coatlab.errors import RunError
 # an epoch takes a GPU a fraction of a second
 RUN = ("data.train_size=6400", "data.eval_size=500", "data.train_eval_size=500", "data.batch_size=64")
 ALWAYS = ("trainer.max_epochs=1000000", "trainer.eval_every=1000000", "tracker=none", "trainer.progress=false")
+OWN = ("seed", "cluster", "cluster.jobs", "paths.runs")
 LOOK_SECONDS = 0.05
 PATIENCE = 180.0  # seconds until each run must have trained an epoch
 
@@ -42,7 +43,7 @@ def measure(overrides: Sequence[str], numbers: Sequence[int], seconds: float) ->
         InputError: an override is not valid, or coatlab is an installed wheel, without src/train.py.
         RunError: a run failed; the message has the end of its output.
     """
-    runs_of = make_sweep(RUN, overrides, ALWAYS)
+    runs_of = make_sweep(RUN, overrides, ALWAYS, OWN)
     batch = runs_of.config["data"]["batch_size"]
     rows = []
     for number in numbers:

@@ -1,7 +1,6 @@
 """What the commands of `python -m coatlab.benchmark` do: measure, print a table, write what was measured."""
 
 import argparse
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +12,10 @@ import torch
 from coatlab.benchmark import cells, loop, packing, paired, scaling, step, throughput
 from coatlab.benchmark.growth import draw_growth
 from coatlab.benchmark.peak import find_peak
+from coatlab.benchmark.words import benchmark_words
 from coatlab.config.catalog import with_content
 from coatlab.config.compose import compose, resolve
 from coatlab.config.rules import check
-from coatlab.config.typed.overrides import with_defaults
 from coatlab.errors import InputError, not_one_of
 from coatlab.output.figure import save
 from coatlab.output.files import write_atomic
@@ -29,6 +28,7 @@ from coatlab.training.trainer import same_float32
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PRECISIONS = {**HALF, "64-true": torch.float64}  # others are in float32
+ON_CPU = ("packing", "loop")
 STEP = ("size=coatnet_0", "data=imagenet", "data.image_size=224", "data.batch_size=8")
 
 
@@ -39,7 +39,7 @@ def run(chosen: argparse.Namespace) -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # otherwise torch's profiler prints when it starts and stops
     commands = {"attention": _attention, "data": _data, "packing": _packing, "cells": _cells}
     commands |= {"step": _step, "loop": _loop}
-    default = "cuda" if torch.cuda.is_available() else "cpu"
+    default = "cuda" if chosen.command not in ON_CPU and torch.cuda.is_available() else "cpu"
     commands[chosen.command](chosen, _device(chosen.device or default))
 
 
@@ -97,7 +97,7 @@ def _data(chosen: argparse.Namespace, device: torch.device) -> None:
 def _packing(chosen: argparse.Namespace, device: torch.device) -> None:
     """Measure what packed runs cost compared with bare loops, and write a table."""
     table = packing.measure(chosen.override, runs=chosen.runs, turns=chosen.turns)
-    about = f"{chosen.runs} runs, {_machine(torch.device('cpu'))}. Seconds from start to end, measured in turn."
+    about = f"{chosen.runs} runs, {_machine(device)}. Seconds from start to end, measured in turn."
     median = f"Median ratio: {table['ratio'].median():.3f}"
     text = ["# What does packing cost?", about, to_markdown(table.round(3)), median]
     text += filter(None, [paired.warning(table[["sweep", "bare"]])])
@@ -110,10 +110,8 @@ def _packing(chosen: argparse.Namespace, device: torch.device) -> None:
 def _cells(chosen: argparse.Namespace, device: torch.device) -> None:
     """Measure how many cells a machine should train at the same time."""
     numbers = _wholes("--at-once", chosen.at_once, "1,2,4")
-    if not 0 < chosen.seconds < math.inf:
-        raise InputError(f"--seconds={chosen.seconds:g} is not valid; it must be a number above 0")
     measured = cells.measure(chosen.override, numbers, chosen.seconds)
-    words = " ".join([*cells.RUN, *chosen.override])
+    words = " ".join(benchmark_words(cells.RUN, chosen.override))
     about = f"{words}. {_machine(device)}, epochs counted for {chosen.seconds:g} seconds."
     shown_rows = measured.assign(ratio=measured["images/s"] / measured["images/s"].iloc[0]).round(2)
     folder = chosen.reports / "benchmark-cells"
@@ -125,7 +123,7 @@ def _cells(chosen: argparse.Namespace, device: torch.device) -> None:
 def _step(chosen: argparse.Namespace, device: torch.device) -> None:
     """Measure training steps and inference beside another network."""
     torch.set_num_threads(chosen.threads or torch.get_num_threads())
-    config = resolve(compose(with_defaults(STEP, chosen.override)))
+    config = resolve(compose(benchmark_words(STEP, chosen.override)))
     check(config)
     pair = step.rivals(config, chosen.beside)
     precision = config["trainer"]["precision"]
@@ -167,7 +165,7 @@ def _loop(chosen: argparse.Namespace, device: torch.device) -> None:
     parts = starts.map("{:.2f}".format).rename_axis("part").reset_index()
     text = [
         "# What does the loop cost?",
-        f"{' '.join([*loop.RUN, *chosen.override])}. {_machine(torch.device('cpu'))}, {chosen.turns} rounds in turn; "
+        f"{' '.join(benchmark_words(loop.RUN, chosen.override))}. {_machine(device)}, {chosen.turns} rounds in turn; "
         "medians.",
         to_markdown(pd.DataFrame(rows)),
         "## The start, to the end of the first step",

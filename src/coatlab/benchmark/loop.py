@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 
 from coatlab.benchmark.throughput import endless_batches, training_step
+from coatlab.benchmark.words import benchmark_words
 from coatlab.config.compose import compose, resolve
-from coatlab.config.typed.overrides import with_defaults
 from coatlab.data.image_data import make_data
 from coatlab.errors import RunError
 from coatlab.runs.run import open_run
@@ -36,6 +36,7 @@ RUN = (
     "trainer.eval_every=1000", "trainer.accelerator=cpu", "trainer.threads=1",
 )  # fmt: skip
 ALWAYS = ("tracker=none", "trainer.progress=false")
+OWN = ("seed", "paths.runs")
 Seconds = NDArray[np.float64]  # two: of the CPU, and on the wall
 
 # Runs in a process of its own. A mark is the seconds since the process was started, on the wall and of the CPU; the
@@ -46,6 +47,7 @@ began, marks = float(sys.argv[2]), {}
 def mark(name):
     marks[name] = time.time() - began, time.process_time()
 mark("python")
+from coatlab.benchmark.words import benchmark_words
 from coatlab.config.compose import compose
 from coatlab.process.imports import uncollected
 from coatlab.runs.run import open_run
@@ -88,10 +90,10 @@ def measure(overrides: Sequence[str], rounds: int) -> pd.DataFrame:
     Raises:
         InputError: an override is not valid.
     """
-    words = [*with_defaults(RUN, overrides), *ALWAYS]
+    words = benchmark_words(RUN, overrides, ALWAYS, OWN)
     rows = []
     for number in range(rounds):
-        seeded = [*(word for word in words if not word.startswith("seed=")), f"seed={number}"]
+        seeded = [*words, f"seed={number}"]
         ways = {"run": _run, "bare": _bare}
         order = list(ways) if number % 2 == 0 else list(ways)[::-1]
         seconds = {name: ways[name](seeded) for name in order}
@@ -109,7 +111,7 @@ def start_up(overrides: Sequence[str], times: int) -> pd.DataFrame:
     Raises:
         RunError: a run failed; the message has the end of its output.
     """
-    words = [*with_defaults(RUN, overrides), *ALWAYS]
+    words = benchmark_words(RUN, overrides, ALWAYS, OWN)
     marks = []
     for _ in range(times):
         with tempfile.TemporaryDirectory() as folder:

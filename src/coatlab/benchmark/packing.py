@@ -27,6 +27,7 @@ from coatlab.process.memory import keep_freed_memory
 # long enough that evaluating the test images, once per run, is a small part
 RUN = ("data.train_size=8000", "data.eval_size=500", "data.train_eval_size=500", "trainer.max_epochs=8")
 ALWAYS = ("trainer.accelerator=cpu", "trainer.threads=1", "tracker=none")
+OWN = ("seed", "cluster", "paths.runs")
 
 
 def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def measure(overrides: Sequence[str], *, runs: int, turns: int) -> pd.DataFrame:
         InputError: an override is not valid, or coatlab is an installed wheel, without src/train.py.
         RunError: a run failed; the message has the end of its output.
     """
-    runs_of = make_sweep(RUN, overrides, ALWAYS)
+    runs_of = make_sweep(RUN, overrides, ALWAYS, OWN)
     words = runs_of.words
     rows = []
     for _ in range(turns):

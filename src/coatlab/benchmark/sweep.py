@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from coatlab.benchmark.words import benchmark_words
 from coatlab.config.compose import compose, resolve
 from coatlab.config.files import repository
 from coatlab.config.rules import check
-from coatlab.config.typed.overrides import with_defaults
 from coatlab.errors import InputError
 
 
@@ -20,13 +20,14 @@ class Sweep:
     config: Mapping[str, Any]
 
 
-def make_sweep(usual: Sequence[str], overrides: Sequence[str], always: Sequence[str]) -> Sweep:
+def make_sweep(usual: Sequence[str], overrides: Sequence[str], always: Sequence[str], own: Sequence[str] = ()) -> Sweep:
     """Put the words of a benchmark's runs together and check them.
 
     Args:
         usual: words that overrides may replace.
         overrides: of the user.
         always: words that they may not.
+        own: keys that the benchmark gives every run a value of.
 
     Raises:
         InputError: an override is not valid, or coatlab is an installed wheel, without src/train.py.
@@ -34,7 +35,7 @@ def make_sweep(usual: Sequence[str], overrides: Sequence[str], always: Sequence[
     checkout = repository()
     if checkout is None:
         raise InputError("this benchmark needs a checkout of coatlab: an installed wheel has no src/train.py")
-    words = [*with_defaults(usual, overrides), *always]
+    words = benchmark_words(usual, overrides, always, own)
     config = resolve(compose(words))
     check(config)
     return Sweep(str(checkout / "src" / "train.py"), words, config)

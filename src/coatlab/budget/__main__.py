@@ -7,6 +7,7 @@ from pathlib import Path
 from coatlab.budget import REFERENCE_ATTENTION
 from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
+from coatlab.config.kinds import whole
 from coatlab.errors import not_one_of
 from coatlab.output.files import write_atomic
 
@@ -53,6 +54,8 @@ def main(words: list[str] | None = None) -> int:
         if size not in choices("size"):
             raise not_one_of("--size", size, [*choices("size"), "all"])
     if chosen.command == "table":
+        if chosen.image_size is not None:
+            whole(1)("--image-size", chosen.image_size)
         attentions, shown = chosen.attention.split(","), (chosen.image_size, chosen.matched, chosen.stages)
         rows = [row for size in sizes for row in cost_rows(size, attentions, *shown)]
         print_table(pd.DataFrame(rows), chosen.format)

@@ -28,7 +28,7 @@ def check_overrides(words: Sequence[str]) -> list[Override]:
     overrides = read(words)
     typed: dict[str, list[Override]] = {}
     for override in overrides:
-        typed.setdefault(_key(override), []).append(override)
+        typed.setdefault(key_of(override), []).append(override)
     for key, same in typed.items():
         if len(same) > 1:
             raise _repeated(key, same)
@@ -43,9 +43,9 @@ def check_overrides(words: Sequence[str]) -> list[Override]:
 
 def with_defaults(defaults: Sequence[str], words: Sequence[str]) -> list[str]:
     """Put default words before those that were typed, but for keys that these give themselves."""
-    typed = {_key(override) for override in read(words)}
+    typed = {key_of(override) for override in read(words)}
     given = zip(defaults, read(defaults), strict=True)
-    return [*(word for word, override in given if _key(override) not in typed), *words]
+    return [*(word for word, override in given if key_of(override) not in typed), *words]
 
 
 def no_choice(stated: str, group: str) -> InputError:
@@ -57,7 +57,8 @@ def no_choice(stated: str, group: str) -> InputError:
     return InputError(f"{stated} is not valid; every run needs a choice of {group}{off}; valid: {', '.join(listed)}")
 
 
-def _key(override: Override) -> str:
+def key_of(override: Override) -> str:
+    """Return the key of a word, or its group, without what stands before it (`+`, `++`, `~`)."""
     return override.get_key_element().lstrip("+~")
 
 
@@ -84,7 +85,7 @@ def _check_choice(override: Override) -> None:
 
 
 def _refuse_removal(override: Override) -> None:
-    key = _key(override)
+    key = key_of(override)
     # what the user added may be removed: groups inside a group, options of sbatch
     users = "/" in key or any(key.startswith(f"{node}.") for node in FREE_FORM)
     if not users and not override.is_hydra_override():
