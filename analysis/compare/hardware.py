@@ -3,7 +3,14 @@
 import pandas as pd
 
 # columns of the runs and their titles; the host's name is left out, since two machines of one kind are equally fast
-TITLES = {"gpu": "GPU", "cpu": "CPU", "devices": "devices", "threads": "threads", "precision": "precision"}
+TITLES = {
+    "gpu": "GPU",
+    "gpu_cells": "cells per GPU",
+    "cpu": "CPU",
+    "devices": "devices",
+    "threads": "threads",
+    "precision": "precision",
+}
 
 
 def by_hardware(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:

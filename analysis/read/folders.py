@@ -45,8 +45,9 @@ class Loaded:
             metrics and costs by their names in the record; `steps`, of the recipe; `rates`, `tuned` where the run has
             its layout's own learning rate, else `shared`; `weights`, what tells the trained weights apart
             (`analysis.read.weights`); `seconds`, `attempts`, `ended`, the time of the last one; `code`,
-            `host`, `cpu`, `gpu`, `device`, `devices`, `threads`, `precision`; `covering`, the stages in which local
-            attention is global; `correct`, which official test images it got right, a boolean array (N,) or None.
+            `host`, `cpu`, `gpu`, `device`, `devices`, `threads`, `precision`; `gpu_cells`, how many runs shared a GPU;
+            `covering`, the stages in which local attention is global;
+            `correct`, which official test images it got right, a boolean array (N,) or None.
         history: one row per epoch or logged step, in that order: `fingerprint`, `step`, and the metrics of the row, NaN
             for those that it does not have.
         donors: the configs of all runs that were found, including those of other studies, by fingerprint.
@@ -191,7 +192,7 @@ def _row(name: str, record: Mapping[str, Any], known: dict[tuple[str, bytes], An
             "ended": (record.get("attempts") or [{}])[-1].get("ended"),
             "correct": record.get("correct"),
             "code": _version(code),
-            **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "device", "devices", "threads")},
+            **{key: hardware.get(key) for key in ("host", "cpu", "gpu", "gpu_cells", "device", "devices", "threads")},
             "precision": config.get("trainer", {}).get("precision"),
             "covering": ", ".join(
                 stage for stage, seen in record.get("attention", {}).items() if seen["reach"] == "covering"

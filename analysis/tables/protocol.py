@@ -122,11 +122,12 @@ def _days(runs: pd.DataFrame) -> str:
 
 
 def _time(runs: pd.DataFrame) -> str:
-    """Add up what all attempts of the runs took, in hours of a core and of a GPU."""
+    """Add up what all attempts of the runs took, in hours of a core and of a GPU, which runs may have shared."""
     if "seconds" not in runs:
         return "–"
     on_gpu = runs["gpu"].map(_on)
     units = runs["devices"].fillna(1) * runs["threads"].fillna(1).where(~on_gpu, 1)
+    units /= runs["gpu_cells"].fillna(1) if "gpu_cells" in runs else 1
     hours = (runs["seconds"] * units / 3600).groupby(on_gpu).sum()
     kinds = {False: "core-hours", True: "GPU hours"}
     return ", ".join(f"{hours[gpu]:.1f} {kind}" for gpu, kind in kinds.items() if gpu in hours)

@@ -127,7 +127,7 @@ def test_a_cell_that_is_asked_to_stop_as_soon_as_it_is_forked_does(
     monkeypatch.setattr(os, "setsid", lambda: (time.sleep(0.5), lead()))  # the request comes before
     monkeypatch.setattr(fork, "run_alone", lambda *_: None)
     with Signals():  # as the launcher has them
-        running = fork.CellProcess.start(bare(tmp_path / "run"), 0, None, None, place=0, gpu="")  # type: ignore[arg-type]
+        running = fork.CellProcess.start(bare(tmp_path / "run"), 0, None, None, place=0, environment={})  # type: ignore[arg-type]
         running.stop()
         wait_for(lambda: not running.alive)
     assert running.ended() == "killed by SIGTERM"

@@ -16,6 +16,7 @@ def test_on_a_cpu_threads_fill_the_cores_and_no_more(cells: int, cores: int, thr
     if threads is None and cells >= cores:
         assert (machine.jobs, machine.threads) == (cores, 1)
     assert machine.gpus == ("",) * machine.jobs
+    assert machine.environment(0) == {}
 
 
 @given(CELLS, CORES, st.integers(1, 16), st.integers(1, 4))
@@ -26,6 +27,9 @@ def test_every_gpu_gets_its_share(cells: int, cores: int, gpus: int, per_gpu: in
     counts = [machine.gpus.count(name) for name in names]
     assert max(counts) - min(counts) <= 1
     assert max(counts) <= per_gpu
+    for place, name in enumerate(machine.gpus):
+        cells_there = str(counts[names.index(name)])
+        assert machine.environment(place) == {"CUDA_VISIBLE_DEVICES": name, "COATLAB_GPU_CELLS": cells_there}
 
 
 @given(CELLS, CORES, st.integers(1, 16))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coatlab.process import machine
-from coatlab.process.machine import asked_threads, code_version
+from coatlab.process.machine import asked_threads, code_version, gpu_cells
 
 
 def git(folder: Path, *words: str) -> str:
@@ -80,3 +80,13 @@ def test_threads_of_the_environment(
     assert asked_threads() == threads
     monkeypatch.setenv("OMP_NUM_THREADS", "7")  # as we set it for libraries
     assert asked_threads() == threads
+
+
+@pytest.mark.parametrize(("told", "expected"), [(None, 1), ("16", 16), ("many", 1)])
+def test_a_process_has_a_gpu_for_itself_unless_its_launcher_says_otherwise(
+    told: str | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(machine.GPU_CELLS, raising=False)
+    if told is not None:
+        monkeypatch.setenv(machine.GPU_CELLS, told)
+    assert gpu_cells() == expected

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -31,7 +32,14 @@ class CellProcess:
 
     @classmethod
     def start(
-        cls, spec: Spec, number: int, context: HydraContext, master: DictConfig, *, place: int, gpu: str
+        cls,
+        spec: Spec,
+        number: int,
+        context: HydraContext,
+        master: DictConfig,
+        *,
+        place: int,
+        environment: Mapping[str, str],
     ) -> "CellProcess":
         """Fork the process of a cell.
 
@@ -40,12 +48,12 @@ class CellProcess:
             number: of the job.
             context, master: Hydra's, and the sweep's config.
             place: which of the places of this machine it takes.
-            gpu: the only one that it sees; "" for no such restriction.
+            environment: variables that it has besides those of the launcher.
         """
         log = log_file(spec)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-        arguments = (spec, number, context, master, log, gpu, os.getpid())
+        arguments = (spec, number, context, master, log, environment, os.getpid())
         process = multiprocessing.get_context("fork").Process(target=_work, args=arguments, name=spec.folder.name)
         running = cls(spec, place, log, process)
         # until the process has handlers of its own, the launcher's would swallow what asks it to stop
@@ -96,7 +104,13 @@ def log_file(spec: Spec) -> Path:
 
 
 def _work(
-    spec: Spec, number: int, context: HydraContext, master: DictConfig, log: Path, gpu: str, launcher: int
+    spec: Spec,
+    number: int,
+    context: HydraContext,
+    master: DictConfig,
+    log: Path,
+    environment: Mapping[str, str],
+    launcher: int,
 ) -> None:
     """Run a cell in the forked process."""
     os.setsid()
@@ -111,7 +125,6 @@ def _work(
         os.dup2(output.fileno(), 2)
     sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115 (line by line, for the life of the process)
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
-    if gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    os.environ.update(environment)
     with one_sentence_errors():
         run_alone(context, master, spec, number)

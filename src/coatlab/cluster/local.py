@@ -82,8 +82,8 @@ class LocalLauncher(CoatlabLauncher):
         return [ended[number] for number in range(len(specs))]
 
     def _start(self, spec: Spec, number: int, place: int, machine: Share) -> CellProcess:
-        gpu = machine.gpus[place]
-        return CellProcess.start(spec, number, self.hydra_context, self.config, place=place, gpu=gpu)
+        words = (spec, number, self.hydra_context, self.config)
+        return CellProcess.start(*words, place=place, environment=machine.environment(place))
 
     def _share(self, specs: Sequence[Spec]) -> Share:
         settings, trainer = cluster_settings(self.config), self.config.trainer

@@ -7,6 +7,8 @@ runs of two threads, one after the other. On GPUs every cell sees one GPU, and s
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from coatlab.process.machine import GPU_CELLS
+
 
 @dataclass(frozen=True)
 class Share:
@@ -15,6 +17,11 @@ class Share:
     jobs: int
     threads: int
     gpus: tuple[str, ...]
+
+    def environment(self, place: int) -> dict[str, str]:
+        """Return the environment variables of a cell in a place: which GPU it sees, and how many cells share it."""
+        gpu = self.gpus[place]
+        return {"CUDA_VISIBLE_DEVICES": gpu, GPU_CELLS: str(self.gpus.count(gpu))} if gpu else {}
 
 
 def share(cells: int, cores: int, gpus: Sequence[str], *, jobs: int | None, per_gpu: int, threads: int | None) -> Share:

@@ -15,6 +15,8 @@ ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GI
 FOREIGN = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false")
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "hydra-core", "omegaconf", "wandb", "numpy")
 
+GPU_CELLS = "COATLAB_GPU_CELLS"  # environment variable: by it a launcher tells a cell how many share its GPU
+
 
 def code_version(file: Path = Path(__file__)) -> dict[str, Any]:
     """Return coatlab's version; in a checkout also the commit, and whether files differ from it (`dirty`).
@@ -48,6 +50,12 @@ def asked_threads() -> int | None:
     """Return how many threads OMP_NUM_THREADS asked for when this was first called; None: it asks for none."""
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None
+
+
+def gpu_cells() -> int:
+    """Return how many cells share the GPU of this process at the same time, as its launcher has said."""
+    told = os.environ.get(GPU_CELLS, "")
+    return int(told) if told.isascii() and told.isdigit() else 1
 
 
 def processor() -> dict[str, Any]:

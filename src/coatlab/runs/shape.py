@@ -32,7 +32,8 @@ LATER: dict[str, Kind] = {
     **dict.fromkeys(("recipe", "data", "budget"), dict),
     **dict.fromkeys(("code.commit", "code.version", "tracker.mode", "tracker.url", "tracker.folder"), MAYBE_TEXT),
     **dict.fromkeys(("hardware.host", "hardware.cpu", "hardware.gpu", "hardware.device"), MAYBE_TEXT),
-    **dict.fromkeys(("hardware.devices", "hardware.threads", "hardware.cores", "recipe.steps"), MAYBE_NUMBER),
+    **dict.fromkeys(("hardware.devices", "hardware.threads", "hardware.cores", "hardware.gpu_cells"), MAYBE_NUMBER),
+    "recipe.steps": MAYBE_NUMBER,
 }
 # what the identity of a run, its name and its place in tables are made of
 CONFIG: dict[str, Kind] = {

@@ -14,7 +14,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from coatlab.errors import InputError
-from coatlab.process.machine import asked_threads
+from coatlab.process.machine import asked_threads, gpu_cells
 from coatlab.process.place import place
 from coatlab.runs.run import Run
 from coatlab.training.callbacks.average import MovingAverage
@@ -118,6 +118,7 @@ def device_facts(trainer: L.Trainer, settings: Mapping[str, Any]) -> dict[str, A
     return {
         "device": device.type,
         "gpu": name,
+        "gpu_cells": gpu_cells() if name else None,
         "devices": trainer.world_size,
         "threads": torch.get_num_threads(),
         "float32": torch.get_float32_matmul_precision(),

@@ -52,12 +52,15 @@ def test_speeds_of_different_hardware_are_rows_of_their_own(tmp_path: Path) -> N
     made(tmp_path, "layouts", "layout=CCTT")
     fast = {"cpu": "a processor", "device": "cuda", "gpu": "a GPU", "devices": 2}
     made(tmp_path, "layouts", "layout=CCTT", seed=1, hardware=fast, timings={"seconds": 2.5, "attempts": 1})
+    crowded = fast | {"gpu_cells": 16}
+    made(tmp_path, "layouts", "layout=CCTT", seed=2, hardware=crowded, timings={"seconds": 9.5, "attempts": 1})
     rows, text = report(tmp_path, "layouts")
     speed = rows[rows["table"].str.startswith(COST)]
     assert speed[["layout", "hardware", "seeds", "seconds"]].to_numpy().tolist() == [
         ["CCCC", "CPU a processor, precision 32-true", 1, 12.5],
         ["CCTT", "CPU a processor, precision 32-true", 1, 12.5],
         ["CCTT", "GPU a GPU, devices 2, precision 32-true", 1, 2.5],
+        ["CCTT", "GPU a GPU, cells per GPU 16, devices 2, precision 32-true", 1, 9.5],
     ]
     main_rows = rows[~rows["table"].str.startswith(COST)].set_index("layout")
     assert main_rows["images/s"].isna().to_dict() == {"CCCC": False, "CCTT": True}

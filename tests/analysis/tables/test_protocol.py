@@ -78,3 +78,5 @@ def test_the_time_is_that_of_all_runs_on_cores_and_on_gpus() -> None:
     assert told(timed)["time"] == {"fashion_mnist": "8.0 core-hours"}
     timed.loc[3, "gpu"] = "a card"
     assert told(timed)["time"] == {"fashion_mnist": "4.0 core-hours, 0.5 GPU hours"}
+    shared = timed.assign(gpu_cells=[None, None, None, 5])  # five runs took their turns on each of its two cards
+    assert told(shared)["time"] == {"fashion_mnist": "4.0 core-hours, 0.1 GPU hours"}
