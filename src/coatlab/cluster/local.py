@@ -87,12 +87,13 @@ class LocalLauncher(CoatlabLauncher):
 
     def _share(self, specs: Sequence[Spec]) -> Share:
         settings, trainer = cluster_settings(self.config), self.config.trainer
+        jobs = settings["jobs"]
         gpus = [] if trainer.accelerator == "cpu" else visible_gpus()
         return share(
             len(specs),
             cores(),
             gpus,
-            jobs=settings["jobs"],
-            per_gpu=settings["per_gpu"] or per_gpu([spec.config for spec in specs], gpus, cores()),
+            jobs=jobs,
+            per_gpu=settings["per_gpu"] or (1 if jobs else per_gpu([spec.config for spec in specs], gpus, cores())),
             threads=trainer.threads or asked_threads(),
         )
