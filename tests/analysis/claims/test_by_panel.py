@@ -58,6 +58,20 @@ def test_each_size_and_resolution_has_its_own_verdict_by_its_own_runs() -> None:
     assert judged(*found[1]).verdict == "contradicted"
 
 
+def test_a_variant_stands_beside_its_claim_of_the_same_panel() -> None:
+    tuned = replace(G, key="G, tuned", beside="G", primary=False, rows={**G.rows, "rates": ["tuned"]})
+    shared = pd.concat([at("nano", 32, LAYOUTS), at("tiny", 32, LAYOUTS)])
+    own = at("nano", 32, LAYOUTS, rates="tuned")
+    own.index = own.index + "-tuned"
+    for claims in ([G, tuned], [tuned, G]):
+        found = {claim.key: claim.beside for claim, _ in by_panel(claims, pd.concat([shared, own]), PANEL_KEYS)}
+        assert found == {"G at size nano": None, "G at size tiny": None, "G, tuned at size nano": "G at size nano"}
+    few = pd.concat([at("nano", 32, LAYOUTS), own])
+    assert [claim.key for claim, _ in by_panel([G, tuned], few, PANEL_KEYS)] == ["G", "G, tuned"]
+    without = {claim.key: claim.beside for claim, _ in by_panel([G, tuned], shared, PANEL_KEYS)}
+    assert without == {"G at size nano": None, "G at size tiny": None, "G, tuned": "G"}
+
+
 def test_the_key_names_what_differs() -> None:
     small, large = at("nano", 32, LAYOUTS), at("nano", 64, LAYOUTS)
     assert keys(small, large) == ["G at image_size 32", "G at image_size 64"]
