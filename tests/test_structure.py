@@ -193,6 +193,7 @@ TESTED_ELSEWHERE = {
     "analysis": {
         "studies", "figures",  # studies/test_studies and figures/test_figures run over all there are
         "tabular", "compare/design", "compare/hardware", "compare/labels", "compare/panels", "tables/verdicts",
+        "compare/measure",  # tables/test_dots and others
         "report/contents",  # analysis/test_main
     },
 }  # fmt: skip

@@ -1,15 +1,17 @@
 """Training loss and evaluation accuracy against images seen, as in Figure 1 of the paper.
 
 There is one row of panels for each data set, number of images and start. Loss and accuracy are measured in evaluation
-mode, on fixed training images and on held-out ones: after epochs, or within one, after `trainer.eval_at` images. On
-abundant images, which never recur, the axis is logarithmic. A line is the mean over seeds; its band reaches from the
-lowest seed to the highest. Layouts that were trained under several budgets are not shown: each budget has a curve of
-its own, and its end is in the figure of finished trainings.
+mode, on fixed training images and on held-out ones (both on training images, where their labels are random): after
+epochs, or within one, after `trainer.eval_at` images. On abundant images, which never recur, the axis is logarithmic. A
+line is the mean over seeds; its band reaches from the lowest seed to the highest. Layouts that were trained under
+several budgets are not shown: each budget has a curve of its own, and its end is in the figure of finished trainings.
 """
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.compare.finished import EVAL, LOSS
+from analysis.compare.measure import TRAIN, epoch_measure
 from analysis.compare.order import in_order
 from analysis.compare.scaling import with_images_seen
 from analysis.figures.style import (
@@ -26,7 +28,6 @@ from analysis.figures.style import (
 from analysis.paper.data_sets import ABUNDANT
 from coatlab.errors import InputError
 
-SHOWN = {"train_eval/loss": "training loss", "eval/accuracy": "evaluation accuracy"}
 X = "images"
 
 
@@ -42,12 +43,11 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
     measured = _evaluations(runs, histories)
     if measured.empty:
         raise InputError("no complete run with a single budget has recorded epochs")
-    figure, axes = open_rows(
-        len(rows), len(SHOWN), seeds_sentence((part for _, part in rows), "band: lowest to highest seed")
-    )
+    figure, axes = open_rows(len(rows), 2, seeds_sentence((part for _, part in rows), "band: lowest to highest seed"))
     for line, (title, part) in zip(axes, rows, strict=True):
         curves = measured[measured["fingerprint"].isin(part.index)]
-        for axis, (column, words) in zip(line, SHOWN.items(), strict=True):
+        shown = ((LOSS, "training loss"), epoch_measure(part))
+        for axis, (column, words) in zip(line, shown, strict=True):
             for name in in_order(part["name"]):
                 one = curves[curves["name"] == name].dropna(subset=[column])
                 over = one.groupby(X)[column].agg(["mean", "min", "max"])
@@ -57,7 +57,7 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
             if part["data.name"].isin(ABUNDANT).all() and len(curves):
                 plain_log(axis.xaxis)
             label_panel(axis, title, "images seen", words)
-        if curves[next(iter(SHOWN))].notna().any():  # otherwise there is nothing to scale
+        if curves[LOSS].notna().any():  # otherwise there is nothing to scale
             plain_log(line[0].yaxis)
     draw_legend(figure, list(runs["name"]), lines=True)
     return figure
@@ -65,5 +65,6 @@ def draw(runs: pd.DataFrame, histories: pd.DataFrame) -> Figure:
 
 def _evaluations(runs: pd.DataFrame, histories: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of histories that were evaluated, with the images seen."""
-    rows = histories.reindex(columns=["fingerprint", "step", X, *SHOWN]).dropna(subset=[*SHOWN], how="all")
+    measured = [LOSS, EVAL, TRAIN]
+    rows = histories.reindex(columns=["fingerprint", "step", X, *measured]).dropna(subset=measured, how="all")
     return with_images_seen(rows, runs).merge(runs[["name"]], left_on="fingerprint", right_index=True)

@@ -73,7 +73,7 @@ def _section(reports: Sequence[Report], folder: str) -> Iterator[str]:
         yield markdown(replace(summary_table(report.dots, COLUMNS), title=""))
     lines = [
         f"- **{report.study}** ([report]({folder}/{report.study}/{PAGE})): {escape(sentence)}"
-        for report in reports
+        for report in sorted(reports, key=lambda report: report.study != MAIN)
         for sentence in headlines(report.judgements)
     ]
     if lines:

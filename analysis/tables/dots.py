@@ -1,7 +1,8 @@
 """What a study's rows reach, in one number each: the panels of the dot plot at the top of a page, and its summary.
 
 A panel whose rows have several budgets shows the accuracy at equal final training loss, or, where no claim states the
-losses, at each row's own best budget. All others show the accuracy on the official test files.
+losses, at each row's own best budget. All others show the accuracy on the official test files, or, where labels are
+random, on the training images.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ import pandas as pd
 
 from analysis.claims.claim import losses_of
 from analysis.compare.design import Panel, Summarize
-from analysis.compare.finished import AT_BEST, AT_EQUAL_LOSS, TEST, measured
+from analysis.compare.finished import AT_BEST, AT_EQUAL_LOSS, measured
+from analysis.compare.measure import final_measure
 from analysis.compare.order import COVERING, NO_ATTENTION, in_order
 from analysis.compare.panels import covering_notes
 from analysis.figures.style import regimes
@@ -55,7 +57,7 @@ def dots_of(panels: Sequence[Panel], summarize: Summarize, expected: Sequence[st
         shown = panel.over_budgets or panel
         names = row_names(shown)
         runs = pd.concat([row.runs.assign(name=name) for name, row in zip(names, shown.rows, strict=True)])
-        key, words = TEST, "test accuracy"
+        key, words = final_measure(panel.runs)
         losses = losses_of(panel.runs)
         if panel.over_budgets:
             key, words = (AT_BEST, f"{words} at each one's best budget")

@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.compare.design import Design, Panel, Summarize
 from analysis.compare.finished import EVAL, TEST
 from analysis.compare.hardware import by_hardware
+from analysis.compare.measure import TRAIN, has_random_labels
 from analysis.paper.quotes import notes_on_absent, quotes_beside
 from analysis.tables.budgets import budget_tables
 from analysis.tabular import Cell, Column, Table, mean_of
@@ -26,10 +27,20 @@ FIRST = {TEST: Column("test acc.", ".1%", best="high")}  # then the paper's accu
 REST = {
     "gap": Column("gap", "+.1%"),
     "train_eval/loss": Column("train loss", ".3f", best="low"),
-    "train_eval/accuracy": Column("train acc.", ".1%", best="high"),
+    TRAIN: Column("train acc.", ".1%", best="high"),
     EVAL: Column("eval acc.", ".1%", best="high"),
     SPEED: Column("images/s", ".0f", best="high"),
 }
+RANDOM_FIRST = {TRAIN: REST[TRAIN]}  # of random labels; then what is chance
+RANDOM_REST = {
+    "train_eval/loss": REST["train_eval/loss"],
+    **{key: replace(column, best=None) for key, column in {**FIRST, EVAL: REST[EVAL]}.items()},
+    SPEED: REST[SPEED],
+}
+RANDOM_NOTE = (
+    "Labels are random: train acc. is the share that was fitted. Held-out and test images keep their labels, about "
+    "which nothing can be learned."
+)
 
 
 def score_tables(panels: Sequence[Panel], design: Design, summarize: Summarize = mean_of) -> list[Table]:
@@ -60,27 +71,28 @@ def _table(panel: Panel, design: Design, summarize: Summarize) -> Table:
     notes: list[str] = []
     quotes, says = quotes_beside(design.paper, [row.facts for row in panel.rows])
     beside = [quote.cells([row.facts for row in panel.rows]) for quote in quotes]
-    rest = dict(REST)
+    first, rest = (RANDOM_FIRST, dict(RANDOM_REST)) if has_random_labels(panel.runs) else (FIRST, dict(REST))
+    notes += [RANDOM_NOTE] if first is RANDOM_FIRST else []
     if len(by_hardware(panel.runs)) > 1:  # a speed is not better because the machine is
         rest[SPEED] = replace(rest[SPEED], best=None)
         notes.append("images/s: the hardware differs, so none is best, and a row of several kinds has none; see costs.")
     rows = []
     for place, row in enumerate(panel.rows):
         own = row.runs
-        cells = {key: _cell(own, key, summarize) for key in (*FIRST, *rest)}
+        cells = {key: _cell(own, key, summarize) for key in (*first, *rest)}
         if len(by_hardware(own)) > 1:
             cells[SPEED] = None
         rows.append(
             [
                 *row.words,
-                *(cells[key] for key in FIRST),
+                *(cells[key] for key in first),
                 *(cells_of_quote[place] for cells_of_quote in beside),
                 *(cells[key] for key in rest),
                 len(own),
                 *(float(own[key].mean()) / 1e6 if key in own else None for key in COSTS),
             ]
         )
-    shown = [*panel.columns, *FIRST.values(), *(quote.column() for quote in quotes), *rest.values()]
+    shown = [*panel.columns, *first.values(), *(quote.column() for quote in quotes), *rest.values()]
     shown += [Column("seeds", "d", within=0), *COSTS.values()]
     return Table(panel.title, shown, rows, notes=[*panel.notes, *notes, *says])
 

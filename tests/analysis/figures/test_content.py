@@ -93,6 +93,17 @@ def test_a_curve_is_the_mean_over_seeds_and_its_band_holds_every_seed() -> None:
     assert (ends.min(), ends.max()) == pytest.approx((last.min(), last.max()))
 
 
+def test_of_random_labels_the_training_accuracy_is_drawn() -> None:
+    runs, histories = frames()
+    histories = histories.assign(**{"train_eval/accuracy": histories["eval/accuracy"] / 2})
+    axes = draw("curves", runs.assign(**{"data.random_labels": True}), histories).axes
+    assert axes[1].get_ylabel() == "random labels fitted"
+    (line,) = [line for line in axes[1].lines if line.get_label() == "CTTT"]
+    last = histories[histories["step"] == histories["step"].max()].set_index("fingerprint")
+    own = runs[runs["layout.name"] == "CTTT"].index
+    assert line.get_ydata()[-1] == pytest.approx(last.loc[own, "train_eval/accuracy"].mean())
+
+
 def test_accuracy_against_images_has_a_point_a_size() -> None:
     few, histories = frames()
     more, _ = frames({name: effect + 0.05 for name, effect in EFFECTS.items()}, draw=2)

@@ -1,5 +1,6 @@
 """What each row reaches, in one number: at equal loss where there are budgets, else at the end."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,3 +71,11 @@ def test_local_attention_that_covers_a_grid_is_marked_in_its_place_and_the_mark_
     assert [row[0] for row in table.rows] == ["relative", "window*", "neighborhood*", "linear"]
     assert found.missing == []
     assert [note for note in table.notes if note.startswith("* window in CCTT is global in S4")]
+
+
+def test_random_labels_are_fitted_not_generalized_from(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path, f"layout={name}", "data.random_labels=true") for name in ("CCTT", "CTTT")]
+    (one,) = plots(tmp_path)
+    assert one.measure == "training accuracy, the share of random labels that was fitted"
+    fitted = [json.loads((folder / "record.json").read_text())["final"]["train_eval/accuracy"] for folder in folders]
+    assert [dot.value.mean for dot in one.dots] == pytest.approx(fitted)
