@@ -94,7 +94,8 @@ def _show_published(chosen: argparse.Namespace) -> None:
         reports.append(report)
     if not chosen.study:
         write_section(README, reports, RESULTS.relative_to(README.parent).as_posix())
-        write_cited(RESULTS / README.name, reports)
+        for text in (README, RESULTS / README.name):
+            write_cited(text, reports)
 
 
 def _add_to_results(chosen: argparse.Namespace) -> Report:

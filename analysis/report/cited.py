@@ -10,6 +10,7 @@ The parts, with a semicolon between them, are a panel of the study's summary and
 relations, or a data set and a row of the study's protocol.
 """
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -32,14 +33,17 @@ def cite(text: str, reports: Sequence[Report]) -> str:
     def number(found: re.Match[str]) -> str:
         name = BETWEEN.join(part.strip() for part in found[1].split(BETWEEN.strip()))
         if name not in values:
-            study = name.partition(BETWEEN)[0]
-            near = [known for known in values if known.startswith(f"{study}{BETWEEN}")] or sorted(
-                {known.partition(BETWEEN)[0] for known in values}
-            )
+            study = _study(name)
+            of_study = [known for known in values if known.startswith(f"{study}{BETWEEN}")]
+            near = difflib.get_close_matches(name, of_study, cutoff=0) if of_study else sorted({*map(_study, values)})
             raise InputError(f"the published results have no number called {name!r}; valid: {', or '.join(near)}")
         return f"<!--={found[1]}-->{values[name]}<!--/-->"
 
     return CITATION.sub(number, text)
+
+
+def _study(name: str) -> str:
+    return name.partition(BETWEEN)[0]
 
 
 def citable(reports: Sequence[Report]) -> Mapping[str, str]:
