@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from coatlab.cli import one_sentence_errors
 from coatlab.config.compose import closed
-from coatlab.config.typed.arguments import prepared
+from coatlab.config.typed.arguments import prepared, words_of
+from coatlab.config.typed.help import asks_for_help, help_text
 from coatlab.config.typed.overrides import check_overrides
 from coatlab.config.typed.saved import words_beside
 from coatlab.config.words import as_typed
@@ -45,8 +46,11 @@ def train(composed: DictConfig) -> float | None:
 def main() -> None:
     """Run the command line; errors meant for the user are one sentence and exit code 1."""
     with lasting_output(), one_sentence_errors():
-        sys.argv[1:] = prepared(sys.argv[1:], os.environ)
-        train()
+        sys.argv[1:] = arguments = prepared(sys.argv[1:], os.environ)
+        if asks_for_help(arguments):
+            print(help_text(words_of(arguments)))
+        else:
+            train()
 
 
 if __name__ == "__main__":
