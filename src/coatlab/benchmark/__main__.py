@@ -7,7 +7,7 @@ from coatlab.cli import one_sentence_errors
 from coatlab.config.files import choices
 from coatlab.config.kinds import above, whole
 from coatlab.config.places import add_folder_option
-from coatlab.process.imports import uncollected
+from coatlab.process.imports import large_imports
 
 NUMBERS = dict.fromkeys(("turns", "heads", "head_size", "runs", "threads"), whole(1)) | {"seconds": above(0)}
 SIDES = "14,20,28,40,56,80,112"
@@ -58,7 +58,7 @@ def main(words: list[str] | None = None) -> int:
     for name, rule in NUMBERS.items():
         if (value := getattr(chosen, name, None)) is not None:
             rule("--" + name.replace("_", "-"), int(value) if float(value).is_integer() else value)
-    with uncollected():
+    with large_imports():
         from coatlab.benchmark.commands import run  # torch is imported only where there is something to measure
 
     run(chosen)

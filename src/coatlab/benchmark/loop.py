@@ -49,14 +49,14 @@ def mark(name):
 mark("python")
 from coatlab.benchmark.words import benchmark_words
 from coatlab.config.compose import compose
-from coatlab.process.imports import uncollected
+from coatlab.process.imports import large_imports
 from coatlab.runs.run import open_run
 from coatlab.runs.spec import make_spec
 mark("import what reads")
 words = json.loads(sys.argv[1])
 spec = make_spec(compose(words), words)
 mark("config")
-with uncollected():
+with large_imports():
     import torch
     mark("import torch")
     from coatlab.training import fit

@@ -19,7 +19,7 @@ from coatlab.cluster.job import cluster_settings, failed, outcome, reason
 from coatlab.cluster.launcher import CoatlabLauncher
 from coatlab.cluster.share import Share, share
 from coatlab.output.text import shown
-from coatlab.process.imports import uncollected
+from coatlab.process.imports import large_imports
 from coatlab.process.machine import asked_threads, cores
 from coatlab.process.signals import Signals
 from coatlab.runs.spec import Spec
@@ -41,7 +41,7 @@ class LocalLauncher(CoatlabLauncher):
         machine = self._share(specs)
         if said := hint(machine.gpus):
             print(said)
-        with uncollected():
+        with large_imports():
             import coatlab.training.fit  # noqa: F401  (imports torch once: the cells are forked from here)
 
         ended: dict[int, JobReturn] = {}

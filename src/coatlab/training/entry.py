@@ -6,7 +6,7 @@ import traceback
 from coatlab.cli import WANTS_TRACEBACK, sentence_of
 from coatlab.errors import Held, RunError
 from coatlab.output.text import shown
-from coatlab.process.imports import uncollected
+from coatlab.process.imports import large_imports
 from coatlab.process.place import place
 from coatlab.runs.run import open_run
 from coatlab.runs.spec import Spec
@@ -35,7 +35,7 @@ def run(spec: Spec) -> float | None:
 
 def _dry(spec: Spec) -> None:
     """Try a run with one batch; one that starts from another run is tried by that one, unless it is complete."""
-    with uncollected():
+    with large_imports():
         from coatlab.training.fit import dry_run  # torch is imported only where there is something to train
 
     missing = spec.donor is not None and state_of(spec.donor.folder).name != "complete"
@@ -71,7 +71,7 @@ def _run_one(spec: Spec, wait: bool = False) -> float | None:
         if opened.finished:
             show_result(opened.record, opened.folder, title="already complete")
             return opened.score
-        with uncollected():
+        with large_imports():
             from coatlab.training.fit import fit  # torch is imported only where there is something to train
 
         fit(opened)

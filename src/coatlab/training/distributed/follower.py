@@ -12,7 +12,7 @@ from typing import Any
 from coatlab.cli import one_sentence_errors
 from coatlab.errors import RunError
 from coatlab.output.text import shown
-from coatlab.process.imports import uncollected
+from coatlab.process.imports import large_imports
 from coatlab.process.parent import die_with_parent
 from coatlab.runs.record import FINAL, read_record
 from coatlab.runs.run import Run
@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
 
 
 def _train(folder: Path, record: dict[str, Any]) -> None:
-    with uncollected():
+    with large_imports():
         from coatlab.training.fit import fit  # torch is imported only where there is something to train
 
     fit(Follower(folder, record))
