@@ -16,6 +16,7 @@ from tests.support.commandline import CommandLine
         (["layout=CCTT"], False),
         (["--help", "--cfg", "job"], False),
         (["--hydra-help"], False),
+        (["--help", "hydra.searchpath=[file:///mine]"], False),
     ],
 )
 def test_only_help_alone_is_answered_here(arguments: list[str], expected: bool) -> None:

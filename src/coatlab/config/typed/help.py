@@ -13,8 +13,8 @@ ASKED = ("--help", "-h")
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
-    """Tell whether arguments ask for the help of the command, and for nothing else that is an option."""
-    options = [argument for argument in arguments if argument.startswith("-")]
+    """Tell whether arguments ask for the help of the command, and for nothing else of Hydra's (choices elsewhere)."""
+    options = [argument for argument in arguments if argument.startswith(("-", "hydra", "+hydra"))]
     return bool(options) and all(option in ASKED for option in options)
 
 
