@@ -20,7 +20,7 @@ from coatlab.model.blocks.gated import Gated, Kept, project, project_backward
 
 # torch is slow at the gradient of a depthwise kernel where a map has no more rows or columns than this
 FEW = 2
-CHUNK_BYTES = 32_000_000  # of one wide map in evaluation: images go through the layers in chunks of this size
+CHUNK_BYTES = 8_000_000  # of one wide map in evaluation, per thread: images go through the layers in such chunks
 
 
 class Weights(NamedTuple):
@@ -76,7 +76,7 @@ def evaluated(x_BHWC: Tensor, w: Weights, norms: tuple[nn.BatchNorm2d, ...], str
     kernel = (w.kernel_I133 * kernel_scale_I.view(-1, 1, 1, 1)).contiguous()
     wide = x_BHWC.shape[1:3].numel() * len(kernel) * x_BHWC.element_size()
     outs = []
-    for x in x_BHWC.split(max(1, CHUNK_BYTES // wide)):
+    for x in x_BHWC.split(max(1, CHUNK_BYTES * torch.get_num_threads() // wide)):
         expanded = F.gelu((with_ones(x) @ matrix_AI).view(*x.shape[:3], -1))
         inner = _depthwise_gelu(expanded, kernel, stride, kernel_shift_I)
         out, _ = project(inner.flatten(1, 2), Gated(*w[6:]))
