@@ -177,11 +177,11 @@ def _expected(judgements: Sequence[Judgement], design: Design) -> list[str]:
 
 def _compared(runs: pd.DataFrame) -> str:
     """Say in a line what complete runs are of: layouts, data, images, seeds and size."""
+    sets = runs[["data.name", "data.train_size"]].drop_duplicates().sort_values(["data.name", "data.train_size"])
     data = [
-        f"{name} ({'all' if pd.isna(size) else f'{size:,.0f}'} images)"
-        for name, size in runs[["data.name", "data.train_size"]].drop_duplicates().itertuples(index=False)
+        f"{name} ({'all' if pd.isna(size) else f'{size:,.0f}'} images)" for name, size in sets.itertuples(index=False)
     ]
-    parts = [f"{', '.join(sorted(data)[:MOST_DATA])}{', ...' * (len(data) > MOST_DATA)}"]
+    parts = [f"{', '.join(data[:MOST_DATA])}{', ...' * (len(data) > MOST_DATA)}"]
     seeds = runs.groupby(["data.name", "data.train_size"], dropna=False)["seed"].nunique()
     least, most = int(seeds.min()), int(seeds.max())
     parts.append(f"{least if least == most else f'{least} to {most}'} seed{'s' * (most > 1)}")

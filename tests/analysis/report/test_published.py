@@ -7,6 +7,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.commands import README
 from analysis.read.results import published
+from analysis.report.cited import CITATION
 from analysis.report.published import PAGE
 from analysis.words import RESULTS
 from coatlab.errors import InputError
@@ -30,6 +31,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_was_published_is_reported_again_from_its_data_alone(
     elsewhere: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    readme = elsewhere.parents[1] / "README.md"
+    readme.write_text(CITATION.sub("", readme.read_text()))  # which cites studies that are not here
     make_study(tmp_path / "runs", "layouts", "data=fashion_mnist,fractals", seeds=3)
     main(["layouts", "--publish", "--runs", str(tmp_path / "runs")])
     first, said = files(elsewhere / "layouts"), capsys.readouterr().out
