@@ -6,8 +6,10 @@ Hydra 1.3 copies what it knows about each place of configs anew for every group 
 from collections.abc import Sequence
 from string import Template
 
+from omegaconf import OmegaConf
+
 from coatlab.config.compose import compose
-from coatlab.config.files import choices, groups
+from coatlab.config.files import choices, conf_dir, groups
 
 ASKED = ("--help", "-h")
 
@@ -24,6 +26,8 @@ def help_text(words: Sequence[str]) -> str:
     Raises:
         InputError: the words do not compose.
     """
+    if words:
+        compose(list(words), folders=())
     listed = "".join(f"{group}: {', '.join(choices(group))}\n" for group in groups())
-    template = compose(list(words), hydra_too=True, folders=()).hydra.help.template
+    template = OmegaConf.load(conf_dir() / "train.yaml").hydra.help.template  # no word for it comes here
     return Template(template).substitute(APP_CONFIG_GROUPS=listed)
