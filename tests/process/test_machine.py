@@ -82,7 +82,7 @@ def test_threads_of_the_environment(
     assert asked_threads() == threads
 
 
-@pytest.mark.parametrize(("told", "expected"), [(None, 1), ("16", 16), ("many", 1)])
+@pytest.mark.parametrize(("told", "expected"), [(None, 1), ("16", 16), ("many", 1), ("0", 1)])
 def test_a_process_has_a_gpu_for_itself_unless_its_launcher_says_otherwise(
     told: str | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ def benchmark_words(
     for override in overrides:
         if why := fixed.get(key_of(override)):
             raise InputError(f"{override.input_line} has no effect in this benchmark: {why}; leave it out")
-    chosen = {key_of(override) for override in overrides}
-    anew = {key_of(word) for word in read(usual)} & chosen
-    kept = [word for word, one in zip(usual, read(usual), strict=True) if key_of(one).partition(".")[0] not in anew]
+    keys = [key_of(word) for word in read(usual)]
+    anew = {key_of(override) for override in overrides}.intersection(keys)
+    kept = [word for word, key in zip(usual, keys, strict=True) if key.partition(".")[0] not in anew]
     return [*with_defaults(kept, typed), *always]

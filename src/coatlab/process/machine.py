@@ -48,19 +48,22 @@ def cores() -> int:
 @cache
 def asked_threads() -> int | None:
     """Return how many threads OMP_NUM_THREADS asked for when this was first called; None: it asks for none."""
-    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None
+    return _count(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip())
 
 
 def gpu_cells() -> int:
     """Return how many cells share the GPU of this process at the same time, as its launcher has said."""
-    told = os.environ.get(GPU_CELLS, "")
-    return int(told) if told.isascii() and told.isdigit() else 1
+    return _count(os.environ.get(GPU_CELLS, "")) or 1
 
 
 def processor() -> dict[str, Any]:
     """Return the CPU's name and the cores that this process may use."""
     return {"cpu": _cpu_name(), "cores": cores(), "machine": platform.machine(), "host": platform.node()}
+
+
+def _count(text: str) -> int | None:
+    """Return the number that a text is, if it is a whole one above 0."""
+    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
 
 
 def _cpu_name() -> str:
