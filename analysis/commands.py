@@ -19,7 +19,7 @@ from analysis.read.results import load_results, published, write_results
 from analysis.report.contents import MOST_COMMANDS, Report, make_report
 from analysis.report.files import publish
 from analysis.report.findings import findings
-from analysis.report.published import PAGE, publish_beside, write_cited, write_section
+from analysis.report.published import PAGE, publish_beside, write_pages
 from analysis.report.text import sentence, terminal
 from analysis.report.wandb import upload
 from analysis.tables.dots import summary_table
@@ -93,9 +93,7 @@ def _show_published(chosen: argparse.Namespace) -> None:
         print(shown(RESULTS / study / PAGE))
         reports.append(report)
     if not chosen.study:
-        write_section(README, reports, RESULTS.relative_to(README.parent).as_posix())
-        for text in (README, RESULTS / README.name):
-            write_cited(text, reports)
+        write_pages(README, RESULTS / README.name, reports)
 
 
 def _add_to_results(chosen: argparse.Namespace) -> Report:

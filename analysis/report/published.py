@@ -37,29 +37,26 @@ def publish_beside(report: Report, folder: Path) -> None:
         write_atomic(folder / name, lambda file, content=content: file.write(content))  # type: ignore[misc]
 
 
-def write_section(readme: Path, reports: Sequence[Report], folder: str) -> None:
-    """Write the section of the README between the two comments, which it must have.
+def write_pages(readme: Path, text: Path, reports: Sequence[Report]) -> None:
+    """Write anew the section of the README between the two comments, and every number that it and the text cite.
 
     Args:
-        readme: the file.
+        readme: the README of the repository, which must have the comments.
+        text: what people write about the results, beside the studies' folders; need not be there.
         reports: of all published studies.
-        folder: where their folders are, as a link in the README has it.
+
+    Raises:
+        InputError: one of them cites a number that no report has; then neither is written.
     """
     before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    text = "\n\n".join([f"{before}{BEGIN}", *_section(reports, folder), f"{END}{after}"])
-    write_atomic(readme, lambda file: file.write(text.encode()))
-
-
-def write_cited(text: Path, reports: Sequence[Report]) -> None:
-    """Write anew the numbers that a text about the results cites, if there is one.
-
-    Raises:
-        InputError: it cites one that no report has.
-    """
+    folder = text.parent.relative_to(readme.parent).as_posix()
+    pages = {readme: "\n\n".join([f"{before}{BEGIN}", *_section(reports, folder), f"{END}{after}"])}
     if text.exists():
-        written = cite(text.read_text(encoding="utf-8"), reports)
-        write_atomic(text, lambda file: file.write(written.encode()))
+        pages[text] = text.read_text(encoding="utf-8")
+    pages = {path: cite(page, reports) for path, page in pages.items()}
+    for path, page in pages.items():
+        write_atomic(path, lambda file, page=page: file.write(page.encode()))  # type: ignore[misc]
 
 
 def _section(reports: Sequence[Report], folder: str) -> Iterator[str]:

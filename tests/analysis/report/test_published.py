@@ -66,3 +66,18 @@ def test_what_cannot_be_reported_is_not_published(elsewhere: Path, tmp_path: Pat
     with pytest.raises(InputError, match="differ in more than that"):
         main(["relative", "--publish", "--runs", str(tmp_path / "other")])
     assert files(elsewhere / "relative") == before
+
+
+def test_a_citation_that_no_report_has_leaves_both_pages_as_they_are(elsewhere: Path, tmp_path: Path) -> None:
+    make_study(tmp_path / "runs", "relative", seeds=1)
+    main(["relative", "--publish", "--runs", str(tmp_path / "runs")])
+    readme, text = elsewhere.parents[1] / "README.md", elsewhere / "README.md"
+    readme.write_text(CITATION.sub("", readme.read_text()))
+    text.write_text("<!--= relative; R; relative > nothing -->1<!--/-->")
+    before = readme.read_text()
+    with pytest.raises(InputError, match="no number called"):
+        main(["--results"])
+    assert (readme.read_text(), text.read_text()) == (before, "<!--= relative; R; relative > nothing -->1<!--/-->")
+    text.unlink()
+    main(["--results"])
+    assert readme.read_text() != before

@@ -20,7 +20,7 @@ from coatlab.model.blocks.gated import Gated, Kept, project, project_backward
 
 # torch is slow at the gradient of a depthwise kernel where a map has no more rows or columns than this
 FEW = 2
-CHUNK_BYTES = 8_000_000  # of one wide map in evaluation, per thread: images go through the layers in such chunks
+CHUNK_BYTES = 2_000_000  # of one wide map in evaluation, per thread: images go through the layers in such chunks
 
 
 class Weights(NamedTuple):
