@@ -83,3 +83,20 @@ def test_draws_depend_on_seed_epoch_and_image_and_leave_the_global_generator_alo
 def test_images_that_have_the_size_are_evaluated_unchanged() -> None:
     picture = image(28, 28, 1)
     assert torch.equal(Views(PLAIN, 28, seed=0, whole=True).evaluation(picture), picture)
+
+
+@given(
+    st.sampled_from([1, 3]), st.integers(8, 40), st.booleans(), st.booleans(),
+    st.sampled_from([None, {"layers": 2, "magnitude": 15}]), st.booleans(),
+)  # fmt: skip
+def test_a_batch_has_the_views_of_its_images(
+    channels: int, side: int, crop: bool, flip: bool, augment: dict | None, whole: bool
+) -> None:
+    recipe = PLAIN | {"random_crop": crop, "horizontal_flip": flip, "randaugment": augment}
+    views = Views(recipe, side, seed=3, whole=whole)
+    images, numbers = torch.stack([image(side, side, channels).roll(shift) for shift in range(24)]), range(100, 124)
+    state = torch.random.get_rng_state()
+    batch = views.training_batch(images, 2, numbers)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    alone = [views.training(one, 2, number) for one, number in zip(images, numbers, strict=True)]
+    assert torch.equal(batch, torch.stack(alone))

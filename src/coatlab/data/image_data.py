@@ -57,8 +57,7 @@ class Augmented(Indexed):
     def batch(self, epoch: int, indices: Tensor) -> Batch:
         """Return the augmented images of an epoch, and their classes."""
         images_BCHW, labels_B = self.images.batch(epoch, indices)
-        pairs = zip(images_BCHW, indices.tolist(), strict=True)
-        return torch.stack([self.views.training(image, epoch, number) for image, number in pairs]), labels_B
+        return self.views.training_batch(images_BCHW, epoch, indices.tolist()), labels_B
 
 
 class ImageData(L.LightningDataModule, ABC):

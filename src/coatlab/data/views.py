@@ -11,18 +11,20 @@ nor on whether the run was resumed.
 Deviations: random crop and flip are not in Table 10, but are usual for ImageNet. Magnitudes of RandAugment go up to 30
 in torchvision, up to 10 in the authors' code. Pixels are interpolated bilinearly with antialiasing.
 
-C channels, H rows, W columns.
+B images, C channels, H rows, W columns.
 """
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
+
+from coatlab.data.randaugment import RandAugment
 
 CENTER = 0.875  # the part of the shorter side that the center crop keeps
 PLAIN = {"center_crop": True, "random_crop": False, "horizontal_flip": False, "randaugment": None}
@@ -41,17 +43,14 @@ class Views:
     def __init__(self, recipe: Mapping[str, Any], side: int, seed: int, whole: bool = False) -> None:
         self.side, self.seed, self.center_crop = side, seed, recipe["center_crop"] and not whole
         self.random_crop = v2.RandomResizedCrop(side, antialias=True) if recipe["random_crop"] else None
-        transforms: list[v2.Transform] = []
-        if recipe["horizontal_flip"]:
-            transforms.append(v2.RandomHorizontalFlip())
-        if augment := recipe["randaugment"]:
-            transforms.append(v2.RandAugment(augment["layers"], augment["magnitude"]))
-        self.transforms = transforms
+        self.flip = v2.RandomHorizontalFlip() if recipe["horizontal_flip"] else None
+        augment = recipe["randaugment"]
+        self.randaugment = RandAugment(augment["layers"], augment["magnitude"], side) if augment else None
 
     @property
     def augments(self) -> bool:
         """Tell whether the training view differs from the evaluation view."""
-        return bool(self.random_crop or self.transforms)
+        return bool(self.random_crop or self.flip or self.randaugment)
 
     def evaluation(self, image_CHW: Tensor) -> Tensor:
         """Return the evaluation view of an image, (C, side, side)."""
@@ -64,10 +63,38 @@ class Views:
         """Return the training view of image `number` in an epoch, (C, side, side)."""
         if not self.augments:
             return self.evaluation(image_CHW)
-        key = hashlib.blake2b(f"{self.seed} {epoch} {number}".encode(), digest_size=7).digest()
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int.from_bytes(key))  # of this device alone: torch.manual_seed is slow
+            self._seed(epoch, number)
             view = self.random_crop(image_CHW) if self.random_crop else self.evaluation(image_CHW)
-            for transform in self.transforms:
+            for transform in filter(None, (self.flip, self.randaugment)):
                 view = transform(view)
         return view
+
+    def training_batch(self, images_BCHW: Tensor, epoch: int, numbers: Sequence[int]) -> Tensor:
+        """Return the training views of a batch, (B, C, side, side), the same as those of `training`.
+
+        The random numbers of each image are drawn first. What they ask for is then done to all images together that it
+        is asked of: for small images most of the time of an operation is spent before it looks at a pixel.
+        """
+        cut, flipped, drawn = [], [], []
+        with torch.random.fork_rng(devices=[]):
+            for image_CHW, number in zip(images_BCHW, numbers, strict=True):
+                self._seed(epoch, number)
+                cut.append(self._cut(image_CHW))
+                flipped.append(self.flip is not None and bool(torch.rand(1) < self.flip.p))
+                drawn.append(self.randaugment.draw() if self.randaugment else [])
+        views_BCHW = torch.stack(cut)
+        flipped_B = torch.tensor(flipped)
+        views_BCHW[flipped_B] = views_BCHW[flipped_B].flip(3)
+        return self.randaugment.apply(views_BCHW, drawn) if self.randaugment else views_BCHW
+
+    def _seed(self, epoch: int, number: int) -> None:
+        key = hashlib.blake2b(f"{self.seed} {epoch} {number}".encode(), digest_size=7).digest()
+        torch.default_generator.manual_seed(int.from_bytes(key))  # of this device alone: torch.manual_seed is slow
+
+    def _cut(self, image_CHW: Tensor) -> Tensor:
+        """Return what `random_crop` or the evaluation view makes of an image."""
+        if not self.random_crop:
+            return self.evaluation(image_CHW)
+        place = self.random_crop.make_params([image_CHW])
+        return F.resized_crop(image_CHW, **place, size=[self.side, self.side], antialias=True)
