@@ -35,6 +35,7 @@ SEEN = "images seen"  # the column that `on_new_images` adds
 FEWEST_LENGTHS = 4  # to tell three numbers from noise
 RESAMPLES = 200
 REACH = 10  # times the largest N: what a fit may say
+APART = 0.01  # of the accuracy, on both sides of a crossing: below it, curves that both still guess would cross
 PERCENTILES = (2.5, 97.5)
 
 
@@ -85,7 +86,8 @@ class Crossing:
     Attributes:
         one, other: the names.
         ahead: which has the lower fitted error after the largest N that was measured.
-        images: the last N at which the curves cross; inf if there is none within reach.
+        images: the last N at which the curves cross, being at least `APART` from each other somewhere before and
+            behind; inf if there is none within reach.
         low, high: 95 % bootstrap interval; inf where it ends beyond what is within reach.
         reach: the largest N that is looked at.
     """
@@ -221,9 +223,15 @@ def crossings(found: Mapping[str, tuple[Fit, list[Fit]]], least: float, most: fl
 
 
 def _last_crossing(one: Fit, other: Fit, images: Floats) -> float:
-    above = one.error(images) > other.error(images)
-    changes = np.flatnonzero(above[1:] != above[:-1])
-    return float(np.sqrt(images[changes[-1]] * images[changes[-1] + 1])) if len(changes) else np.inf
+    """Return where two curves cross for the last time, apart before and behind; inf where they do not."""
+    difference = one.error(images) - other.error(images)
+    apart = np.flatnonzero(np.abs(difference) >= APART)
+    changes = np.flatnonzero(np.diff(difference[apart] > 0))
+    if not len(changes):
+        return np.inf
+    begin, end = apart[changes[-1]], apart[changes[-1] + 1]
+    between = begin + np.flatnonzero(np.diff(difference[begin : end + 1] > 0))[-1]
+    return float(np.sqrt(images[between] * images[between + 1]))
 
 
 def _fit_seeds(

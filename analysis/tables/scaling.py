@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.compare.design import Panel, Summarize
 from analysis.compare.finished import TEST
 from analysis.compare.scaling import (
+    APART,
     FEWEST_LENGTHS,
     PERCENTILES,
     REACH,
@@ -81,12 +82,13 @@ def _crossing_table(found: Sequence[Crossing], fixed: str) -> list[Table]:
         Column("ahead at the largest N"),
         Column("curves cross for the last time at N"),
     ]
-    note = (
+    notes = [
         f"From the fitted forms, up to {REACH} times the largest N; what is beyond the largest N is extrapolated, and "
-        "its interval does not include that the form may be wrong there."
-    )
+        "its interval does not include that the form may be wrong there.",
+        f"Curves cross where each is ahead of the other on its side of N, by {APART:.0%} or more somewhere.",
+    ]
     return [
-        Table(f"Where curves cross, up to {reach:,.0f} images, {fixed}", columns, rows, notes=[note], brackets=BRACKETS)
+        Table(f"Where curves cross, up to {reach:,.0f} images, {fixed}", columns, rows, notes=notes, brackets=BRACKETS)
     ]
 
 

@@ -86,6 +86,15 @@ def test_a_planted_crossing_is_found_with_an_interval_and_none_where_there_is_no
     assert never.reach == REACH * 320_000
 
 
+def test_curves_that_both_still_guess_do_not_cross() -> None:
+    early, late = take_off(0.2, 90_000, 3.0), take_off(0.2, 120_000, 2.5)  # late is ahead at first, by less than 0.2 %
+    images = np.geomspace(IMAGES[0], IMAGES[-1] * REACH, 1000)
+    assert early(images[:1]) > late(images[:1])
+    found = fits(planted(noise=0.0005, early=early, late=late), np.random.default_rng(0))
+    (crossing,) = crossings(found, 3200, 320_000)
+    assert (crossing.images, crossing.low, crossing.ahead) == (np.inf, np.inf, "early")
+
+
 def test_one_seed_has_a_fit_and_no_interval() -> None:
     found = fits(planted(seeds=1, one=power(0.1, 8.0, 0.3), two=power(0.2, 8.0, 0.3)), np.random.default_rng(0))
     assert found["one"][1] == []
