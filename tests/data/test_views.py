@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms import v2
 
-from coatlab.data.views import PLAIN, Views
+from coatlab.data.views import PLAIN, RandAugment, Views
 
 EVERYTHING = PLAIN | {"random_crop": True, "horizontal_flip": True, "randaugment": {"layers": 2, "magnitude": 15}}
 
@@ -100,3 +100,35 @@ def test_a_batch_has_the_views_of_its_images(
     assert torch.equal(torch.random.get_rng_state(), state)
     alone = [views.training(one, 2, number) for one, number in zip(images, numbers, strict=True)]
     assert torch.equal(batch, torch.stack(alone))
+
+
+def pictures(count: int, channels: int, side: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(side)
+    return torch.randint(0, 256, (count, channels, side, side), dtype=torch.uint8, generator=generator)
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32), (3, 7)])
+@pytest.mark.parametrize(("layers", "magnitude"), [(2, 15), (1, 30), (3, 0)])
+def test_what_is_drawn_and_applied_is_what_torchvision_does(
+    channels: int, side: int, layers: int, magnitude: int
+) -> None:
+    images, ours = pictures(150, channels, side), RandAugment(layers, magnitude, side)
+    theirs = v2.RandAugment(layers, magnitude)
+    drawn, expected, ends = [], [], []
+    with torch.random.fork_rng(devices=[]):
+        for number, image in enumerate(images):
+            torch.manual_seed(number)
+            drawn.append(ours.draw())
+            ends.append(torch.rand(1))
+            torch.manual_seed(number)
+            expected.append(theirs(image))
+            assert torch.equal(ends[-1], torch.rand(1)), "they draw differently many numbers"
+    assert {name for operations in drawn for name, _ in operations} == set(ours._AUGMENTATION_SPACE)
+    before = images.clone()
+    assert torch.equal(ours.apply(images, drawn), torch.stack(expected))
+    assert torch.equal(images, before)
+
+
+def test_no_layers_leave_the_images_alone() -> None:
+    images = pictures(3, 1, 8)
+    assert torch.equal(RandAugment(0, 9, 8).apply(images, [RandAugment(0, 9, 8).draw()] * 3), images)

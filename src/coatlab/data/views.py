@@ -24,10 +24,9 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from coatlab.data.randaugment import RandAugment
-
 CENTER = 0.875  # the part of the shorter side that the center crop keeps
 PLAIN = {"center_crop": True, "random_crop": False, "horizontal_flip": False, "randaugment": None}
+Operation = tuple[str, float]  # its name and magnitude, as torchvision has them
 
 
 class Views:
@@ -98,3 +97,50 @@ class Views:
             return self.evaluation(image_CHW)
         place = self.random_crop.make_params([image_CHW])
         return F.resized_crop(image_CHW, **place, size=[self.side, self.side], antialias=True)
+
+
+class RandAugment(v2.RandAugment):  # type: ignore[misc]  # torchvision has no types
+    """torchvision's (Cubuk et al. 2020) for images of one size; draws operations, and applies them to a batch later.
+
+    torchvision draws one sequence of operations per call, for all images of a batch alike. Here each image has its own,
+    as if it were augmented alone: `draw` says which, and `apply` gives torchvision all images at once whose next
+    operation is the same. Both use private names of torchvision, as of 0.29.
+
+    Args:
+        layers: operations per image.
+        magnitude: 0 to 30.
+        side: pixels of the images, which are square.
+    """
+
+    def __init__(self, layers: int, magnitude: int, side: int) -> None:
+        super().__init__(layers, magnitude)
+        self._choices: list[tuple[str, float, bool]] = []  # name, magnitude, and whether it may be negative
+        for name, (magnitudes_of, signed) in self._AUGMENTATION_SPACE.items():
+            magnitudes = magnitudes_of(self.num_magnitude_bins, side, side)
+            self._choices.append((name, 0.0 if magnitudes is None else float(magnitudes[magnitude]), signed))
+
+    def draw(self) -> list[Operation]:
+        """Return the operations that a call would apply, one per layer, by the same random numbers."""
+        drawn = []
+        for _ in range(self.num_ops):
+            name, magnitude, signed = self._choices[int(torch.randint(len(self._choices), ()))]
+            drawn.append((name, -magnitude if signed and torch.rand(()) <= 0.5 else magnitude))
+        return drawn
+
+    def apply(self, images_BCHW: Tensor, drawn: Sequence[Sequence[Operation]]) -> Tensor:
+        """Return a batch with each image's own operations applied.
+
+        Args:
+            images_BCHW: uint8.
+            drawn: as `draw` returns them, one list per image.
+        """
+        images_BCHW = images_BCHW.clone()
+        for layer in range(self.num_ops):
+            places: dict[Operation, list[int]] = {}
+            for place, operations in enumerate(drawn):
+                places.setdefault(operations[layer], []).append(place)
+            for (name, magnitude), same in places.items():
+                images_BCHW[same] = self._apply_image_or_video_transform(
+                    images_BCHW[same], name, magnitude, self.interpolation, self._fill
+                )
+        return images_BCHW
