@@ -95,8 +95,8 @@ class Views:
         """Return what `random_crop` or the evaluation view makes of an image."""
         if not self.random_crop:
             return self.evaluation(image_CHW)
-        place = self.random_crop.make_params([image_CHW])
-        return F.resized_crop(image_CHW, **place, size=[self.side, self.side], antialias=True)
+        # without torchvision's search for images among its arguments, which takes as long as the crop
+        return self.random_crop.transform(image_CHW, self.random_crop.make_params([image_CHW]))
 
 
 class RandAugment(v2.RandAugment):  # type: ignore[misc]  # torchvision has no types
