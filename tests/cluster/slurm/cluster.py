@@ -7,6 +7,7 @@ partition `pair`: daemons, steps and names of their own, although they are on on
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import time
@@ -163,6 +164,16 @@ class Cluster:
         until(lambda: self.jobs().get(job) == "PENDING")
         time.sleep(3)  # a start within the second in which the job was killed destroys it
         self._try("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+    def restarts(self, job: str) -> int:
+        """Return how often Slurm says that it has requeued a job."""
+        (number,) = re.findall(r" Restarts=(\d+) ", self.ask("scontrol", "--oneliner", "show", "job", job))
+        return int(number)
+
+    def starts(self, job: str) -> int:
+        """Return how often the controller started a job, by its log: who looks now and then may miss a short one."""
+        log = (self.folder / "slurmctld.log").read_text()
+        return len(re.findall(rf": (?:Allocate|_start_job: Started) JobId={job} ", log))
 
     def story(self) -> str:
         """Return what the daemons wrote last, for a test that failed."""
