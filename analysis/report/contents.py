@@ -16,7 +16,7 @@ from analysis.claims.judge import Judgement, judge
 from analysis.claims.ordering import names_of
 from analysis.compare.audit import ALIASES, audited, require_derivable
 from analysis.compare.confounds import require_keys
-from analysis.compare.design import Design
+from analysis.compare.design import Design, Panel
 from analysis.compare.labels import run_names
 from analysis.compare.order import in_order, layout_rank
 from analysis.compare.panels import make_panels, uncompared_panel
@@ -161,7 +161,7 @@ def make_report(study: str, loaded: Loaded, design: Design, commands: Sequence[s
         judgements=judgements,
         verdicts=verdicts,
         dots=dots,
-        compared=_compared(complete),
+        compared=_compared(complete, cells),
         pictures=pictures,
         absent=absent,
         notes=[*notes, *([HOW_TO_READ] if verdicts else [])],
@@ -175,15 +175,15 @@ def _expected(judgements: Sequence[Judgement], design: Design) -> list[str]:
     return list(dict.fromkeys(name for claim in own for name in names_of(claim.relations)))
 
 
-def _compared(runs: pd.DataFrame) -> str:
-    """Say in a line what complete runs are of: layouts, data, images, seeds and size."""
+def _compared(runs: pd.DataFrame, panels: Sequence[Panel]) -> str:
+    """Say in a line what complete runs are of: layouts, data, images, seeds of a row and size."""
     sets = runs[["data.name", "data.train_size"]].drop_duplicates().sort_values(["data.name", "data.train_size"])
     data = [
         f"{name} ({'all' if pd.isna(size) else f'{size:,.0f}'} images)" for name, size in sets.itertuples(index=False)
     ]
     parts = [f"{', '.join(data[:MOST_DATA])}{', ...' * (len(data) > MOST_DATA)}"]
-    seeds = runs.groupby(["data.name", "data.train_size"], dropna=False)["seed"].nunique()
-    least, most = int(seeds.min()), int(seeds.max())
+    seeds = [row.runs["seed"].nunique() for panel in panels for row in (panel.over_budgets or panel).rows]
+    least, most = min(seeds), max(seeds)
     parts.append(f"{least if least == most else f'{least} to {most}'} seed{'s' * (most > 1)}")
     sizes = in_order(map(str, runs["size.name"].unique())) if "size.name" in runs else []
     parts += [f"size {', '.join(sizes)}"] if sizes else []

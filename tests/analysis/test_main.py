@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 
 from analysis.__main__ import main
+from analysis.read.folders import load
+from analysis.report.contents import make_report
+from analysis.studies.layouts import DESIGN
 from coatlab.errors import InputError
 from tests.analysis.command import blank_figures
-from tests.support.made_runs import make_run
+from tests.support.made_runs import make_run, make_study
 
 pytestmark = pytest.mark.slow
 
@@ -198,6 +201,13 @@ def test_sizes_are_judged_each_by_itself(tmp_path: Path) -> None:
     assert "Claim G, best at size tiny: generalization" in verdicts
     assert "Claim C, training: capacity" in verdicts  # of which there are no runs
     assert "differ in more than that" not in verdicts
+
+
+def test_rows_of_fewer_seeds_are_not_hidden_behind_others_with_the_same_images(tmp_path: Path) -> None:
+    make_study(tmp_path, "layouts", "data=fractals", "layout=CCCC", seeds=3)
+    make_study(tmp_path, "layouts", "data=fractals", "layout=CCCC", "recipe=tuned", seeds=2)
+    compared = make_report("layouts", load(tmp_path, "layouts"), DESIGN, [], []).compared
+    assert compared.startswith("fractals (15,000 images); 2 to 3 seeds; size nano; ")
 
 
 def test_data_sets_are_tables_of_their_own_and_what_one_lacks_is_said(tmp_path: Path) -> None:
