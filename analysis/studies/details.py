@@ -1,6 +1,6 @@
 """Details of the network, changed one at a time (Tables 8 and 9): head size, norm, place of the stride."""
 
-from analysis.compare.design import Design
+from analysis.compare.design import PANEL_KEYS, Design
 from analysis.paper.quotes import FINE_TUNED, FROM_SCRATCH, Number, Quote, Setting
 
 IN1K, TRANSFER = "ImageNet-1K", "ImageNet-21K to ImageNet-1K"
@@ -65,4 +65,8 @@ PAPER = (
         per=1e-3,
     ),
 )
-DESIGN = Design(factors=("plan.head_size", "network.norm", "network.downsample"), paper=PAPER)
+DESIGN = Design(
+    factors=("plan.head_size", "network.norm", "network.downsample"),
+    panels=("data.train_size", *PANEL_KEYS),
+    paper=PAPER,
+)
