@@ -209,7 +209,9 @@ def _titles(panels: Mapping[str, Sequence[int]], keys: Sequence[str]) -> dict[st
 
 
 def _said(key: str, value: Any, keys: Sequence[str]) -> str:
-    """Write a value that a panel has; the name of a data set says itself what it is."""
+    """Write a value that a panel has; the name of a data set says itself what it is, and so does a number of images."""
+    if key == "data.train_size":
+        return "all images" if value is None else f"{value:,} images"
     return value_text(value) if key == "data.name" else f"{short_key(key, keys)} {value_text(value)}"
 
 

@@ -262,9 +262,11 @@ def test_a_combination_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_details_are_rows_of_their_own(tmp_path: Path) -> None:
     for word in ("seed=0", "network.norm=layer", "plan.head_size=24"):
         make_run(tmp_path / "runs", word, study="details")
+    make_run(tmp_path / "runs", "data.train_size=4000", "trainer.max_epochs=15", study="details")
     text, rows = tables(tmp_path, "details")
     assert "All verdicts of a report" not in text  # no claim is made about them
-    assert sorted((row["norm"], row["head_size"]) for row in rows) == [
+    assert [row["table"] for row in rows] == ["4,000 images"] + ["all images"] * 3
+    assert sorted((row["norm"], row["head_size"]) for row in rows[1:]) == [
         ("batch", "16"),
         ("batch", "24"),
         ("layer", "16"),
