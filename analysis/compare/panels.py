@@ -211,7 +211,7 @@ def _titles(panels: Mapping[str, Sequence[int]], keys: Sequence[str]) -> dict[st
 def _said(key: str, value: Any, keys: Sequence[str]) -> str:
     """Write a value that a panel has; the name of a data set says itself what it is, and so does a number of images."""
     if key == "data.train_size":
-        return "all images" if value is None else f"{value:,} images"
+        return images_text(value)
     return value_text(value) if key == "data.name" else f"{short_key(key, keys)} {value_text(value)}"
 
 
@@ -252,3 +252,8 @@ def value_text(value: Any) -> str:
     if isinstance(value, list):
         return "-".join("+".join(map(str, entry)) if isinstance(entry, list) else str(entry) for entry in value)
     return "–" if value is None else str(value)
+
+
+def images_text(size: float | None) -> str:
+    """Write a number of training images; None or NaN is all that a data set has."""
+    return "all images" if pd.isna(size) else f"{size:,.0f} images"

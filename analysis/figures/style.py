@@ -24,6 +24,7 @@ from matplotlib.transforms import Bbox
 
 from analysis.compare.finished import BUDGET
 from analysis.compare.order import NO_ATTENTION, attentions, in_order, layouts, value_rank
+from analysis.compare.panels import images_text
 from analysis.paper.data_sets import ABUNDANT
 from analysis.stats import Summary, summarize
 from coatlab.output.figure import COLOURS, MARKERS
@@ -243,5 +244,5 @@ def _panel_words(key: str, value: Any) -> str:
     if key == "rates":
         return f"{value} learning rate"
     if key == "data.train_size":
-        return "all images" if pd.isna(value) else f"{value:,.0f} images"
+        return images_text(value)
     return f"{value} pixels" if key == "data.image_size" else str(value)

@@ -19,7 +19,7 @@ from analysis.compare.confounds import require_keys
 from analysis.compare.design import Design, Panel
 from analysis.compare.labels import run_names
 from analysis.compare.order import in_order, layout_rank
-from analysis.compare.panels import make_panels, uncompared_panel
+from analysis.compare.panels import images_text, make_panels, uncompared_panel
 from analysis.figures.style import REGIME_KEYS
 from analysis.read.folders import Loaded
 from analysis.stats import Floats, Summary, summarize
@@ -178,9 +178,7 @@ def _expected(judgements: Sequence[Judgement], design: Design) -> list[str]:
 def _compared(runs: pd.DataFrame, panels: Sequence[Panel]) -> str:
     """Say in a line what complete runs are of: layouts, data, images, seeds of a row and size."""
     sets = runs[["data.name", "data.train_size"]].drop_duplicates().sort_values(["data.name", "data.train_size"])
-    data = [
-        f"{name} ({'all' if pd.isna(size) else f'{size:,.0f}'} images)" for name, size in sets.itertuples(index=False)
-    ]
+    data = [f"{name} ({images_text(size)})" for name, size in sets.itertuples(index=False)]
     parts = [f"{', '.join(data[:MOST_DATA])}{', ...' * (len(data) > MOST_DATA)}"]
     seeds = [row.runs["seed"].nunique() for panel in panels for row in (panel.over_budgets or panel).rows]
     least, most = min(seeds), max(seeds)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from analysis.compare.design import Panel, Summarize
 from analysis.compare.finished import TEST
-from analysis.compare.panels import covering_notes
+from analysis.compare.panels import covering_notes, images_text
 from analysis.tabular import Cell, Column, Table
 
 SIZE, EPOCHS = "data.train_size", "trainer.max_epochs"
@@ -25,7 +25,7 @@ def _table(panels: Sequence[Panel], summarize: Summarize) -> Table:
     rows: list[list[Cell]] = [
         [*words, *(found.get(words) for found in cells)] for words in sorted(names, key=names.__getitem__)
     ]
-    titles = ["all images" if one.values[SIZE] is None else f"{one.values[SIZE]:,} images" for one in panels]
+    titles = [images_text(one.values[SIZE]) for one in panels]
     passes = ["/".join(map(str, sorted(one.runs[EPOCHS].unique()))) for one in panels]
     told = ", ".join(f"{title} {epochs}" for title, epochs in zip(titles, passes, strict=True))
     note = f"Larger sets may be trained on for fewer epochs, so compare rows within a column. Epochs: {told}."

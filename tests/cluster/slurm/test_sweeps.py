@@ -98,9 +98,9 @@ def test_a_job_goes_on_past_its_time_limit(slurm: Cluster, on_slurm: CommandLine
 
     def gone_on() -> bool:
         nonlocal hurried
-        if slurm.jobs().get(job) == "PENDING" and slurm.restarts(job) > hurried:
+        if slurm.jobs().get(job) == "PENDING" and (restarts := slurm.restarts(job)) > hurried:
             # once each: a second call may find it running, and would sit through the whole attempt
-            hurried = slurm.restarts(job)
+            hurried = restarts
             slurm.hurry(job)
         if made := steps(on_slurm):
             ends[len(on_slurm.record()["attempts"])] = made
